@@ -1,0 +1,1 @@
+//! Signed records, causal rules, the replicated quick session.

@@ -1,0 +1,1 @@
+//! Hosting agents: drivers, the demo agent, the MCP shim.

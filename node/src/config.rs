@@ -1,0 +1,1 @@
+//! The home directory and its settings.

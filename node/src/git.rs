@@ -1,0 +1,1 @@
+//! The git export: performs an export plan.

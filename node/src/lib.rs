@@ -1,0 +1,23 @@
+//! The Starling node: a pure state machine, and the parts of the world that it is connected to.
+//!
+//! `machine` decides and never touches the world; `store` keeps records in redb. Behind the feature `daemon` are the
+//! edges (`git`, `agent`, `http`, `cli`) and the `shell`, the one loop that owns clock, randomness and tasks.
+//! Edges never call each other: they meet in the shell.
+
+pub mod machine;
+pub mod store;
+
+#[cfg(feature = "daemon")]
+pub mod agent;
+#[cfg(feature = "daemon")]
+pub mod cli;
+#[cfg(feature = "daemon")]
+pub mod config;
+#[cfg(feature = "daemon")]
+pub mod git;
+#[cfg(feature = "daemon")]
+pub mod http;
+#[cfg(feature = "daemon")]
+pub mod shell;
+#[cfg(feature = "daemon")]
+pub mod spawner;

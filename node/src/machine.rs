@@ -1,0 +1,1 @@
+//! The pure node: inputs in, effects out.

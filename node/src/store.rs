@@ -1,0 +1,1 @@
+//! Records on disk: redb, one transaction a batch.
