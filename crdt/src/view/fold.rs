@@ -1,0 +1,6 @@
+//! To be written.
+use super::View;
+/// To be written.
+pub fn fold() -> Option<View> {
+    None
+}

@@ -1,0 +1,309 @@
+//! The machine's two doors: what goes in ([`Input`]) and what comes out ([`Effect`]), and what clients ask
+//! and are told is in `request` and `info`. Plain data: no channel, no JSON, no socket. Whoever performs
+//! an effect reports back through an input that names it.
+
+use std::collections::BTreeSet;
+
+use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, SessionId, StreamKey};
+
+use super::export_plan::ExportPlan;
+use super::info::{ExportState, Notice};
+use super::request::{Answer, Rejection, Request};
+use super::rows::StoreBatch;
+
+/// Names a client's question until it is answered.
+pub type Ticket = u64;
+/// Numbers store batches, in the order in which they must become durable.
+pub type BatchSeq = u64;
+
+/// What happens to a node.
+#[derive(Debug)]
+pub enum Input {
+    /// A client asks.
+    Request {
+        /// To be repeated in [`Effect::Answer`].
+        ticket: Ticket,
+        /// The question.
+        request: Request,
+    },
+    /// All batches up to this one are durable.
+    Committed(BatchSeq),
+    /// These batches were not stored, and nothing after them was tried.
+    CommitFailed {
+        /// The batches, in order.
+        batches: Vec<BatchSeq>,
+        /// Why.
+        error: String,
+    },
+    /// A stream's records, as asked by [`Effect::Load`], in admission order.
+    Loaded {
+        /// The stream.
+        stream: StreamKey,
+        /// Signed records, or why they cannot be read.
+        records: Result<Vec<Vec<u8>>, String>,
+    },
+    /// Something of the network.
+    Net(NetInput),
+    /// A turn's process reported.
+    Turn {
+        /// The attempt.
+        attempt: AttemptId,
+        /// What happened.
+        event: TurnInput,
+    },
+    /// The export plan was carried out, or not.
+    Exported(Result<ExportState, String>),
+    /// Time has passed. Sent at latest at the time of the last [`Effect::WakeAt`].
+    Tick,
+    /// The node is to stop: end turns, answer what is open.
+    Shutdown,
+}
+
+/// What the transport reports.
+#[derive(Debug)]
+pub enum NetInput {
+    /// An address of ours that others can dial.
+    Listening {
+        /// As a multiaddr, without the peer id.
+        address: String,
+    },
+    /// A peer's first connection is up.
+    Connected {
+        /// Its key, proved by the handshake.
+        peer: DeviceKey,
+        /// Its address as a multiaddr.
+        address: String,
+        /// Whether we dialled.
+        outbound: bool,
+    },
+    /// Its last connection is gone.
+    Disconnected {
+        /// The peer.
+        peer: DeviceKey,
+    },
+    /// A frame of the sync protocol.
+    Frame {
+        /// The sender.
+        peer: DeviceKey,
+        /// The frame.
+        bytes: Vec<u8>,
+    },
+    /// A gossiped record, waiting for our verdict.
+    Gossip {
+        /// Who handed it to us.
+        from: DeviceKey,
+        /// To be repeated in [`NetEffect::Verdict`].
+        token: u64,
+        /// The signed record.
+        bytes: Vec<u8>,
+    },
+    /// A peer was seen on the local network.
+    Discovered {
+        /// The peer.
+        peer: DeviceKey,
+        /// Its addresses.
+        addresses: Vec<String>,
+    },
+    /// A ping came back.
+    Rtt {
+        /// The peer.
+        peer: DeviceKey,
+        /// Round trip in microseconds.
+        micros: u64,
+    },
+    /// A dial came to nothing.
+    DialFailed {
+        /// The peer, where the address named one.
+        peer: Option<DeviceKey>,
+        /// Why.
+        error: String,
+    },
+}
+
+/// What a turn's runner reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TurnInput {
+    /// The prompt ended. With text but without a reply, the text may become the reply.
+    Finished {
+        /// What the agent streamed.
+        text: String,
+    },
+    /// The turn cannot go on.
+    Failed {
+        /// For the failure record.
+        reason: String,
+    },
+    /// It ended because it was asked to.
+    Cancelled,
+}
+
+/// What a node wants done.
+#[derive(Debug)]
+pub enum Effect {
+    /// Make this durable, in order, then report [`Input::Committed`].
+    Commit {
+        /// Its number.
+        seq: BatchSeq,
+        /// What to write, in one transaction.
+        batch: StoreBatch,
+    },
+    /// Read a stream's records, then report [`Input::Loaded`].
+    Load {
+        /// The stream.
+        stream: StreamKey,
+    },
+    /// Tell a client.
+    Answer {
+        /// The question's ticket.
+        ticket: Ticket,
+        /// The answer.
+        answer: Result<Answer, Rejection>,
+    },
+    /// Do something on the network.
+    Net(NetEffect),
+    /// Start a turn of a hosted agent, then report [`Input::Turn`].
+    RunTurn(TurnOrder),
+    /// Prompt the agent of a running turn once more.
+    FollowUp {
+        /// The attempt.
+        attempt: AttemptId,
+        /// The prompt.
+        prompt: String,
+    },
+    /// End a running turn; it reports [`TurnInput::Cancelled`].
+    CancelTurn {
+        /// The attempt.
+        attempt: AttemptId,
+    },
+    /// Start or stop hosting an agent on this device.
+    Host {
+        /// The agent's handle.
+        agent: Handle,
+        /// How it is run; `None` ends it.
+        profile: Option<AgentProfile>,
+    },
+    /// Bring the git export up to date, then report [`Input::Exported`].
+    Export(ExportPlan),
+    /// Tell every client that listens.
+    Notify(Notice),
+    /// Come back with [`Input::Tick`] at this time, ms. A later one replaces it.
+    WakeAt(u64),
+    /// Everything is answered and stored: the shell may stop.
+    Stopped,
+}
+
+/// What the transport is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NetEffect {
+    /// Send a frame.
+    Send {
+        /// To whom.
+        peer: DeviceKey,
+        /// What.
+        frame: Vec<u8>,
+    },
+    /// Publish a durable record by gossip.
+    Publish {
+        /// Its id: the message id.
+        id: RecordId,
+        /// The signed record.
+        data: Vec<u8>,
+    },
+    /// Judge a gossiped record.
+    Verdict {
+        /// From [`NetInput::Gossip`].
+        token: u64,
+        /// What to do with it.
+        verdict: GossipVerdict,
+    },
+    /// Only these devices are let in.
+    Allow {
+        /// All of them.
+        peers: BTreeSet<DeviceKey>,
+    },
+    /// Connect.
+    Dial {
+        /// To whom, if known.
+        peer: Option<DeviceKey>,
+        /// Where.
+        addresses: Vec<String>,
+    },
+    /// Cut all connections to a peer.
+    Disconnect {
+        /// The peer.
+        peer: DeviceKey,
+    },
+}
+
+/// What becomes of a gossiped record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GossipVerdict {
+    /// Forward it: it is valid and durable here.
+    Accept,
+    /// Drop it without blame.
+    Ignore,
+    /// Drop it and lower the sender's score.
+    Reject,
+}
+
+/// All that the runner of a turn needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurnOrder {
+    /// The agent's handle.
+    pub agent: Handle,
+    /// How it is run.
+    pub profile: AgentProfile,
+    /// The session.
+    pub session: SessionId,
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// Opens the turn's doors, for this attempt only.
+    pub secret: String,
+    /// What the agent is told.
+    pub context: TurnContext,
+}
+
+/// What the agent is told about the session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurnContext {
+    /// The session's reference.
+    pub reference: String,
+    /// Who opened it.
+    pub creator: Handle,
+    /// The title, if it has one.
+    pub title: Option<String>,
+    /// The summary, if it has one.
+    pub summary: Option<String>,
+    /// The newest lines, oldest first: number, author, text.
+    pub transcript: Vec<(u64, Handle, String)>,
+    /// Lines from this number on are new to the agent.
+    pub new_from: u64,
+}
+
+/// How an agent is run. Local to its host, never replicated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentProfile {
+    /// The program and its arguments.
+    pub kind: AgentKind,
+    /// Its working directory; `None` is a scratch directory of the node's.
+    pub cwd: Option<String>,
+    /// Names of environment variables that it may see beyond the usual ones.
+    pub env: Vec<String>,
+    /// Handles whose messages start turns; empty means every member.
+    pub allow: Vec<Handle>,
+}
+
+/// What kind of program an agent is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentKind {
+    /// The embedded demo agent, with an optional script.
+    Demo {
+        /// Path of the script.
+        script: Option<String>,
+    },
+    /// Any program that speaks ACP over stdio.
+    Acp {
+        /// Program and arguments.
+        command: Vec<String>,
+    },
+}

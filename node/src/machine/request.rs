@@ -1,0 +1,308 @@
+//! What a client asks ([`Request`]) and is told ([`Answer`], [`Rejection`]). Texts and ids are parsed before they get
+//! here; JSON, status lines and sockets are the business of `http`. Every refusal leaves the store as it was.
+
+use starling_crdt::id::{AttemptId, Handle, RecordId, SessionId};
+use starling_crdt::text::{Body, RequestId, Summary, Title};
+use starling_crdt::view::{Status, View};
+
+use super::info::{AgentInfo, ExportState, InviteInfo, Item, MemberInfo, NodeStatus, PeerInfo, SyncInfo};
+use super::input::AgentProfile;
+
+/// What a client asks. Texts and ids are parsed already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Open a session. Answer: [`Answer::Created`].
+    Create {
+        /// Its id; drawn here if absent.
+        session: Option<SessionId>,
+        /// The agent.
+        agent: Handle,
+        /// The first message.
+        body: Body,
+        /// Default: the session id.
+        request_id: Option<RequestId>,
+    },
+    /// Write a message. Answer: [`Answer::Written`].
+    Message {
+        /// The session.
+        session: SessionId,
+        /// The message.
+        body: Body,
+        /// The caller's name for this write.
+        request_id: RequestId,
+        /// The message that it answers.
+        reply_to: Option<RecordId>,
+    },
+    /// Something else that the creator does. Answer: [`Answer::Changed`].
+    Change {
+        /// The session.
+        session: SessionId,
+        /// What.
+        change: Change,
+    },
+    /// A tool call of a running turn. Answer: [`Answer::Changed`].
+    Turn {
+        /// The attempt.
+        attempt: AttemptId,
+        /// The turn's secret.
+        secret: String,
+        /// What the agent does.
+        call: TurnCall,
+    },
+    /// One page of the list, newest first. Answer: [`Answer::Sessions`].
+    List {
+        /// Archived ones instead of the others.
+        archived: bool,
+        /// Only of this agent.
+        agent: Option<Handle>,
+        /// Items a page, 1 to 1,000.
+        limit: usize,
+        /// Where the page before ended.
+        cursor: Option<String>,
+    },
+    /// One session. Answer: [`Answer::Session`].
+    Show {
+        /// The session.
+        session: SessionId,
+    },
+    /// The ids that begin with this text. Answer: [`Answer::Ids`].
+    Resolve {
+        /// First characters of a session id.
+        prefix: String,
+    },
+    /// Answer: [`Answer::Agents`].
+    Agents,
+    /// Answer: [`Answer::Members`].
+    Members,
+    /// Answer: [`Answer::Peers`].
+    Peers,
+    /// Answer: [`Answer::Status`].
+    Status,
+    /// Answer: [`Answer::Sync`]. With `wait`, answered when every connected peer has what we have.
+    Sync {
+        /// Wait for it.
+        wait: bool,
+    },
+    /// Cut or take up the exchange with peers. Answer: [`Answer::Sync`].
+    Pause(bool),
+    /// Make an invitation. Answer: [`Answer::Invited`].
+    Invite {
+        /// For whom; oneself if absent.
+        handle: Option<Handle>,
+        /// How long it is good, ms.
+        expires_in_ms: u64,
+    },
+    /// Answer: [`Answer::Invites`].
+    Invites,
+    /// Withdraw an invitation, by the id that the list shows. Answer: [`Answer::Invites`].
+    RevokeInvite(String),
+    /// Remember an address and dial it. Answer: [`Answer::Peers`].
+    AddPeer {
+        /// A multiaddr.
+        address: String,
+    },
+    /// Host an agent here. Answer: [`Answer::Agents`].
+    AddAgent {
+        /// Its handle.
+        handle: Handle,
+        /// How it is run.
+        profile: AgentProfile,
+    },
+    /// Retire an agent. Answer: [`Answer::Agents`].
+    RemoveAgent {
+        /// Its handle.
+        handle: Handle,
+    },
+    /// Bring the export up to date now. Answer: [`Answer::Exported`].
+    Export,
+}
+
+/// What a creator does besides writing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Sets the title.
+    Title(Title),
+    /// Closes the session.
+    Archive,
+    /// Opens it again.
+    Unarchive,
+    /// Ends the running turn.
+    Stop,
+    /// Has a failed turn tried again.
+    Retry,
+}
+
+/// What an agent does in a turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TurnCall {
+    /// Sets the title.
+    Title(Title),
+    /// Answers.
+    Reply(Body),
+    /// Sums up.
+    Summarize(Summary),
+}
+
+/// What a client is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The session, and whether this very call made it (201) or an identical one had before (200).
+    Created {
+        /// The session as it is now.
+        view: Box<View>,
+        /// Made by this call.
+        new: bool,
+    },
+    /// A message was written, or had been by an identical call.
+    Written {
+        /// The session.
+        session: SessionId,
+        /// The record.
+        message_id: RecordId,
+        /// Its line, provisional until the agent takes it.
+        line_number: u64,
+        /// Where the session stands.
+        status: Status,
+        /// Number of records.
+        revision: u64,
+    },
+    /// A session was changed, or was so already.
+    Changed {
+        /// The session.
+        session: SessionId,
+        /// Its title.
+        title: Option<Title>,
+        /// Where it stands.
+        status: Status,
+        /// Number of records.
+        revision: u64,
+    },
+    /// A page of the list.
+    Sessions {
+        /// Newest first.
+        items: Vec<Item>,
+        /// Where the next page begins.
+        next_cursor: Option<String>,
+    },
+    /// One session.
+    Session(Box<View>),
+    /// Ids.
+    Ids(Vec<SessionId>),
+    /// The workspace's agents.
+    Agents(Vec<AgentInfo>),
+    /// The workspace's members.
+    Members(Vec<MemberInfo>),
+    /// Peers that are known.
+    Peers(Vec<PeerInfo>),
+    /// The node.
+    Status(Box<NodeStatus>),
+    /// The exchange with peers.
+    Sync(SyncInfo),
+    /// An invitation.
+    Invited {
+        /// The ticket's text.
+        ticket: String,
+        /// What the list calls it.
+        id: String,
+        /// For whom.
+        handle: Handle,
+        /// Until when, ms.
+        expires_at_ms: u64,
+    },
+    /// Open invitations.
+    Invites(Vec<InviteInfo>),
+    /// The export's state.
+    Exported(ExportState),
+}
+
+/// Why a request was refused. The store is as it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// The stable code.
+    pub code: Code,
+    /// What happened, in words.
+    pub detail: String,
+}
+
+/// The stable codes of the local interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(
+    missing_docs,
+    reason = "each is its own name; the table is in docs and in `http::problem`"
+)]
+pub enum Code {
+    InvalidQuickSessionId,
+    InvalidReference,
+    MalformedJson,
+    Unauthorized,
+    QuickSessionForbidden,
+    BadOrigin,
+    BadHost,
+    QuickSessionNotFound,
+    QuickSessionAgentNotFound,
+    NoSuchEndpoint,
+    NotFound,
+    QuickSessionTitleRequired,
+    QuickSessionIdCollision,
+    QuickSessionStaleAttempt,
+    QuickSessionArchived,
+    QuickSessionInvalidState,
+    RequestIdReused,
+    HandleTaken,
+    BodyTooLarge,
+    NotJson,
+    InvalidTitle,
+    InvalidMessage,
+    InvalidHandle,
+    InvalidField,
+    RateLimited,
+    StoreFailed,
+    ShuttingDown,
+}
+
+impl Code {
+    /// The HTTP status and the text of the code (the table of the interface).
+    #[must_use]
+    pub const fn parts(self) -> (u16, &'static str) {
+        match self {
+            Self::InvalidQuickSessionId => (400, "invalid_quick_session_id"),
+            Self::InvalidReference => (400, "invalid_reference"),
+            Self::MalformedJson => (400, "malformed_json"),
+            Self::Unauthorized => (401, "unauthorized"),
+            Self::QuickSessionForbidden => (403, "quick_session_forbidden"),
+            Self::BadOrigin => (403, "bad_origin"),
+            Self::BadHost => (403, "bad_host"),
+            Self::QuickSessionNotFound => (404, "quick_session_not_found"),
+            Self::QuickSessionAgentNotFound => (404, "quick_session_agent_not_found"),
+            Self::NoSuchEndpoint => (404, "no_such_endpoint"),
+            Self::NotFound => (404, "not_found"),
+            Self::QuickSessionTitleRequired => (409, "quick_session_title_required"),
+            Self::QuickSessionIdCollision => (409, "quick_session_id_collision"),
+            Self::QuickSessionStaleAttempt => (409, "quick_session_stale_attempt"),
+            Self::QuickSessionArchived => (409, "quick_session_archived"),
+            Self::QuickSessionInvalidState => (409, "quick_session_invalid_state"),
+            Self::RequestIdReused => (409, "request_id_reused"),
+            Self::HandleTaken => (409, "handle_taken"),
+            Self::BodyTooLarge => (413, "body_too_large"),
+            Self::NotJson => (415, "not_json"),
+            Self::InvalidTitle => (422, "invalid_title"),
+            Self::InvalidMessage => (422, "invalid_message"),
+            Self::InvalidHandle => (422, "invalid_handle"),
+            Self::InvalidField => (422, "invalid_field"),
+            Self::RateLimited => (429, "rate_limited"),
+            Self::StoreFailed => (503, "store_failed"),
+            Self::ShuttingDown => (503, "shutting_down"),
+        }
+    }
+}
+
+impl Rejection {
+    /// A refusal with its reason in words.
+    #[must_use]
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What the store is asked to write, as data.
+
+/// One transaction.
+#[derive(Debug, Clone, Default)]
+pub struct StoreBatch {}
