@@ -21,3 +21,4 @@ pub mod session;
 pub mod signed;
 pub mod text;
 pub mod view;
+pub mod waiting;

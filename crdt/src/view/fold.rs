@@ -1,6 +1,371 @@
-//! To be written.
-use super::View;
-/// To be written.
-pub fn fold() -> Option<View> {
-    None
+//! The fold from counted records to a view. The agent's claims are the sequencer (Bayou's primary commit, Terry et al.,
+//! SOSP 1995): each claim of the winning chain numbers every message in its causal past that has no number yet, in
+//! canonical order, and each reply takes the next number. Those lines are sealed (INV-6). What no claim covers comes
+//! after them with provisional numbers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Archived, Author, Completed, Failed, Line, Processing, Status, View};
+use crate::facts::Facts;
+use crate::id::{AttemptId, RecordId};
+use crate::payload::{Header, Payload};
+use crate::roster::Standing;
+use crate::session::{Entry, Session, body_of};
+use crate::text::RequestId;
+
+/// Folds a session under today's roster. `None` before its first record.
+#[must_use]
+pub fn fold(session: &Session, standing: &Standing) -> Option<View> {
+    let header = session.header()?;
+    let facts = session.facts();
+    let chain = Chain::winning(session);
+    let mut lines = Numbering::new(session);
+    for entry in &chain.records {
+        lines.follow(entry);
+    }
+    lines.add_provisional();
+    Some(assemble(session, header, standing, &facts, &chain, lines))
+}
+
+fn assemble(
+    session: &Session,
+    header: &Header,
+    standing: &Standing,
+    facts: &Facts,
+    chain: &Chain<'_>,
+    lines: Numbering<'_>,
+) -> View {
+    let open: Vec<&Entry> = facts
+        .open
+        .iter()
+        .filter_map(|claim| session.entry(claim))
+        .collect();
+    let agent = standing.agent(&header.agent);
+    let host = agent.map(|agent| agent.host);
+    let running = open
+        .iter()
+        .find(|claim| Some(claim.signed.record().author) == host)
+        .copied();
+    let pending = facts
+        .inputs
+        .iter()
+        .filter(|input| session.is_countable(input, facts, |id| session.entry(id).is_some()));
+    let pending_inputs = pending.count();
+    let last_failed = if running.is_some() {
+        None
+    } else {
+        chain.last_failed()
+    };
+    let title = newest(session, |payload| match payload {
+        Payload::Title { title, .. } => Some(title.clone()),
+        _ => None,
+    });
+    let settled = match (&last_failed, title.is_some()) {
+        (Some(_), _) if pending_inputs == 0 => Status::Error,
+        (_, false) => Status::NeedsTitle,
+        (_, true) => Status::Active,
+    };
+    let archived = facts
+        .archived
+        .filter(|(_, archived)| *archived)
+        .map(|((_, id), _)| Archived {
+            at_ms: session.entry(&id).map_or(0, |entry| entry.signed.record().at_ms),
+            from: settled,
+        });
+    let status = match (archived.is_some(), running.is_some()) {
+        (true, _) => Status::Archived,
+        (false, true) => Status::Running,
+        (false, false) => settled,
+    };
+    let processing = running
+        .filter(|_| status == Status::Running)
+        .and_then(|claim| lines.processing(session, claim));
+    let times = || session.entries().map(|entry| entry.signed.record().at_ms);
+    View {
+        key: session.key(),
+        id: header.session,
+        creator: header.creator,
+        created_by: standing
+            .member(&header.creator)
+            .map_or_else(unknown, |member| member.handle.clone()),
+        agent: header.agent,
+        agent_handle: agent.map_or_else(unknown, |agent| agent.handle.clone()),
+        title: title.map(|(title, _)| title),
+        status,
+        created_at_ms: opened_at(session),
+        updated_at_ms: times().max().unwrap_or(0),
+        archived,
+        summary: newest(session, |payload| match payload {
+            Payload::Summary { summary, .. } => Some(summary.clone()),
+            _ => None,
+        }),
+        processing,
+        last_completed: lines.completed.clone(),
+        last_failed,
+        last_human: lines.last_human(),
+        revision: session.len() as u64,
+        pending_inputs,
+        open_attempts: open
+            .iter()
+            .filter_map(|e| e.signed.record().payload.turn())
+            .map(|turn| turn.attempt)
+            .collect(),
+        fork: chain.fork,
+        lines: lines.lines,
+    }
+}
+
+/// Members and agents are known before any session that names them; a name for what cannot be.
+fn unknown() -> crate::id::Handle {
+    crate::id::Handle::fit("unknown").unwrap_or_else(|| unreachable!("`unknown` is a handle"))
+}
+
+fn opened_at(session: &Session) -> u64 {
+    let opens = session
+        .entries()
+        .filter(|e| matches!(e.signed.record().payload, Payload::Open { .. }));
+    opens.map(|entry| entry.signed.record().at_ms).min().unwrap_or(0)
+}
+
+/// The newest write of a register by canonical order, and its time: what automerge shows too.
+fn newest<T>(session: &Session, pick: impl Fn(&Payload) -> Option<T>) -> Option<(T, u64)> {
+    let writes = session.entries().filter_map(|entry| {
+        let record = entry.signed.record();
+        pick(&record.payload).map(|value| (entry.stamp(), value, record.at_ms))
+    });
+    writes
+        .max_by_key(|(stamp, _, _)| *stamp)
+        .map(|(_, value, at_ms)| (value, at_ms))
+}
+
+/// The agent's records in the order of `prev`, one branch of them.
+struct Chain<'a> {
+    records: Vec<&'a Entry>,
+    fork: Option<(RecordId, RecordId)>,
+}
+
+impl<'a> Chain<'a> {
+    /// Where the chain forks, the branch that a later claim names wins, then the higher (lamport, id).
+    fn winning(session: &'a Session) -> Self {
+        let mut next: BTreeMap<Option<RecordId>, Vec<&Entry>> = BTreeMap::new();
+        for entry in session.entries() {
+            if let Some(turn) = entry.signed.record().payload.turn() {
+                next.entry(turn.prev).or_default().push(entry);
+            }
+        }
+        let latest_claim = Self::latest_claims(&next);
+        let mut chain = Self {
+            records: Vec::new(),
+            fork: None,
+        };
+        let mut at = None;
+        while let Some(branches) = next.get(&at) {
+            if let [first, second, ..] = branches.as_slice() {
+                chain.fork.get_or_insert((first.signed.id(), second.signed.id()));
+            }
+            let key = |entry: &&&Entry| (latest_claim.get(&entry.signed.id()).copied(), entry.stamp());
+            let Some(winner) = branches.iter().max_by_key(key) else {
+                break;
+            };
+            chain.records.push(winner);
+            at = Some(winner.signed.id());
+        }
+        chain
+    }
+
+    /// For each agent record the highest stamp of a claim that comes after it on its branch. A record's `prev` is in its
+    /// past, so going down from the newest lamport sees successors first.
+    fn latest_claims(
+        next: &BTreeMap<Option<RecordId>, Vec<&'a Entry>>,
+    ) -> BTreeMap<RecordId, (u64, RecordId)> {
+        let mut entries: Vec<&Entry> = next.values().flatten().copied().collect();
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.stamp()));
+        let mut latest: BTreeMap<RecordId, (u64, RecordId)> = BTreeMap::new();
+        for entry in entries {
+            let after = latest.get(&entry.signed.id()).copied();
+            let is_claim = matches!(entry.signed.record().payload, Payload::Claim { .. });
+            let best = after.max(is_claim.then(|| entry.stamp()));
+            let prev = entry.signed.record().payload.turn().and_then(|turn| turn.prev);
+            if let (Some(prev), Some(best)) = (prev, best) {
+                let known = latest.entry(prev).or_insert(best);
+                *known = (*known).max(best);
+            }
+        }
+        latest
+    }
+
+    /// The last attempt that ended, if it failed.
+    fn last_failed(&self) -> Option<Failed> {
+        let ended = self
+            .records
+            .iter()
+            .rev()
+            .map(|entry| &entry.signed.record().payload);
+        let last = ended
+            .into_iter()
+            .find(|p| matches!(p, Payload::Reply { .. } | Payload::Failure { .. }))?;
+        match last {
+            Payload::Failure { turn, reason } => Some(Failed {
+                attempt: turn.attempt,
+                reason: reason.clone(),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// Gives numbers to lines.
+struct Numbering<'a> {
+    session: &'a Session,
+    /// Messages and replies without a number, in canonical order.
+    left: Vec<&'a Entry>,
+    lines: Vec<Line>,
+    line_of: BTreeMap<RecordId, u64>,
+    shown: BTreeMap<RequestId, Vec<RecordId>>,
+    /// The highest line of the creator that each attempt's claim covered.
+    inputs: BTreeMap<AttemptId, u64>,
+    on_chain: BTreeSet<RecordId>,
+    completed: Option<Completed>,
+    human: Option<(u64, RequestId)>,
+}
+
+impl<'a> Numbering<'a> {
+    fn new(session: &'a Session) -> Self {
+        let is_line = |entry: &&Entry| body_of(&entry.signed.record().payload).is_some();
+        let mut left: Vec<&Entry> = session.entries().filter(is_line).collect();
+        left.sort_by_key(|entry| entry.stamp());
+        Self {
+            session,
+            left,
+            lines: Vec::new(),
+            line_of: BTreeMap::new(),
+            shown: BTreeMap::new(),
+            inputs: BTreeMap::new(),
+            on_chain: BTreeSet::new(),
+            completed: None,
+            human: None,
+        }
+    }
+
+    /// The next record of the winning chain.
+    fn follow(&mut self, entry: &'a Entry) {
+        let id = entry.signed.id();
+        match &entry.signed.record().payload {
+            Payload::Claim { turn } => {
+                let session = self.session;
+                let (covered, left) = self
+                    .left
+                    .iter()
+                    .partition(|line| session.is_in_past(&line.signed.id(), &id));
+                self.left = left;
+                for line in Vec::<&Entry>::from(covered) {
+                    self.place(line, true);
+                }
+                self.inputs.insert(turn.attempt, self.human_line());
+            }
+            Payload::Reply { turn, .. } => {
+                self.left.retain(|line| line.signed.id() != id);
+                self.on_chain.insert(id);
+                self.place(entry, true);
+                let (input_line, line) = (self.input_of(&turn.attempt), self.lines.len() as u64);
+                self.completed = Some(Completed {
+                    attempt: turn.attempt,
+                    input_line,
+                    line,
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn add_provisional(&mut self) {
+        for line in std::mem::take(&mut self.left) {
+            self.place(line, false);
+        }
+    }
+
+    /// Gives an entry the next number, unless it repeats a request that has one.
+    fn place(&mut self, entry: &Entry, sealed: bool) {
+        let (id, record) = (entry.signed.id(), entry.signed.record());
+        let Some(body) = body_of(&record.payload) else {
+            return;
+        };
+        let number = self.lines.len() as u64 + 1;
+        let (author, wanted) = match &record.payload {
+            Payload::Open { request_id, .. } | Payload::Message { request_id, .. } => {
+                if let Some(same) = self.repeated(request_id, id) {
+                    self.line_of.insert(id, same);
+                    return;
+                }
+                self.shown.entry(request_id.clone()).or_default().push(id);
+                self.human = Some((number, request_id.clone()));
+                (Author::Creator, self.answered_by(&record.payload))
+            }
+            payload => (
+                Author::Agent,
+                payload.turn().map_or(0, |turn| self.input_of(&turn.attempt)),
+            ),
+        };
+        self.line_of.insert(id, number);
+        let point_to = if wanted < number { wanted } else { 0 };
+        self.lines.push(Line {
+            message_id: id,
+            number,
+            sealed,
+            point_to,
+            author,
+            at_ms: record.at_ms,
+            body: body.clone(),
+        });
+    }
+
+    fn repeated(&self, request: &RequestId, id: RecordId) -> Option<u64> {
+        let body = |id: &RecordId| {
+            self.session
+                .entry(id)
+                .and_then(|e| body_of(&e.signed.record().payload))
+        };
+        let same = self
+            .shown
+            .get(request)?
+            .iter()
+            .find(|other| body(other) == body(&id))?;
+        self.line_of.get(same).copied()
+    }
+
+    fn answered_by(&self, payload: &Payload) -> u64 {
+        match payload {
+            Payload::Message {
+                reply_to: Some(answered),
+                ..
+            } => self.line_of.get(answered).copied().unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    fn input_of(&self, attempt: &AttemptId) -> u64 {
+        self.inputs.get(attempt).copied().unwrap_or(0)
+    }
+
+    /// The highest line of the creator so far.
+    fn human_line(&self) -> u64 {
+        self.human.as_ref().map_or(0, |(line, _)| *line)
+    }
+
+    fn last_human(&self) -> (u64, RequestId) {
+        let fallback = || RequestId::new("none").unwrap_or_else(|_| unreachable!("`none` is a request id"));
+        self.human.clone().unwrap_or_else(|| (0, fallback()))
+    }
+
+    fn processing(&self, session: &Session, claim: &Entry) -> Option<Processing> {
+        let attempt = claim.signed.record().payload.turn()?.attempt;
+        let stops = |entry: &Entry| matches!(entry.signed.record().payload, Payload::Stop { attempt: a } if a == attempt);
+        Some(Processing {
+            attempt,
+            input_line: self.input_of(&attempt),
+            started_at_ms: claim.signed.record().at_ms,
+            claim: claim.signed.id(),
+            stop_requested: session.entries().any(stops),
+        })
+    }
 }
