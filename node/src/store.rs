@@ -16,7 +16,9 @@ use redb::{
     Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend,
 };
 
-pub use batch::{AsideRow, Batch, IndexRow, Key32, LocalRow, RecordRow, Space, Stats, StoredRecord};
+pub use batch::{
+    AsideRow, Batch, IndexRow, Key32, KeyValue, LocalRow, RecordRow, Space, Stats, StoredRecord,
+};
 pub use error::StoreError;
 #[cfg(feature = "daemon")]
 pub use writer::{GROUP_BATCHES_MAX, GROUP_BYTES_MAX, QUEUE_BATCHES_MAX, Queue, Report, SubmitError, Writer};
@@ -201,7 +203,7 @@ impl Store {
     }
 
     /// The local rows of one space, as (key, value), in order of their keys.
-    pub fn local(&self, space: Space) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub fn local(&self, space: Space) -> Result<Vec<KeyValue>, StoreError> {
         self.read(|transaction| {
             let table = transaction.open_table(LOCAL)?;
             let (start, end) = ([space as u8], [space as u8 + 1]);

@@ -4,6 +4,9 @@
 /// A stream's key, a record's id, a device's key: all are 32 bytes, and the store does not tell them apart.
 pub type Key32 = [u8; 32];
 
+/// A local row as it is read: its key within its space, and its value.
+pub type KeyValue = (Vec<u8>, Vec<u8>);
+
 /// One atomic transaction: after a crash, all of it is there or none of it.
 #[derive(Default, Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
