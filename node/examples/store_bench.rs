@@ -139,6 +139,7 @@ impl Bench {
         let batched = timed(|| (0..COMMITS).try_for_each(|_| self.commit(BATCH_RECORDS)))?;
         let crashed = self.path.with_extension("crashed");
         fs::copy(&self.path, &crashed)?;
+        File::open(&crashed)?.sync_all()?;
         self.reopen
             .push(timed(|| Ok(drop(open(&crashed, self.options)?)))?);
         fs::remove_file(&crashed)?;

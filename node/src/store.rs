@@ -293,3 +293,6 @@ fn shielded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreE
         Err(StoreError::Corrupt(text.to_owned()))
     })
 }
+
+#[cfg(test)]
+mod tests;
