@@ -229,7 +229,7 @@ impl Export {
     }
 
     fn repository(&self) -> Result<Repository, GitError> {
-        Ok(Repository::open_bare(&self.path)?)
+        Ok(home::repository(&self.path)?)
     }
 }
 

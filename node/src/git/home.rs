@@ -8,7 +8,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use git2::{Repository, RepositoryInitOptions};
+use git2::{Config, ConfigLevel, Repository, RepositoryInitOptions};
 
 use super::{BRANCH, GitError, packs};
 
@@ -19,6 +19,22 @@ const GIT_LOCKS: [&str; 4] = [
     "packed-refs.lock",
     "refs/heads/main.lock",
 ];
+
+/// Settings for libgit2 alone, read on top of the repository's own `config`, in which git warns of the old name.
+const OWN_CONFIG: &str = "starling.config";
+/// Packs and refs are on the disk before they count as written.
+const OWN_SETTINGS: [(&str, &str); 1] = [("core.fsyncObjectFiles", "true")];
+/// Nobody pushes, and git never repacks behind us.
+const SETTINGS: [(&str, &str); 2] = [("receive.hideRefs", "refs/"), ("gc.auto", "0")];
+
+/// The repository at `path` with the settings that every handle must have.
+pub(super) fn repository(path: &Path) -> Result<Repository, git2::Error> {
+    let repository = Repository::open_bare(path)?;
+    repository
+        .config()?
+        .add_file(&path.join(OWN_CONFIG), ConfigLevel::App, true)?;
+    Ok(repository)
+}
 
 /// Takes the export's writer lock, which ends with the process.
 pub(super) fn lock(path: &Path) -> Result<File, GitError> {
@@ -46,13 +62,9 @@ pub(super) fn lock(path: &Path) -> Result<File, GitError> {
 pub(super) fn prepare(path: &Path) -> Result<(), GitError> {
     if is_absent(path)? {
         create(path)?;
-    } else {
-        remove_leftovers(path)?;
     }
-    let repository = Repository::open_bare(path).map_err(|error| not_an_export(path, error.message()))?;
-    if !repository.is_bare() {
-        return Err(not_an_export(path, "it has a work tree"));
-    }
+    let repository = repository(path).map_err(|error| not_an_export(path, error.message()))?;
+    remove_leftovers(path)?;
     configure(&repository)?;
     let head = repository
         .find_reference("HEAD")
@@ -90,14 +102,20 @@ fn create(path: &Path) -> Result<(), GitError> {
     fs::rename(&unfinished, path).map_err(io_at(path))
 }
 
-/// Objects and refs are on the disk before an export counts as done; nobody pushes; git never repacks behind us.
+/// Writes only what is not set yet.
 fn configure(repository: &Repository) -> Result<(), GitError> {
-    let mut config = repository.config()?.open_level(git2::ConfigLevel::Local)?;
-    for (name, value) in [
-        ("core.fsyncObjectFiles", "true"),
-        ("receive.hideRefs", "refs/"),
-        ("gc.auto", "0"),
-    ] {
+    set(
+        &mut repository.config()?.open_level(ConfigLevel::Local)?,
+        &SETTINGS,
+    )?;
+    set(
+        &mut Config::open(&repository.path().join(OWN_CONFIG))?,
+        &OWN_SETTINGS,
+    )
+}
+
+fn set(config: &mut Config, settings: &[(&str, &str)]) -> Result<(), GitError> {
+    for (name, value) in settings {
         if config.get_string(name).ok().as_deref() != Some(value) {
             config.set_str(name, value)?;
         }

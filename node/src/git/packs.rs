@@ -20,6 +20,10 @@ pub(super) const PACKS_MAX: usize = 32;
 /// A pack stays as it is while it holds at least this many times the objects of all smaller packs together.
 const GROWTH: u64 = 2;
 
+/// All that git may keep of one pack. The index goes first: a pack without one is not seen by anybody, an index without
+/// its pack is an error.
+const EXTENSIONS: [&str; 5] = ["idx", "rev", "bitmap", "mtimes", "pack"];
+const MULTI_INDEX: &str = "multi-pack-index";
 const INDEX_HEADER: [u8; 8] = [0xff, b't', b'O', b'c', 0, 0, 0, 2];
 const FANOUT_BYTES: usize = 256 * 4;
 const ID_BYTES: usize = 20;
@@ -38,7 +42,8 @@ pub(super) fn directory(repository: &Repository) -> PathBuf {
 /// Merges the small packs when there are more than `PACKS_MAX`.
 pub(super) fn merge_small(repository: &Repository) -> Result<(), GitError> {
     let directory = directory(repository);
-    let stems = finished(&directory)?;
+    let mut stems = finished(&directory)?;
+    stems.retain(|stem| !stem.with_extension("keep").exists());
     if stems.len() <= PACKS_MAX {
         return Ok(());
     }
@@ -73,10 +78,12 @@ fn merge(repository: &Repository, directory: &Path, packs: &[Pack]) -> Result<()
     }
     builder.write(directory, 0)?;
     let merged = builder.name()?.map(|name| directory.join(format!("pack-{name}")));
+    // Git's own index over several packs would name the ones that go.
+    remove_if_there(&directory.join(MULTI_INDEX))?;
     for pack in packs.iter().filter(|pack| Some(&pack.stem) != merged.as_ref()) {
-        // The index first: a pack without one is not seen by anybody, an index without its pack is an error.
-        remove_if_there(&pack.stem.with_extension("idx"))?;
-        remove_if_there(&pack.stem.with_extension("pack"))?;
+        for extension in EXTENSIONS {
+            remove_if_there(&pack.stem.with_extension(extension))?;
+        }
     }
     Ok(())
 }
@@ -100,9 +107,12 @@ fn finished(directory: &Path) -> Result<BTreeSet<PathBuf>, GitError> {
 pub(super) fn remove_unfinished(directory: &Path) -> Result<(), GitError> {
     let finished = finished(directory)?;
     for path in files(directory)? {
-        let of_finished =
-            finished.contains(&path.with_extension("")) && path.extension() != Some("lock".as_ref());
-        if !of_finished {
+        let name = name_of(&path);
+        let temporary = ["pack_git2_", "tmp_"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix));
+        let half = name.starts_with("pack-") && !finished.contains(&path.with_extension(""));
+        if temporary || half || name.ends_with(".lock") {
             remove_if_there(&path)?;
         }
     }
@@ -110,11 +120,14 @@ pub(super) fn remove_unfinished(directory: &Path) -> Result<(), GitError> {
 }
 
 fn is_part(path: &Path) -> bool {
-    let name = path
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
+    let name = name_of(path);
     name.starts_with("pack-") && (name.ends_with(".pack") || name.ends_with(".idx"))
+}
+
+fn name_of(path: &Path) -> &str {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default()
 }
 
 /// The files of a directory; none when it does not exist.

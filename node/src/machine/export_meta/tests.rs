@@ -410,7 +410,7 @@ fn every_broken_rule_is_named() {
             "archived_from",
         ),
         (full(), |meta| meta.summary_updated_at_ms = None, "summary"),
-        (full(), |meta| meta.summary = Some(String::new()), "summary"),
+        (full(), |meta| meta.summary = Some(" ".to_owned()), "summary"),
         (full(), |meta| meta.summary = Some("x".repeat(4_001)), "summary"),
         (failed(), |meta| meta.error = Some(" \n".to_owned()), "error"),
         (
