@@ -1,9 +1,10 @@
 //! The git export: performs an export plan in a bare repository of the node's own.
 //!
-//! A plan is data (files to write, paths to remove, one subject); this module turns it into blobs, trees and at most one
-//! commit, packs the new objects and moves the branch by compare-and-swap. It decides nothing about what is exported, has
-//! no index and no work tree, and reads no clock: author and time come with the plan. Each operation opens the repository
-//! afresh, so nothing that another process did to it (packs merged, refs packed) is ever seen stale.
+//! A plan is data (files to write, paths to remove, one subject); this module turns it into blobs, trees and
+//! at most one commit, packs the new objects and moves the branch by compare-and-swap. It decides nothing
+//! about what is exported, has no index and no work tree, and reads no clock: author and time come with the
+//! plan. Each operation opens the repository afresh, so nothing that another process did to it (packs merged,
+//! refs packed) is ever seen stale.
 
 mod edits;
 mod home;
@@ -25,7 +26,8 @@ pub const BRANCH: &str = "refs/heads/main";
 pub const SUBJECT_BYTES_MAX: usize = 512;
 /// The same bound as the handler of a thread's header.
 pub const AUTHOR_BYTES_MAX: usize = 39;
-/// Somebody else would have to move the branch this often during one export: then it is not a race but a fight.
+/// Somebody else would have to move the branch this often during one export: then it is not a race but a
+/// fight.
 pub const RACES_MAX: usize = 16;
 /// 9999-12-31T23:59:59.999Z, the last moment that a record may carry; later ones are written as this one.
 pub const TIME_MS_MAX: u64 = 253_402_300_799_999;
@@ -124,12 +126,12 @@ struct Head {
 impl Export {
     /// Opens the export at `path`, or creates it (with its parent directories).
     ///
-    /// What a killed process left behind (ref locks, half a pack) is cleaned away: whoever holds the export's own lock
-    /// is its only writer, so such leftovers belong to the dead.
+    /// What a killed process left behind (ref locks, half a pack) is cleaned away: whoever holds the export's
+    /// own lock is its only writer, so such leftovers belong to the dead.
     ///
     /// # Errors
-    /// `InUse` when another process has it open, `NotAnExport` when something else is there, `Damaged` when the branch
-    /// does not lead to a commit and its tree, `Io` and `Git` for the rest.
+    /// `InUse` when another process has it open, `NotAnExport` when something else is there, `Damaged` when
+    /// the branch does not lead to a commit and its tree, `Io` and `Git` for the rest.
     pub fn open(path: &Path) -> Result<Self, GitError> {
         let writer = home::lock(path)?;
         home::prepare(path)?;
@@ -166,8 +168,8 @@ impl Export {
         Ok(Some(blob.content().to_vec()))
     }
 
-    /// The names in one directory of the newest commit (`""` is the root), those of directories with a `/` at the end,
-    /// in git's order. Empty when there is no such directory.
+    /// The names in one directory of the newest commit (`""` is the root), those of directories with a `/` at
+    /// the end, in git's order. Empty when there is no such directory.
     ///
     /// # Errors
     /// As [`Export::read`].
@@ -186,16 +188,18 @@ impl Export {
         tree.iter().map(|entry| name_of(&entry)).collect()
     }
 
-    /// Commits the plan on top of the newest commit and returns the commit that now is the newest. When the plan changes
-    /// nothing, no commit is made and the current one is returned. All objects are on the disk before the branch moves,
-    /// so a reader, or a crash, sees the old commit or the new one and nothing between.
+    /// Commits the plan on top of the newest commit and returns the commit that now is the newest. When the
+    /// plan changes nothing, no commit is made and the current one is returned. All objects are on the disk
+    /// before the branch moves, so a reader, or a crash, sees the old commit or the new one and nothing
+    /// between.
     ///
     /// # Errors
-    /// `BadPath` and `BadPlan` before anything is written; `Busy` and `LostRaces` when others write to the repository;
-    /// `Damaged`, `Io`, `Git`. After any error the branch is where it was.
+    /// `BadPath` and `BadPlan` before anything is written; `Busy` and `LostRaces` when others write to the
+    /// repository; `Damaged`, `Io`, `Git`. After any error the branch is where it was.
     pub fn apply(&mut self, plan: &Plan) -> Result<Exported, GitError> {
         let edits = edits::parse(plan)?;
         let signature = signature(plan)?;
+        packs::merge_small(&self.repository()?)?;
         for _ in 0..RACES_MAX {
             if let Some(exported) = self.attempt(plan, &edits, &signature)? {
                 return Ok(exported);
@@ -224,7 +228,6 @@ impl Export {
         if !advance(&disk, base.map(|head| head.commit), commit)? {
             return Ok(None);
         }
-        packs::merge_small(&disk)?;
         Ok(Some(Head { commit, tree }.exported()))
     }
 

@@ -1,7 +1,8 @@
 //! The plan's paths, checked and laid out as a tree of edits.
 //!
-//! Every path is checked before anything is written, so that no name that some tool executes or trusts can ever come
-//! into a clone, whoever made the plan. It knows nothing of git objects: `trees` carries the edits out.
+//! Every path is checked before anything is written, so that no name that some tool executes or trusts can
+//! ever come into a clone, whoever made the plan. It knows nothing of git objects: `trees` carries the edits
+//! out.
 
 use std::collections::BTreeMap;
 
@@ -96,7 +97,8 @@ fn fault_of(component: &str) -> Option<&'static str> {
 }
 
 impl<'a> Directory<'a> {
-    /// Removes are laid out in path order, before all writes: a shorter path is always there before the longer.
+    /// Removes are laid out in path order, before all writes: a shorter path is always there before the
+    /// longer.
     fn remove(&mut self, path: &'a str) {
         match path.split_once('/') {
             None => {

@@ -1,8 +1,9 @@
 //! Creating, locking and checking the export repository.
 //!
-//! Rule for leftovers: the file `<export>.lock` beside the repository is locked by the kernel for as long as its holder
-//! lives, so whoever holds it is the only writer, and every git lock or half-written pack found then is a dead
-//! process's and is removed. The repository is configured to refuse pushes, so that no other writer is invited.
+//! Rule for leftovers: the file `<export>.lock` beside the repository is locked by the kernel for as long as
+//! its holder lives, so whoever holds it is the only writer, and every git lock or half-written pack found
+//! then is a dead process's and is removed. The repository is configured to refuse pushes, so that no other
+//! writer is invited.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -20,7 +21,8 @@ const GIT_LOCKS: [&str; 4] = [
     "refs/heads/main.lock",
 ];
 
-/// Settings for libgit2 alone, read on top of the repository's own `config`, in which git warns of the old name.
+/// Settings for libgit2 alone, read on top of the repository's own `config`, in which git warns of the old
+/// name.
 const OWN_CONFIG: &str = "starling.config";
 /// Packs and refs are on the disk before they count as written.
 const OWN_SETTINGS: [(&str, &str); 1] = [("core.fsyncObjectFiles", "true")];
@@ -96,6 +98,12 @@ fn create(path: &Path) -> Result<(), GitError> {
         .initial_head("main");
     options.description("Starling export: clone or fetch it; only starling writes to it.\n");
     configure(&Repository::init_opts(&unfinished, &options)?)?;
+    for name in ["HEAD", "config", OWN_CONFIG] {
+        let file = unfinished.join(name);
+        File::open(&file)
+            .and_then(|file| file.sync_all())
+            .map_err(io_at(&file))?;
+    }
     if path.exists() {
         fs::remove_dir(path).map_err(io_at(path))?;
     }

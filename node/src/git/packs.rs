@@ -1,8 +1,9 @@
 //! The packs of the export: listing them, merging the small ones, clearing unfinished ones away.
 //!
-//! Each commit writes one pack, and libgit2 never collects them, so small packs are merged in process as git's geometric
-//! repacking does: each object is rewritten O(log n) times in its life, and the number of packs stays near the bound.
-//! A merged pack is on the disk before the ones that it replaces go, and a reader who loses one looks for the object anew.
+//! Each commit writes one pack, and libgit2 never collects them, so small packs are merged in process as
+//! git's geometric repacking does: each object is rewritten O(log n) times in its life, and the number of
+//! packs stays near the bound. A merged pack is on the disk before the ones that it replaces go, and a reader
+//! who loses one looks for the object anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,14 +15,14 @@ use git2::{Oid, Repository};
 use super::GitError;
 use super::home::io_at;
 
-/// With more packs than this the small ones are merged: few enough that opening the repository stays cheap, enough that
-/// most commits write their own few objects only.
+/// At this many packs the small ones are merged: few enough that opening the repository stays cheap,
+/// enough that most commits write their own few objects only.
 pub(super) const PACKS_MAX: usize = 32;
 /// A pack stays as it is while it holds at least this many times the objects of all smaller packs together.
 const GROWTH: u64 = 2;
 
-/// All that git may keep of one pack. The index goes first: a pack without one is not seen by anybody, an index without
-/// its pack is an error.
+/// All that git may keep of one pack. The index goes first: a pack without one is not seen by anybody, an
+/// index without its pack is an error.
 const EXTENSIONS: [&str; 5] = ["idx", "rev", "bitmap", "mtimes", "pack"];
 const MULTI_INDEX: &str = "multi-pack-index";
 const INDEX_HEADER: [u8; 8] = [0xff, b't', b'O', b'c', 0, 0, 0, 2];
@@ -39,12 +40,12 @@ pub(super) fn directory(repository: &Repository) -> PathBuf {
     repository.path().join("objects").join("pack")
 }
 
-/// Merges the small packs when there are more than `PACKS_MAX`.
+/// Makes room for one more pack: merges the small ones when there are `PACKS_MAX`.
 pub(super) fn merge_small(repository: &Repository) -> Result<(), GitError> {
     let directory = directory(repository);
     let mut stems = finished(&directory)?;
     stems.retain(|stem| !stem.with_extension("keep").exists());
-    if stems.len() <= PACKS_MAX {
+    if stems.len() < PACKS_MAX {
         return Ok(());
     }
     let mut packs = stems.into_iter().map(Pack::read).collect::<Result<Vec<_>, _>>()?;
@@ -103,7 +104,8 @@ fn finished(directory: &Path) -> Result<BTreeSet<PathBuf>, GitError> {
         .collect())
 }
 
-/// Removes what a killed writer left: temporary files, locks, a pack without its index or an index without its pack.
+/// Removes what a killed writer left: temporary files, locks, a pack without its index or an index without
+/// its pack.
 pub(super) fn remove_unfinished(directory: &Path) -> Result<(), GitError> {
     let finished = finished(directory)?;
     for path in files(directory)? {
@@ -163,7 +165,8 @@ pub(super) fn remove_if_there(path: &Path) -> Result<(), GitError> {
 }
 
 impl Pack {
-    /// Reads the ids from the index, format 2 (gitformat-pack(5)): a header, a table whose last number is the count, ids.
+    /// Reads the ids from the index, format 2 (gitformat-pack(5)): a header, a table whose last number is the
+    /// count, ids.
     fn read(stem: PathBuf) -> Result<Self, GitError> {
         let path = stem.with_extension("idx");
         let damaged = || GitError::Damaged(format!("{} is not a pack index", path.display()));

@@ -1,8 +1,9 @@
 //! Blobs, trees and the commit of one plan, built in memory and written as one pack.
 //!
-//! Only the directories that the plan touches are read and rewritten. New objects go to a memory backend of a repository
-//! handle that lives as long as the attempt, then into one pack: no loose object is ever made. What is packed is our own
-//! list of ids that the disk lacks, because the memory backend's own dump packs everything that the commit leads to.
+//! Only the directories that the plan touches are read and rewritten. New objects go to a memory backend of a
+//! repository handle that lives as long as the attempt, then into one pack: no loose object is ever made.
+//! What is packed is our own list of ids that the disk lacks, because the memory backend's own dump packs
+//! everything that the commit leads to.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -74,8 +75,8 @@ impl<'disk> Scratch<'disk> {
         Ok(builder.write(directory, 0)?)
     }
 
-    /// The tree of one directory after the edits, `None` when nothing is left in it: git has no empty directories.
-    /// The depth of the recursion is that of the plan's paths, which is bounded.
+    /// The tree of one directory after the edits, `None` when nothing is left in it: git has no empty
+    /// directories. The depth of the recursion is that of the plan's paths, which is bounded.
     fn directory(&self, base: Option<Oid>, directory: &Directory<'_>) -> Result<Option<Oid>, GitError> {
         let base = base.filter(|_| !directory.emptied);
         let base = base

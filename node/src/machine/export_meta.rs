@@ -1,8 +1,9 @@
 //! The YAML files of the export: a session's meta, a user's meta, and the mark of the workspace.
 //!
-//! Fields stand in the order of the structs, unset ones are left out. Every string is quoted by the library: a YAML 1.1
-//! reader would take `yes`, `1:30` or `0123` for something else, and whether a word is safe must not depend on a list of
-//! such words. `check` holds the rules of a session's meta together; it decides nothing about how a session came there.
+//! Fields stand in the order of the structs, unset ones are left out. Every string is quoted by the library:
+//! a YAML 1.1 reader would take `yes`, `1:30` or `0123` for something else, and whether a word is safe must
+//! not depend on a list of such words. `check` holds the rules of a session's meta together; it decides
+//! nothing about how a session came there.
 
 use serde::{Deserialize, Serialize};
 
@@ -166,7 +167,8 @@ pub enum YamlError {
     TooLong,
 }
 
-/// Summary, error and preview are 5,160 characters at most, each of up to six bytes when escaped; the rest is short.
+/// Summary, error and preview are 5,160 characters at most, each of up to six bytes when escaped; the rest is
+/// short.
 pub const FILE_BYTES_MAX: usize = 256 * 1024;
 
 /// One of the files as bytes, ending with a line feed.

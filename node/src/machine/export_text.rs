@@ -1,13 +1,15 @@
 //! `discussion.thread`: a session's messages as plain text, and back.
 //!
-//! One header line for each message, then the further lines of its body as they are. The signed records hold the exact
-//! bytes; this text is for people, `grep` and GitIM's tools, so a body is first normalised (`normalise`), and what would
-//! read as something else is escaped. Both escapes add exactly one character to lines of a form that is closed under
-//! adding it, so the parser can take it off again: for every text that it accepts, rendering gives the same bytes.
+//! One header line for each message, then the further lines of its body as they are. The signed records hold
+//! the exact bytes; this text is for people, `grep` and GitIM's tools, so a body is first normalised
+//! (`normalise`), and what would read as something else is escaped. Both escapes add exactly one character to
+//! lines of a form that is closed under adding it, so the parser can take it off again: for every text that
+//! it accepts, rendering gives the same bytes.
 //!
-//! - Blank first line (GitIM wants a character there): a first line made of any number of `\` and then only white space
-//!   gets one `\` in front. So an empty one is written `\`, and one that is `\` is written `\\`.
-//! - Further line that looks like a header: any number of spaces, `[L`, six or more digits and `]` gets one space in front.
+//! - Blank first line (GitIM wants a character there): a first line made of any number of `\` and then only
+//!   white space gets one `\` in front. So an empty one is written `\`, and one that is `\` is written `\\`.
+//! - Further line that looks like a header: any number of spaces, `[L`, six or more digits and `]` gets one
+//!   space in front.
 
 use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
@@ -68,8 +70,9 @@ pub enum ThreadError {
     TooLong(usize),
 }
 
-/// The text of a thread: empty for no entries, else ending with a line feed. Bodies are normalised, times beyond the year
-/// 9999 are written as its end; numbers and handlers are written as they are and must be valid.
+/// The text of a thread: empty for no entries, else ending with a line feed. Bodies are normalised, times
+/// beyond the year 9999 are written as its end; numbers and handlers are written as they are and must be
+/// valid.
 #[must_use]
 pub fn render_thread(entries: &[ThreadEntry]) -> String {
     entries.iter().fold(String::new(), |mut text, entry| {
@@ -133,15 +136,17 @@ pub fn parse_thread(text: &str) -> Result<Vec<ThreadEntry>, ThreadError> {
     Ok(entries)
 }
 
-/// A body as the text can hold it: CR LF, a lone CR, U+2028 and U+2029 become LF (readers disagree on whether they end a
-/// line, and a line must not be able to pass for a header); U+0000 to U+001F but tab, and U+007F, become their visible
-/// pictures (U+2400 and up), U+0080 to U+009F the replacement character, so that printing a thread drives no terminal.
+/// A body as the text can hold it: CR LF, a lone CR, U+2028 and U+2029 become LF (readers disagree on whether
+/// they end a line, and a line must not be able to pass for a header); U+0000 to U+001F but tab, and U+007F,
+/// become their visible pictures (U+2400 and up), U+0080 to U+009F the replacement character, so that
+/// printing a thread drives no terminal.
 #[must_use]
 pub fn normalise(body: &str) -> String {
     body.replace("\r\n", "\n").chars().map(visible).collect()
 }
 
-/// A moment as the export writes it, `YYYYMMDDTHHMMSSZ`: whole seconds, rounded down, not beyond the year 9999.
+/// A moment as the export writes it, `YYYYMMDDTHHMMSSZ`: whole seconds, rounded down, not beyond the year
+/// 9999.
 #[must_use]
 pub fn export_time(time_ms: u64) -> String {
     let seconds = i64::try_from(time_ms.min(TIME_MS_MAX) / 1000).unwrap_or_default();
@@ -158,7 +163,8 @@ pub fn parse_export_time(text: &str) -> Option<u64> {
     (export_time(time_ms) == text).then_some(time_ms)
 }
 
-/// Whether the text is 1 to 39 of `a-z`, `0-9` and `-`, without leading, trailing or double `-`, and not `system`.
+/// Whether the text is 1 to 39 of `a-z`, `0-9` and `-`, without leading, trailing or double `-`, and not
+/// `system`.
 #[must_use]
 pub fn is_handler(text: &str) -> bool {
     let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
@@ -211,7 +217,8 @@ fn unescape(line: &str) -> &str {
         .unwrap_or(line)
 }
 
-/// Any number of spaces, `[L`, six or more digits, `]`. The digits of every script count: GitIM's own pattern takes them.
+/// Any number of spaces, `[L`, six or more digits, `]`. The digits of every script count: GitIM's own pattern
+/// takes them.
 fn looks_like_header(line: &str) -> bool {
     let Some(rest) = line.trim_start_matches(ESCAPE_HEADER).strip_prefix("[L") else {
         return false;

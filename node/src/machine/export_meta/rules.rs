@@ -1,7 +1,8 @@
 //! The rules between the fields of a session's meta.
 //!
-//! They restate the table of the export format, one function for each group of fields, independently of how the view is
-//! folded: a meta that breaks one is a fault of ours, never of a peer. The first broken rule is reported.
+//! They restate the table of the export format, one function for each group of fields, independently of how
+//! the view is folded: a meta that breaks one is a fault of ours, never of a peer. The first broken rule is
+//! reported.
 
 use super::{SessionMeta, Status};
 use crate::machine::export_text::{TIME_MS_MAX, is_handler};
@@ -113,12 +114,9 @@ fn check_summary(meta: &SessionMeta) -> Result<(), MetaError> {
         "summary",
         "and summary_updated_at are there both or neither",
     )?;
-    let chars = meta.summary.as_ref().map_or(1, |summary| summary.chars().count());
-    require(
-        (1..=SUMMARY_CHARS_MAX).contains(&chars),
-        "summary",
-        "has 1 to 4,000 characters",
-    )
+    let sound = |summary: &String| summary.chars().count() <= SUMMARY_CHARS_MAX && !summary.trim().is_empty();
+    let rule = "has 1 to 4,000 characters and is not blank";
+    require(meta.summary.as_ref().is_none_or(sound), "summary", rule)
 }
 
 fn check_error(meta: &SessionMeta) -> Result<(), MetaError> {
@@ -227,3 +225,6 @@ fn require(holds: bool, field: &'static str, rule: &'static str) -> Result<(), M
         Err(MetaError { field, rule })
     }
 }
+
+#[cfg(test)]
+mod tests;

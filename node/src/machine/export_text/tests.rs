@@ -1,3 +1,5 @@
+//! Round trips of awkward bodies, and texts that are not quite threads.
+
 use super::*;
 
 const TIME_MS: u64 = 1_783_728_000_000;
@@ -16,7 +18,8 @@ fn alone(body: &str) -> ThreadEntry {
     entry(1, 0, "alice", TIME_MS, body)
 }
 
-/// What comes back is the normalised body, between neighbours that stay what they are, and it renders to the same bytes.
+/// What comes back is the normalised body, between neighbours that stay what they are, and it renders to the
+/// same bytes.
 fn round_trip(body: &str) {
     let next = entry(2, 1, "bob", TIME_MS, "next");
     let text = render_thread(&[alone(body), next.clone()]);
@@ -33,7 +36,8 @@ fn the_documented_example_is_written_byte_by_byte() {
             0,
             "alice",
             TIME_MS,
-            "Please check the build.\r\n\r\n[L000007] looks like a prefix\nsee session:qs-01JZZZZZZZZZZZZZZZZZZZZZZZ:L000001",
+            "Please check the build.\r\n\r\n[L000007] looks like a prefix\n\
+             see session:qs-01JZZZZZZZZZZZZZZZZZZZZZZZ:L000001",
         ),
         entry(2, 1, "bob", TIME_MS + 9_999, "Done, <@alice>. 中文 ok"),
     ];
