@@ -245,7 +245,10 @@ fn apply_exports(transaction: &WriteTransaction, batches: &[Batch]) -> Result<()
             exports.remove(stream)?;
         }
         for stream in &batch.export_pending {
-            exports.insert(stream, ())?;
+            // An insert rewrites the path to its page even where nothing changes, and most are there already.
+            if exports.get(stream)?.is_none() {
+                exports.insert(stream, ())?;
+            }
         }
     }
     Ok(())

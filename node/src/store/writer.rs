@@ -175,3 +175,6 @@ fn weight(batch: &Batch) -> usize {
         .map(|row| row.value.as_ref().map_or(0, Vec::len));
     records.chain(aside).chain(index).chain(local).sum()
 }
+
+#[cfg(test)]
+mod tests;
