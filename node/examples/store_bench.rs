@@ -1,7 +1,7 @@
-//! What a durable commit costs on this machine, beside what the disk itself can do in the same run: one record a
-//! commit, 100 records a commit, and the open after a crash, for each way in which redb can commit.
-//! `cargo run -p starling-node --no-default-features --example store_bench [folder [records [cache MiB]]]`; medians of 5 rounds.
-//! Figures for people: nothing is checked here.
+//! What a durable commit costs on this machine, beside what the disk itself can do in the same run: one
+//! record a commit, 100 records a commit, and the open after a crash, for each way in which redb can commit.
+//! `cargo run -p starling-node --no-default-features --example store_bench [folder [records [cache MiB]]]`;
+//! medians of 5 rounds. Figures for people: nothing is checked here.
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
@@ -187,8 +187,8 @@ fn open(path: &Path, options: Options) -> Outcome<Store> {
     Ok(Store::open_with(FileBackend::new(file)?, options)?)
 }
 
-/// Records `first..first + count`, over many streams at once as they come from a busy network, each with its row of
-/// the index and its place in the export queue.
+/// Records `first..first + count`, over many streams at once as they come from a busy network, each with its
+/// row of the index and its place in the export queue.
 fn batch(first: u64, count: u64) -> Batch {
     let mut batch = Batch::default();
     for number in first..first + count {

@@ -525,8 +525,8 @@ impl StorageBackend for Disk {
     }
 }
 
-/// The disk fails at its nth operation, for every n: each batch is then there whole or not at all, and every batch
-/// whose commit was acknowledged is there.
+/// The disk fails at its nth operation, for every n: each batch is then there whole or not at all, and every
+/// batch whose commit was acknowledged is there.
 #[test]
 fn a_batch_is_whole_or_absent_wherever_the_disk_fails() {
     let mut whole_run = false;

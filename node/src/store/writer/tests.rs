@@ -185,7 +185,7 @@ fn a_refused_batch_does_not_stop_the_others() {
 fn a_broken_disk_fails_all_that_is_queued_and_ends_the_writer() {
     let mut rig = Rig::new();
     let (first, rest) = (GROUP_BATCHES_MAX as u64, 3);
-    (0..first + rest).for_each(|seq| rig.queue.submit(seq, batch(seq, seq as u8)).unwrap()); // ids repeat: no matter
+    (0..first + rest).for_each(|seq| rig.queue.submit(seq, batch(seq, seq as u8)).unwrap());
     rig.disk.broken.store(true, Ordering::Relaxed);
     let thread = rig.start();
     let error = thread.join().unwrap().unwrap_err();
