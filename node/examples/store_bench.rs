@@ -1,7 +1,7 @@
-//! What a durable commit costs on this machine, beside what the disk itself can do in the same run: one record a
-//! commit, 100 records a commit, and the open after a crash, for each way in which redb can commit.
-//! `cargo run -p starling-node --no-default-features --example store_bench [folder [records]]`; medians of 5 rounds.
-//! Figures for people: nothing is checked here.
+//! What a durable commit costs on this machine, beside what the disk itself can do in the same run: one
+//! record a commit, 100 records a commit, and the open after a crash, for each way in which redb can commit.
+//! `cargo run -p starling-node --no-default-features --example store_bench [folder [records [cache MiB]]]`;
+//! medians of 5 rounds. Figures for people: nothing is checked here.
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
@@ -29,17 +29,26 @@ fn main() -> Outcome<()> {
     let mut arguments = std::env::args().skip(1);
     let root = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
     let stored: u64 = arguments.next().map_or(Ok(100_000), |text| text.parse())?;
+    let cache_mib = arguments
+        .next()
+        .map_or(Ok(Options::default().cache_bytes >> 20), |text| text.parse())?;
     let folder = root.join(format!("store-bench-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
-    let outcome = measure(&folder, stored);
+    let outcome = measure(&folder, stored, cache_mib);
     fs::remove_dir_all(&folder)?;
     outcome
 }
 
-fn measure(folder: &Path, stored: u64) -> Outcome<()> {
+fn measure(folder: &Path, stored: u64, cache_mib: usize) -> Outcome<()> {
     let mut benches = Vec::new();
     for (name, two_phase, quick_repair) in MODES {
-        benches.push(Bench::fill(folder, name, two_phase, quick_repair, stored)?);
+        benches.push(Bench::fill(
+            folder,
+            name,
+            two_phase,
+            quick_repair,
+            (stored, cache_mib),
+        )?);
     }
     let mut raw = Vec::new();
     for _ in 0..ROUNDS {
@@ -52,7 +61,7 @@ fn measure(folder: &Path, stored: u64) -> Outcome<()> {
         "fdatasync of one 4 KiB page: {:.0} a second",
         rate(&mut raw, COMMITS)
     );
-    println!("{stored} records stored, then:");
+    println!("{stored} records stored, {cache_mib} MiB of cache, then:");
     for bench in &mut benches {
         bench.print();
     }
@@ -97,13 +106,13 @@ impl Bench {
         name: &'static str,
         two_phase: bool,
         quick_repair: bool,
-        stored: u64,
+        (stored, cache_mib): (u64, usize),
     ) -> Outcome<Self> {
         let path = folder.join(name);
         let options = Options {
+            cache_bytes: cache_mib << 20,
             two_phase,
             quick_repair,
-            ..Options::default()
         };
         let store = open(&path, options)?;
         let (single, batched, reopen) = (Vec::new(), Vec::new(), Vec::new());
@@ -140,8 +149,12 @@ impl Bench {
         let crashed = self.path.with_extension("crashed");
         fs::copy(&self.path, &crashed)?;
         File::open(&crashed)?.sync_all()?;
-        self.reopen
-            .push(timed(|| Ok(drop(open(&crashed, self.options)?)))?);
+        let mut reopened = None;
+        self.reopen.push(timed(|| {
+            reopened = Some(open(&crashed, self.options)?);
+            Ok(())
+        })?);
+        drop(reopened);
         fs::remove_file(&crashed)?;
         self.single.push(single);
         self.batched.push(batched);
@@ -174,8 +187,8 @@ fn open(path: &Path, options: Options) -> Outcome<Store> {
     Ok(Store::open_with(FileBackend::new(file)?, options)?)
 }
 
-/// Records `first..first + count`, over many streams at once as they come from a busy network, each with its row of
-/// the index and its place in the export queue.
+/// Records `first..first + count`, over many streams at once as they come from a busy network, each with its
+/// row of the index and its place in the export queue.
 fn batch(first: u64, count: u64) -> Batch {
     let mut batch = Batch::default();
     for number in first..first + count {

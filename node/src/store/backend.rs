@@ -1,5 +1,6 @@
-//! What lies between redb and the disk: how the file is made, how long it is, and what a power cut during its very
-//! first moments leaves behind. Everything else is passed on untouched, so a simulator's disk sees redb's own writes.
+//! What lies between redb and the disk: how the file is made, how long it is, and what a power cut during its
+//! very first moments leaves behind. Everything else is passed on untouched, so a simulator's disk sees
+//! redb's own writes.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -70,9 +71,9 @@ impl<B: StorageBackend> Tracked<B> {
         )
     }
 
-    /// Runs once, when redb has the file to itself and before it reads it. A power cut between the making of the
-    /// file and the write of its magic number leaves a file that redb refuses for ever, though nothing was ever
-    /// stored in it. Such a file is emptied; one with a single byte of data is not.
+    /// Runs once, when redb has the file to itself and before it reads it. A power cut between the making of
+    /// the file and the write of its magic number leaves a file that redb refuses for ever, though nothing
+    /// was ever stored in it. Such a file is emptied; one with a single byte of data is not.
     fn enter(&self) -> io::Result<()> {
         if self.entered.swap(true, Ordering::Relaxed) {
             return Ok(());

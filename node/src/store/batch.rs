@@ -1,5 +1,6 @@
-//! What is written, as plain data: a [`Batch`] is one atomic transaction, whoever composes it. Rows are opaque bytes
-//! under 32-byte keys; the store neither parses nor verifies them, so a change of record format never reaches it.
+//! What is written, as plain data: a [`Batch`] is one atomic transaction, whoever composes it. Rows are
+//! opaque bytes under 32-byte keys; the store neither parses nor verifies them, so a change of record format
+//! never reaches it.
 
 /// A stream's key, a record's id, a device's key: all are 32 bytes, and the store does not tell them apart.
 pub type Key32 = [u8; 32];
@@ -18,8 +19,8 @@ pub struct Batch {
     pub index: Vec<IndexRow>,
     /// Ids of records to take from the outbox: they were sent. An id that is not in it is ignored.
     pub published: Vec<Key32>,
-    /// Streams to take from the export queue, before those of `export_pending` are put there. Whoever says so has
-    /// made sure that nothing was committed to the stream after what it exported.
+    /// Streams to take from the export queue, before those of `export_pending` are put there. Whoever says so
+    /// has made sure that nothing was committed to the stream after what it exported.
     pub exported: Vec<Key32>,
     /// Streams to put in the export queue; one that is there already stays.
     pub export_pending: Vec<Key32>,
@@ -63,7 +64,8 @@ pub enum AsideRow {
     },
 }
 
-/// What a list shows of a stream, so that a start need not load every stream. Can be rebuilt from the records.
+/// What a list shows of a stream, so that a start need not load every stream. Can be rebuilt from the
+/// records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexRow {
     /// The stream.

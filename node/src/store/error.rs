@@ -1,5 +1,5 @@
-//! What can go wrong with a store, each with what to do about it. redb's own errors are sorted here, once, so that
-//! the rest of the node never names them.
+//! What can go wrong with a store, each with what to do about it. redb's own errors are sorted here, once, so
+//! that the rest of the node never names them.
 
 use std::io;
 
@@ -63,8 +63,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the store is of no use any more: drop it and open it again. A commit that failed this way may or may
-    /// not be on disk; writing the same batch again after reopening is right in both cases.
+    /// Whether the store is of no use any more: drop it and open it again. A commit that failed this way may
+    /// or may not be on disk; writing the same batch again after reopening is right in both cases.
     pub fn must_reopen(&self) -> bool {
         match self {
             Self::Full(_) | Self::Io(_) | Self::Poisoned | Self::Access(_) | Self::Closed => true,

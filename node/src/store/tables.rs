@@ -1,5 +1,6 @@
-//! The layout on disk: table names, key forms, and how a batch becomes rows. Only this file knows them. Keys are
-//! byte strings that sort as memory does (numbers big-endian), so that a stream loads with one range scan.
+//! The layout on disk: table names, key forms, and how a batch becomes rows. Only this file knows them. Keys
+//! are byte strings that sort as memory does (numbers big-endian), so that a stream loads with one range
+//! scan.
 //!
 //! | table | key | value |
 //! |---|---|---|
@@ -71,8 +72,9 @@ pub(super) fn split_pair(pair: &Pair) -> (Key32, Key32) {
     (first, second)
 }
 
-/// The id and wire of a record's row. A row that is too short (never written by us) still counts as a row: its id
-/// is filled with zeros and its wire is empty, which whoever verifies records refuses like any other spoiled one.
+/// The id and wire of a record's row. A row that is too short (never written by us) still counts as a row:
+/// its id is filled with zeros and its wire is empty, which whoever verifies records refuses like any other
+/// spoiled one.
 pub(super) fn split_record(value: &[u8]) -> (Key32, &[u8]) {
     if let Some((id, wire)) = value.split_first_chunk() {
         return (*id, wire);
@@ -130,7 +132,8 @@ pub(super) fn create_all(transaction: &WriteTransaction) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Writes all batches into one transaction, in order within each table. Only tables that have rows are touched.
+/// Writes all batches into one transaction, in order within each table. Only tables that have rows are
+/// touched.
 pub(super) fn apply(transaction: &WriteTransaction, batches: &[Batch]) -> Result<(), StoreError> {
     if batches
         .iter()
@@ -204,8 +207,8 @@ impl RecordTables<'_> {
         Ok(())
     }
 
-    /// A record that is there already stays as it is, unless the disk has spoiled its bytes: then a copy that came
-    /// again (from a peer, or an export) takes its old place.
+    /// A record that is there already stays as it is, unless the disk has spoiled its bytes: then a copy that
+    /// came again (from a peer, or an export) takes its old place.
     fn mend(&mut self, place: &Slot, row: &RecordRow) -> Result<(), StoreError> {
         let whole = join_record(row);
         let intact = self
@@ -245,7 +248,10 @@ fn apply_exports(transaction: &WriteTransaction, batches: &[Batch]) -> Result<()
             exports.remove(stream)?;
         }
         for stream in &batch.export_pending {
-            exports.insert(stream, ())?;
+            // An insert rewrites the path to its page even where nothing changes, and most are there already.
+            if exports.get(stream)?.is_none() {
+                exports.insert(stream, ())?;
+            }
         }
     }
     Ok(())

@@ -437,8 +437,6 @@ fn a_damaged_file_never_panics() {
         .unwrap();
     store.close().unwrap();
     let whole = std::fs::read(&path).unwrap();
-    let quiet = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
     let mut refused = 0;
     for start in (0..whole.len()).step_by(1021) {
         let mut damaged = whole.clone();
@@ -449,7 +447,6 @@ fn a_damaged_file_never_panics() {
     for length in (1..whole.len()).step_by(4099) {
         use_damaged(&path, &whole[..length]).unwrap_err();
     }
-    std::panic::set_hook(quiet);
     assert!(refused > 0);
 }
 
@@ -528,8 +525,8 @@ impl StorageBackend for Disk {
     }
 }
 
-/// The disk fails at its nth operation, for every n: each batch is then there whole or not at all, and every batch
-/// whose commit was acknowledged is there.
+/// The disk fails at its nth operation, for every n: each batch is then there whole or not at all, and every
+/// batch whose commit was acknowledged is there.
 #[test]
 fn a_batch_is_whole_or_absent_wherever_the_disk_fails() {
     let mut whole_run = false;

@@ -1,6 +1,7 @@
-//! The writer: one thread that owns all commits, with group commit. A durable commit costs one sync of the disk
-//! however many batches it carries, so whatever has queued up while the last one ran goes into the next one.
-//! It never starts its own thread: the shell calls [`Writer::run`] on one, and hears of every batch through a callback.
+//! The writer: one thread that owns all commits, with group commit. A durable commit costs one sync of the
+//! disk however many batches it carries, so whatever has queued up while the last one ran goes into the next
+//! one. It never starts its own thread: the shell calls [`Writer::run`] on one, and hears of every batch
+//! through a callback.
 
 use std::sync::Arc;
 
@@ -29,8 +30,8 @@ pub enum Report {
         /// The last one.
         last: u64,
     },
-    /// None of these batches is known to be durable. When the error says that the store must be opened again they
-    /// may be on disk all the same: write them again after that, it does no harm.
+    /// None of these batches is known to be durable. When the error says that the store must be opened again
+    /// they may be on disk all the same: write them again after that, it does no harm.
     Failed {
         /// The first number.
         first: u64,
@@ -75,16 +76,16 @@ pub struct Writer<F> {
 }
 
 impl<F: FnMut(Report)> Writer<F> {
-    /// A writer for `store` that says what became of each batch through `report`, on its own thread. `report` may
-    /// block (a bounded channel), provided that its reader never waits for the writer.
+    /// A writer for `store` that says what became of each batch through `report`, on its own thread. `report`
+    /// may block (a bounded channel), provided that its reader never waits for the writer.
     pub fn new(store: Arc<Store>, report: F) -> (Queue, Self) {
         let (sender, jobs) = mpsc::channel(QUEUE_BATCHES_MAX);
         (Queue(sender), Self { store, jobs, report })
     }
 
-    /// Writes until all [`Queue`]s are dropped, then closes the store: `Ok` when everything was written and the
-    /// file was closed well. Blocks, so it wants a thread of its own. On a failure of the disk it fails what is
-    /// queued, closes the store and returns the cause.
+    /// Writes until all [`Queue`]s are dropped, then closes the store: `Ok` when everything was written and
+    /// the file was closed well. Blocks, so it wants a thread of its own. On a failure of the disk it fails
+    /// what is queued, closes the store and returns the cause.
     pub fn run(mut self) -> Result<(), Arc<StoreError>> {
         while let Some(first) = self.jobs.blocking_recv() {
             let (first, last, batches) = self.gather(first);
@@ -109,8 +110,8 @@ impl<F: FnMut(Report)> Writer<F> {
         (first, last, batches)
     }
 
-    /// Commits a group. When one batch of it is refused, each is committed alone, so that one broken session never
-    /// stops another. An error means that the store is of no use any more; it has been reported.
+    /// Commits a group. When one batch of it is refused, each is committed alone, so that one broken session
+    /// never stops another. An error means that the store is of no use any more; it has been reported.
     fn commit(&mut self, first: u64, last: u64, batches: &[Batch]) -> Result<(), Arc<StoreError>> {
         match self.store.commit(batches) {
             Ok(()) => (self.report)(Report::Committed { first, last }),
@@ -145,8 +146,8 @@ impl<F: FnMut(Report)> Writer<F> {
         }
     }
 
-    /// Fails what is queued and closes the store, so that its lock is free when the shell opens it again. Its own
-    /// error is that of the disk once more.
+    /// Fails what is queued and closes the store, so that its lock is free when the shell opens it again. Its
+    /// own error is that of the disk once more.
     fn give_up(&mut self, error: Arc<StoreError>) -> Arc<StoreError> {
         self.jobs.close();
         while let Some((seq, _)) = self.jobs.blocking_recv() {
@@ -175,3 +176,6 @@ fn weight(batch: &Batch) -> usize {
         .map(|row| row.value.as_ref().map_or(0, Vec::len));
     records.chain(aside).chain(index).chain(local).sum()
 }
+
+#[cfg(test)]
+mod tests;
