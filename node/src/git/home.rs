@@ -14,9 +14,10 @@ use git2::{Config, ConfigLevel, Repository, RepositoryInitOptions};
 use super::{BRANCH, GitError, packs};
 
 /// Git's locks of what we write, relative to the repository.
-const GIT_LOCKS: [&str; 4] = [
+const GIT_LOCKS: [&str; 5] = [
     "HEAD.lock",
     "config.lock",
+    "starling.config.lock",
     "packed-refs.lock",
     "refs/heads/main.lock",
 ];

@@ -74,14 +74,20 @@ fn merge(repository: &Repository, directory: &Path, packs: &[Pack]) -> Result<()
     }
     let ids: BTreeSet<Oid> = packs.iter().flat_map(|pack| pack.ids.iter().copied()).collect();
     let mut builder = repository.packbuilder()?;
-    for id in ids {
-        builder.insert_object(id, None)?;
+    for id in &ids {
+        builder.insert_object(*id, None)?;
     }
     builder.write(directory, 0)?;
-    let merged = builder.name()?.map(|name| directory.join(format!("pack-{name}")));
+    let name = builder.name()?.unwrap_or_default();
+    let merged = Pack::read(directory.join(format!("pack-{name}")))?;
+    if !merged.ids.iter().eq(&ids) {
+        return Err(GitError::Damaged(
+            "a merged pack lacks objects of its parts".to_owned(),
+        ));
+    }
     // Git's own index over several packs would name the ones that go.
     remove_if_there(&directory.join(MULTI_INDEX))?;
-    for pack in packs.iter().filter(|pack| Some(&pack.stem) != merged.as_ref()) {
+    for pack in packs.iter().filter(|pack| pack.stem != merged.stem) {
         for extension in EXTENSIONS {
             remove_if_there(&pack.stem.with_extension(extension))?;
         }

@@ -22,11 +22,16 @@ fn what_a_killed_process_left_does_not_block_the_next() {
     for name in [
         "HEAD.lock",
         "config.lock",
+        "starling.config.lock",
         "packed-refs.lock",
         "refs/heads/main.lock",
     ] {
         fs::write(home.path().join(name), "half").expect("writes");
     }
+    // What is locked must also be in need of writing, or a lock that stays would not be noticed.
+    fs::remove_file(home.path().join("starling.config")).expect("removes");
+    fs::write(home.path().join("HEAD"), "ref: refs/heads/other\n").expect("writes");
+    fs::write(home.path().join("config"), "[core]\n\tbare = true\n").expect("writes");
     let unpaired = [format!("{half}.idx"), format!("pack-{}.pack", "cd".repeat(20))];
     let unfinished = [
         "pack_git2_0123456789abcdef".to_owned(),
