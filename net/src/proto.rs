@@ -22,14 +22,13 @@ mod serve;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use starling_crdt::id::DeviceKey;
+use starling_crdt::id::{DeviceKey, StreamKey};
 
 pub use io::{Batch, Config, DropReason, FrameToken, Have, Input, Output, PeerStatus, RefusalCode, Verdict};
 
 use gate::Invite;
 use limits::PEERS_MAX;
 use local::Local;
-use message::Summary;
 use out::{Out, Step};
 use peer::Peer;
 use rounds::Pace;
@@ -38,8 +37,6 @@ use rounds::Pace;
 #[derive(Debug)]
 pub struct Proto {
     local: Local,
-    /// Our state in short, as of the last input.
-    ours: Summary,
     pace: Pace,
     peers: BTreeMap<DeviceKey, Peer>,
     invites: BTreeMap<DeviceKey, Invite>,
@@ -53,10 +50,8 @@ impl Proto {
     /// then connect peers.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let mut local = Local::new(config.me, config.workspace);
         Self {
-            ours: local.summary(),
-            local,
+            local: Local::new(config.me, config.workspace),
             pace: Pace {
                 interval_ms: config.interval_ms,
                 seed: config.seed,
@@ -75,15 +70,13 @@ impl Proto {
         self.on_input(input, now_ms, &mut outputs);
         self.advance(now_ms, &mut outputs);
         self.set_timer(now_ms, &mut outputs);
-        self.ours = self.local.summary();
         outputs
     }
 
     /// What is known of each connected peer, ordered by key.
     #[must_use]
     pub fn peers(&self) -> Vec<PeerStatus> {
-        let status = |(key, peer): (&DeviceKey, &Peer)| peer.status(*key, &self.ours);
-        self.peers.iter().map(status).collect()
+        self.peers.iter().map(|(key, peer)| peer.status(*key)).collect()
     }
 
     /// Whether every connected peer has let us in and has what we have. True without peers.
@@ -175,7 +168,7 @@ impl Proto {
         outputs.push(Output::Drop { peer, reason });
     }
 
-    fn on_changed(&mut self, stream: starling_crdt::id::StreamKey, digest: [u8; 32], now_ms: u64) {
+    fn on_changed(&mut self, stream: StreamKey, digest: [u8; 32], now_ms: u64) {
         if stream != self.local.roster() && self.local.index.set(stream, digest) {
             self.peers.values_mut().for_each(|peer| peer.note_change(now_ms));
         }

@@ -1,7 +1,7 @@
 //! One peer: forwards what happens to the parts of its conversation (`gate`, then `rounds`, `ask` and `serve`, which
 //! never call each other), watches that an exchange moves, and knows whether the peer has what we have.
 
-use starling_crdt::id::StreamKey;
+use starling_crdt::id::{DeviceKey, StreamKey};
 
 use super::ask::Ask;
 use super::budget::Budget;
@@ -10,7 +10,7 @@ use super::index::Difference;
 use super::io::{DropReason, FrameToken, Have, Output, PeerStatus, Verdict};
 use super::limits::{FRAME_BYTES_MAX, HANDSHAKE_FRAME_BYTES_MAX, PROGRESS_MS};
 use super::local::Local;
-use super::message::{Message, Range, Short, Summary, decode};
+use super::message::{Message, Range, Short, decode};
 use super::out::{Out, Step, broken};
 use super::rounds::{Pace, Rounds, Start};
 use super::serve::Serve;
@@ -24,7 +24,8 @@ pub(super) struct Peer {
     ask: Ask,
     serve: Serve,
     budget: Budget,
-    in_step: bool,
+    /// Why it is not known to have what we have.
+    reason: Option<&'static str>,
     moved_at_ms: u64,
     strikes: u32,
     last_error: Option<String>,
@@ -39,14 +40,15 @@ impl Peer {
         now_ms: u64,
         out: &mut Out<'_>,
     ) -> Self {
+        let gate = Gate::open(outbound, invite, local, now_ms, out);
         Self {
-            gate: Gate::open(outbound, invite, local, now_ms, out),
+            reason: Some(gate.reason()),
+            gate,
             announced: false,
             rounds: Rounds::new(local.me, out.peer, now_ms),
             ask: Ask::default(),
             serve: Serve::default(),
             budget: Budget::new(now_ms),
-            in_step: false,
             moved_at_ms: now_ms,
             strikes: 0,
             last_error: None,
@@ -65,7 +67,7 @@ impl Peer {
 
     /// Whether the peer has what we have.
     pub(super) const fn in_step(&self) -> bool {
-        self.in_step
+        self.reason.is_none()
     }
 
     /// Takes in a frame; `token` names it if it has records.
@@ -174,6 +176,7 @@ impl Peer {
             return Err(DropReason::NoHandshake);
         }
         if !self.is_open() {
+            self.reason = Some(self.gate.reason());
             return Ok(());
         }
         if !self.announced {
@@ -183,7 +186,7 @@ impl Peer {
         self.watch(now_ms)?;
         self.pump(local, out);
         if !self.is_busy() {
-            self.rounds.tell(pace, local.summary(), now_ms, out);
+            self.rounds.tell(pace, local, now_ms, out);
             if self.rounds.compare(local, now_ms, out) == Start::Roster {
                 self.ask.want(local.roster(), true);
                 self.pump(local, out);
@@ -192,7 +195,7 @@ impl Peer {
         if !self.is_busy() {
             self.moved_at_ms = now_ms;
         }
-        self.note_step(&local.summary(), out);
+        self.note_step(local, out);
         Ok(())
     }
 
@@ -207,29 +210,19 @@ impl Peer {
         }
     }
 
-    /// What is known of the peer; `ours` is our state.
-    pub(super) fn status(&self, peer: starling_crdt::id::DeviceKey, ours: &Summary) -> PeerStatus {
+    /// What is known of the peer.
+    pub(super) fn status(&self, peer: DeviceKey) -> PeerStatus {
         PeerStatus {
             peer,
             accepted: self.is_open(),
-            in_step: self.in_step,
-            reason: self.reason(ours),
+            in_step: self.in_step(),
+            reason: self.reason,
             last_exchange_ms: self.rounds.heard_at_ms,
             sent_records: self.serve.sent_records,
             received_records: self.ask.received_records,
             pending_streams: self.ask.pending() + self.serve.pending(),
             last_error: self.last_error.clone(),
             their_sessions: self.rounds.their_sessions(),
-        }
-    }
-
-    fn reason(&self, ours: &Summary) -> Option<&'static str> {
-        if !self.is_open() {
-            Some(self.gate.reason())
-        } else if self.is_busy() {
-            Some("an exchange is under way")
-        } else {
-            self.rounds.reason(ours)
         }
     }
 
@@ -259,10 +252,15 @@ impl Peer {
         Ok(())
     }
 
-    fn note_step(&mut self, ours: &Summary, out: &mut Out<'_>) {
-        let in_step = self.reason(ours).is_none();
-        if in_step != self.in_step {
-            self.in_step = in_step;
+    fn note_step(&mut self, local: &mut Local, out: &mut Out<'_>) {
+        let before = self.in_step();
+        self.reason = if self.is_busy() {
+            Some("an exchange is under way")
+        } else {
+            self.rounds.reason(&local.summary())
+        };
+        let in_step = self.in_step();
+        if in_step != before {
             out.push(Output::InStep {
                 peer: out.peer,
                 in_step,

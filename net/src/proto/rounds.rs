@@ -2,9 +2,10 @@
 //! the work is not done twice: the roster first, then the index of sessions, range by range. A pair of states that a
 //! comparison has left unequal is remembered and not compared again until either side changes.
 
-use starling_crdt::id::DeviceKey;
+use starling_crdt::id::{DeviceKey, StreamKey};
 
 use super::index::{Compared, Difference};
+use super::io::DropReason;
 use super::limits::{DEBOUNCE_MS, INDEX_ITEMS_MAX, INDEX_RANGES_MAX, SETTLE_MS};
 use super::local::Local;
 use super::message::{Bound, Message, Range, RangeState, Short, Summary};
@@ -136,12 +137,15 @@ impl Rounds {
     }
 
     /// Tells our state if it is due. To be called when nothing else is under way.
-    pub(super) fn tell(&mut self, pace: Pace, ours: Summary, now_ms: u64, out: &mut Out<'_>) {
+    pub(super) fn tell(&mut self, pace: Pace, local: &mut Local, now_ms: u64, out: &mut Out<'_>) {
         let changed = self.tell_at_ms.is_some_and(|at| at <= now_ms);
-        if changed {
-            self.tell_at_ms = None;
+        let regular = self.interval_at_ms <= now_ms;
+        if !changed && !regular {
+            return;
         }
-        if (changed && self.told != Some(ours)) || self.interval_at_ms <= now_ms {
+        self.tell_at_ms = None;
+        let ours = local.summary();
+        if regular || self.told != Some(ours) {
             self.told = Some(ours);
             self.rounds += 1;
             let wait = jittered(pace, &out.peer, self.rounds);
@@ -190,7 +194,7 @@ impl Rounds {
         last: bool,
         local: &Local,
         out: &mut Out<'_>,
-    ) -> Result<Vec<(starling_crdt::id::StreamKey, Difference)>, super::io::DropReason> {
+    ) -> Result<Vec<(StreamKey, Difference)>, DropReason> {
         if !self.compares {
             return Ok(self.answer_index(round, ranges, local, out));
         }
@@ -233,7 +237,7 @@ impl Rounds {
         ranges: &[Range],
         local: &Local,
         out: &mut Out<'_>,
-    ) -> Vec<(starling_crdt::id::StreamKey, Difference)> {
+    ) -> Vec<(StreamKey, Difference)> {
         let equal = self
             .theirs
             .is_some_and(|theirs| theirs.roster == local.roster_digest);

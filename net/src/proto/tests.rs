@@ -80,7 +80,7 @@ fn converges(seed: u64) {
 
 #[test]
 fn replicas_converge_whatever_is_cut_and_when() {
-    for seed in 0..300 {
+    for seed in 0..150 {
         converges(seed);
     }
 }
@@ -622,16 +622,15 @@ fn pause_ends_all_conversations_and_resume_allows_new_ones() {
     world.input(0, Input::Pause);
     assert!(world.nodes[0].proto.is_paused() && world.nodes[0].proto.peers().is_empty());
     world.run_for(1_000);
-    let reasons: Vec<_> = world
-        .drops
-        .iter()
-        .map(|(from, _, reason)| (*from, reason.clone()))
-        .collect();
-    let both = [(0, DropReason::Paused), (0, DropReason::Paused)];
-    let told = [(1, DropReason::PeerPaused), (2, DropReason::PeerPaused)];
-    assert_eq!(reasons[..2], both);
-    assert_eq!(reasons[2..].iter().cloned().collect::<Vec<_>>().len(), told.len());
-    assert!(told.iter().all(|entry| reasons.contains(entry)));
+    let mut drops = world.drops.clone();
+    drops.sort_by_key(|(from, to, _)| (*from, *to));
+    let expected = [
+        (0, 1, DropReason::Paused),
+        (0, 2, DropReason::Paused),
+        (1, 0, DropReason::PeerPaused),
+        (2, 0, DropReason::PeerPaused),
+    ];
+    assert_eq!(drops, expected);
     let refused = world.nodes[0].proto.handle(
         Input::Connected {
             peer: device(1),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::model::{Node, WORKSPACE, device};
 use crate::proto::limits::{BATCH_BYTES_MAX, FRAME_BYTES_MAX, STREAMS_AT_ONCE, WINDOW_FRAMES};
-use crate::proto::message::{Message, decode};
+use crate::proto::message::{Message, Tail, decode};
 use crate::proto::{DropReason, Input, Output};
 
 pub(super) enum Item {
@@ -19,6 +19,21 @@ struct Way {
     queue: VecDeque<Item>,
     unacked: BTreeSet<u64>,
     asked: BTreeSet<starling_crdt::id::StreamKey>,
+}
+
+impl Way {
+    /// The other side was given an answer to what was sent this way.
+    fn note_delivered(&mut self, answer: &[u8]) {
+        match decode(answer) {
+            Ok(Message::Ack { token }) => drop(self.unacked.remove(&token)),
+            Ok(Message::Records { parts, .. }) => {
+                for part in parts.iter().filter(|part| part.tail != Tail::Part) {
+                    self.asked.remove(&part.stream);
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 pub(super) struct World {
@@ -166,26 +181,15 @@ impl World {
             return self.input(to, Input::Disconnected { peer: device(from) });
         };
         if let Some(back) = self.ways.get_mut(&(to, from)) {
-            match decode(&bytes) {
-                Ok(Message::Ack { token }) => drop(back.unacked.remove(&token)),
-                Ok(Message::Records { parts, .. }) => {
-                    for part in parts
-                        .iter()
-                        .filter(|part| part.tail != super::super::message::Tail::Part)
-                    {
-                        back.asked.remove(&part.stream);
-                    }
-                }
-                _ => {}
-            }
-            self.input(
-                to,
-                Input::Frame {
-                    peer: device(from),
-                    bytes,
-                },
-            );
+            back.note_delivered(&bytes);
         }
+        self.input(
+            to,
+            Input::Frame {
+                peer: device(from),
+                bytes,
+            },
+        );
     }
 
     /// Puts bytes on a link that no machine has said.
