@@ -9,6 +9,7 @@
 mod ask;
 mod budget;
 mod codec;
+mod door;
 mod gate;
 mod index;
 mod io;

@@ -1,5 +1,9 @@
 //! The bytes of frames: pinned, bounded, and safe to read whatever they are.
 
+use starling_crdt::id::RecordId;
+use starling_crdt::limits::LABEL_BYTES_MAX;
+
+use super::super::limits::{BATCH_RECORDS_MAX, FRAME_BYTES_MAX, PROOF_BYTES_MAX, PROOF_RECORDS_MAX};
 use super::*;
 
 fn stream(byte: u8) -> StreamKey {
