@@ -21,7 +21,7 @@ pub const PROOF_BYTES_MAX: usize = 256 * 1024;
 pub const REFUSAL_RECORDS_MAX: usize = 16;
 /// Bytes of the text that goes with a refusal.
 pub const DETAIL_BYTES_MAX: usize = 256;
-/// Frames of a peer before it is let in: hello or join, a proof, acceptance, and one to spare.
+/// Frames of a peer before it is let in: hello or join, a proof, acceptance, and two to spare.
 pub const HANDSHAKE_FRAMES_MAX: u32 = 5;
 /// How long a peer may take to be let in.
 pub const HANDSHAKE_MS: u64 = 15_000;
@@ -59,7 +59,7 @@ pub const INDEX_ITEMS_MAX: usize = 4_096;
 pub const DEBOUNCE_MS: u64 = 150;
 /// After a peer has committed records of ours: how long its own new summary is awaited before we compare again.
 pub const SETTLE_MS: u64 = 1_000;
-/// An exchange without any progress for as long as this starts again; the second time the peer is dropped.
+/// An exchange without any progress for as long as this starts again; the second time in a row the peer is dropped.
 pub const PROGRESS_MS: u64 = 30_000;
 /// Frames that a peer may send at once, and how many a second after that. `Records` and `Ack` do not count: the window
 /// paces them.
