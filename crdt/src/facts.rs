@@ -26,8 +26,9 @@ pub struct Facts {
     pub archived: Option<(Stamp, bool)>,
     /// Maximal records of the agent's chain.
     pub tips: Live,
-    /// Messages and retries that no claim covers.
-    pub inputs: Live,
+    /// Maximal claims: they cover whatever is in their past. Inputs are found from here (`Session::inputs`), not carried:
+    /// a set of them in each record would cost the square of a long unanswered session.
+    pub covers: Live,
     /// Claims without reply or failure.
     pub open: Live,
     /// Maximal writes of the title register.
@@ -53,7 +54,7 @@ impl Facts {
             titled: sides.iter().any(|side| side.titled),
             archived: sides.iter().filter_map(|side| side.archived).max(),
             tips: live(|f| &f.tips),
-            inputs: live(|f| &f.inputs),
+            covers: live(|f| &f.covers),
             open: live(|f| &f.open),
             titles: live(|f| &f.titles),
             summaries: live(|f| &f.summaries),
@@ -102,28 +103,28 @@ mod tests {
         RecordId::from_bytes([n; 32])
     }
 
-    fn with_inputs(ids: &[u8]) -> Facts {
+    fn with_open(ids: &[u8]) -> Facts {
         Facts {
-            inputs: ids.iter().map(|n| id(*n)).collect(),
+            open: ids.iter().map(|n| id(*n)).collect(),
             ..Facts::default()
         }
     }
 
     #[test]
     fn what_one_side_removed_stays_removed() {
-        // Left saw 1 and 2 and covered 1; right saw only 1.
-        let (left, right) = (with_inputs(&[2]), with_inputs(&[1]));
+        // Left saw 1 and 2 and ended 1; right saw only 1.
+        let (left, right) = (with_open(&[2]), with_open(&[1]));
         let joined = Facts::join(&[&left, &right], |side, element| side == 0 || *element == id(1));
-        assert_eq!(joined.inputs, Live::from([id(2)]));
+        assert_eq!(joined.open, Live::from([id(2)]));
     }
 
     #[test]
     fn what_one_side_never_saw_is_kept() {
-        let (left, right) = (with_inputs(&[2]), with_inputs(&[1]));
+        let (left, right) = (with_open(&[2]), with_open(&[1]));
         let joined = Facts::join(&[&left, &right], |side, element| {
             (side == 0) == (*element == id(2))
         });
-        assert_eq!(joined.inputs, Live::from([id(1), id(2)]));
+        assert_eq!(joined.open, Live::from([id(1), id(2)]));
     }
 
     #[test]

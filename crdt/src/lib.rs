@@ -19,6 +19,8 @@ pub mod roster;
 pub mod rules;
 pub mod session;
 pub mod signed;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod view;
 pub mod waiting;

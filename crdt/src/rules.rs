@@ -77,8 +77,8 @@ pub trait Past {
     fn claims(&self, attempt: &AttemptId) -> Vec<RecordId>;
     /// Whether `attempt` has a failure in the past.
     fn has_failed(&self, attempt: &AttemptId) -> bool;
-    /// Whether an input counts: not a repetition of one that a claim in the past covers.
-    fn is_countable(&self, input: &RecordId) -> bool;
+    /// Whether a message or retry waits for a claim: covered by none in the past, and no repetition of one that is.
+    fn has_input(&self) -> bool;
 }
 
 /// Judges one record.
@@ -184,10 +184,7 @@ fn claim(turn: &Turn, past: &impl Past) -> Result<(), Refusal> {
     let facts = past.facts();
     check(facts.open.is_empty(), Refusal::ClaimOpen)?;
     check(past.claims(&turn.attempt).is_empty(), Refusal::AttemptReused)?;
-    check(
-        facts.inputs.iter().any(|input| past.is_countable(input)),
-        Refusal::NothingToClaim,
-    )?;
+    check(past.has_input(), Refusal::NothingToClaim)?;
     follows(turn, facts)
 }
 

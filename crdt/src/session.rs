@@ -3,13 +3,14 @@
 //! taken back. Order of use: [`Session::new`], then [`Session::offer`] for each verified record, and `view::fold` to see.
 
 mod graph;
+mod past;
 
 pub use graph::{AuthorCounts, body_of};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::document::Document;
-use crate::facts::Facts;
+use crate::facts::{Facts, Stamp};
 use crate::id::{AttemptId, DeviceKey, RecordId, StreamKey, WorkspaceId};
 use crate::limits::{REFUSED_IDS_MAX, WAITING_RECORDS_MAX};
 use crate::payload::{Header, Payload};
@@ -52,7 +53,7 @@ pub struct Entry {
 impl Entry {
     /// The record's place in the canonical order.
     #[must_use]
-    pub fn stamp(&self) -> (u64, RecordId) {
+    pub fn stamp(&self) -> Stamp {
         (self.facts.lamport, self.signed.id())
     }
 }
@@ -176,18 +177,15 @@ impl Session {
     fn verdict(&self, record: &Record, roster: &Roster) -> Result<Facts, Refusal> {
         self.check_deps(record, roster)?;
         let standing = roster.at(&record.roster).ok_or(Refusal::Stranger)?;
-        let past = graph::PastOf::new(self, &record.deps);
+        let past = past::PastOf::new(self, &record.deps);
         judge(record, &past, &standing)?;
         Ok(past.into_facts())
     }
 
     fn check_deps(&self, record: &Record, roster: &Roster) -> Result<(), Refusal> {
+        let pasts = past::Pasts::of(self, &record.deps);
         for dep in &record.deps {
-            if record
-                .deps
-                .iter()
-                .any(|other| other != dep && self.is_in_past(dep, other))
-            {
+            if pasts.covers(dep) {
                 return Err(Refusal::DepsNotAntichain);
             }
             let known = self
@@ -218,8 +216,9 @@ impl Session {
             self.header.get_or_insert_with(|| header.clone());
         }
         let seq = self.log_author(&record.author, id, &past);
+        let preds = self.register_preds(&record, &past);
         let facts = self.advance(past, &record, id, seq);
-        self.mirror(&record, id, &facts);
+        self.mirror(&record, id, facts.lamport, &preds);
         self.index(&record.payload, id);
         for dep in &record.deps {
             self.heads.remove(dep);
@@ -238,16 +237,15 @@ impl Session {
         seen + 1
     }
 
-    fn mirror(&mut self, record: &Record, id: RecordId, facts: &Facts) {
+    fn mirror(&mut self, record: &Record, id: RecordId, lamport: u64, preds: &[Stamp]) {
         if self.document.is_none() {
             self.document = self
                 .header
                 .as_ref()
                 .map(|header| Document::new(&self.key, header));
         }
-        let preds = self.register_preds(record);
         if let Some(document) = &mut self.document {
-            document.apply(record, id, facts.lamport, &preds);
+            document.apply(record, id, lamport, preds);
         }
     }
 

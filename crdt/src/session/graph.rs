@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Session;
-use crate::facts::Facts;
+use super::past::Pasts;
+use super::{Entry, Session};
+use crate::facts::{Facts, Stamp};
 use crate::id::{AttemptId, DeviceKey, RecordId};
-use crate::payload::{Header, Payload};
+use crate::payload::Payload;
 use crate::record::Record;
-use crate::rules::Past;
 use crate::signed::{Signed, Verified};
 
 /// The newest known record of each author, and how many there are. Authors known to have forked are left out.
@@ -21,25 +21,33 @@ impl Session {
         let (Some(first), Some(last)) = (self.entries.get(a), self.entries.get(b)) else {
             return false;
         };
-        if a == b {
-            return true;
+        self.in_past_by_clock(a, last)
+            .unwrap_or_else(|| self.closure([*b], first.facts.lamport).contains(a))
+    }
+
+    /// Whether `a` is in the past of `last`, or `last` itself; `None` if only a walk can tell.
+    pub(super) fn in_past_by_clock(&self, a: &RecordId, last: &Entry) -> Option<bool> {
+        let Some(first) = self.entries.get(a) else {
+            return Some(false);
+        };
+        if *a == last.signed.id() {
+            return Some(true);
         }
         if first.facts.lamport >= last.facts.lamport {
-            return false;
+            return Some(false);
         }
         let author = &first.signed.record().author;
-        if self.authors.get(author).is_some_and(|log| !log.forked) {
-            return last
-                .facts
+        let log = self.authors.get(author).filter(|log| !log.forked);
+        log.map(|_| {
+            last.facts
                 .clock
                 .get(author)
-                .is_some_and(|seen| *seen >= first.seq);
-        }
-        self.closure([*b], first.facts.lamport).contains(a)
+                .is_some_and(|seen| *seen >= first.seq)
+        })
     }
 
     /// The records from which `from` is made up, itself included, down to lamport `floor`.
-    fn closure(&self, from: impl IntoIterator<Item = RecordId>, floor: u64) -> BTreeSet<RecordId> {
+    pub(super) fn closure(&self, from: impl IntoIterator<Item = RecordId>, floor: u64) -> BTreeSet<RecordId> {
         let mut seen = BTreeSet::new();
         let mut todo: Vec<RecordId> = from.into_iter().collect();
         while let Some(id) = todo.pop() {
@@ -56,13 +64,9 @@ impl Session {
     /// The joined facts of `deps`.
     #[must_use]
     pub fn facts_at<'a>(&self, deps: impl IntoIterator<Item = &'a RecordId>) -> Facts {
-        let sides: Vec<_> = deps.into_iter().filter_map(|dep| self.entries.get(dep)).collect();
-        let facts: Vec<_> = sides.iter().map(|entry| &entry.facts).collect();
-        Facts::join(&facts, |side, element| {
-            sides
-                .get(side)
-                .is_some_and(|entry| self.is_in_past(element, &entry.signed.id()))
-        })
+        let pasts = Pasts::of(self, deps);
+        let facts: Vec<_> = pasts.sides().map(|entry| &entry.facts).collect();
+        Facts::join(&facts, |side, element| pasts.side_has(side, element))
     }
 
     /// The facts of everything that is here.
@@ -72,18 +76,17 @@ impl Session {
     }
 
     /// The maximal writes of the register that `record` writes, in its past: what its write replaces.
-    pub(super) fn register_preds(&self, record: &Record) -> Vec<(u64, RecordId)> {
-        let facts = self.facts_at(&record.deps);
+    pub(super) fn register_preds(&self, record: &Record, past: &Facts) -> Vec<Stamp> {
         let writes = match record.payload {
-            Payload::Title { .. } => facts.titles,
-            Payload::Summary { .. } => facts.summaries,
-            Payload::Archive {} | Payload::Unarchive {} => facts.archives,
+            Payload::Title { .. } => &past.titles,
+            Payload::Summary { .. } => &past.summaries,
+            Payload::Archive {} | Payload::Unarchive {} => &past.archives,
             _ => return Vec::new(),
         };
         writes
             .iter()
             .filter_map(|id| self.entries.get(id))
-            .map(super::Entry::stamp)
+            .map(Entry::stamp)
             .collect()
     }
 
@@ -105,16 +108,13 @@ impl Session {
         }
         let stamp = (facts.lamport, id);
         match &record.payload {
-            Payload::Open { .. } | Payload::Message { .. } | Payload::Retry { .. } => {
-                facts.inputs.insert(id);
-            }
             Payload::Title { .. } => {
                 facts.titled = true;
                 facts.titles = [id].into();
             }
             Payload::Summary { .. } => facts.summaries = [id].into(),
             Payload::Claim { .. } => {
-                facts.inputs.clear();
+                facts.covers = [id].into();
                 facts.open.insert(id);
             }
             Payload::Reply { turn, .. } | Payload::Failure { turn, .. } => {
@@ -128,30 +128,6 @@ impl Session {
             _ => {}
         }
         facts
-    }
-
-    /// Whether an input counts in the past `facts`: not a repetition of one that a claim covers there.
-    #[must_use]
-    pub fn is_countable(&self, input: &RecordId, facts: &Facts, in_past: impl Fn(&RecordId) -> bool) -> bool {
-        let Some(entry) = self.entries.get(input) else {
-            return false;
-        };
-        let same = match &entry.signed.record().payload {
-            Payload::Open { request_id, .. } | Payload::Message { request_id, .. } => {
-                self.requests.get(request_id)
-            }
-            Payload::Retry { attempt } => self.retries.get(attempt),
-            _ => None,
-        };
-        let body = |id: &RecordId| {
-            self.entries
-                .get(id)
-                .and_then(|e| body_of(&e.signed.record().payload).cloned())
-        };
-        let covered = |other: &RecordId| {
-            other != input && in_past(other) && !facts.inputs.contains(other) && body(other) == body(input)
-        };
-        !same.is_some_and(|others| others.iter().any(covered))
     }
 
     /// Our newest record of each author, for a peer to compare with. Authors who forked are left out.
@@ -207,67 +183,5 @@ pub const fn body_of(payload: &Payload) -> Option<&crate::text::Body> {
             Some(body)
         }
         _ => None,
-    }
-}
-
-/// The past of a record that is being judged.
-pub(super) struct PastOf<'a> {
-    session: &'a Session,
-    deps: &'a [RecordId],
-    facts: Facts,
-}
-
-impl<'a> PastOf<'a> {
-    pub(super) fn new(session: &'a Session, deps: &'a [RecordId]) -> Self {
-        Self {
-            session,
-            deps,
-            facts: session.facts_at(deps),
-        }
-    }
-
-    pub(super) fn into_facts(self) -> Facts {
-        self.facts
-    }
-
-    fn contains(&self, id: &RecordId) -> bool {
-        self.deps.iter().any(|dep| self.session.is_in_past(id, dep))
-    }
-}
-
-impl Past for PastOf<'_> {
-    fn facts(&self) -> &Facts {
-        &self.facts
-    }
-
-    fn header(&self) -> Option<&Header> {
-        self.session.header()
-    }
-
-    fn record(&self, id: &RecordId) -> Option<&Record> {
-        self.session
-            .entries
-            .get(id)
-            .filter(|_| self.contains(id))
-            .map(|entry| entry.signed.record())
-    }
-
-    fn claims(&self, attempt: &AttemptId) -> Vec<RecordId> {
-        let claims = self.session.claims_of(attempt);
-        claims
-            .iter()
-            .copied()
-            .filter(|claim| self.contains(claim))
-            .collect()
-    }
-
-    fn has_failed(&self, attempt: &AttemptId) -> bool {
-        let failures = self.session.failures.get(attempt).map_or(&[][..], Vec::as_slice);
-        failures.iter().any(|failure| self.contains(failure))
-    }
-
-    fn is_countable(&self, input: &RecordId) -> bool {
-        self.session
-            .is_countable(input, &self.facts, |id| self.contains(id))
     }
 }

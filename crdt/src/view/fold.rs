@@ -46,11 +46,8 @@ fn assemble(
         .iter()
         .find(|claim| Some(claim.signed.record().author) == host)
         .copied();
-    let pending = facts
-        .inputs
-        .iter()
-        .filter(|input| session.is_countable(input, facts, |id| session.entry(id).is_some()));
-    let pending_inputs = pending.count();
+    let heads: Vec<RecordId> = session.heads().iter().copied().collect();
+    let pending_inputs = session.inputs(&heads).len();
     let last_failed = if running.is_some() {
         None
     } else {

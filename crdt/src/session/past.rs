@@ -1,0 +1,205 @@
+//! The past of a set of records: what the rules may ask before a verdict, and which inputs no claim covers there. Every
+//! answer is a function of that past alone, whatever else the replica holds.
+
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Entry, Session, body_of};
+use crate::facts::{Facts, Live, Stamp};
+use crate::id::{AttemptId, RecordId};
+use crate::payload::{Header, Payload};
+use crate::record::Record;
+use crate::rules::Past;
+use crate::text::{Body, RequestId};
+
+/// Several records and what each has in its past. For authors who forked each past is walked once, however often it is
+/// asked, so that a forked author cannot make one record cost the square of a session.
+pub(super) struct Pasts<'a> {
+    session: &'a Session,
+    sides: Vec<(&'a Entry, OnceCell<BTreeSet<RecordId>>)>,
+}
+
+impl<'a> Pasts<'a> {
+    pub(super) fn of<'b>(session: &'a Session, ids: impl IntoIterator<Item = &'b RecordId>) -> Self {
+        let entries = ids.into_iter().filter_map(|id| session.entries.get(id));
+        Self {
+            session,
+            sides: entries.map(|entry| (entry, OnceCell::new())).collect(),
+        }
+    }
+
+    pub(super) fn sides(&self) -> impl Iterator<Item = &'a Entry> {
+        self.sides.iter().map(|(entry, _)| *entry)
+    }
+
+    /// Whether `id` is in the past of the `side`-th record, or that record.
+    pub(super) fn side_has(&self, side: usize, id: &RecordId) -> bool {
+        self.sides.get(side).is_some_and(|side| self.has(side, id))
+    }
+
+    fn has(&self, (entry, walked): &(&'a Entry, OnceCell<BTreeSet<RecordId>>), id: &RecordId) -> bool {
+        self.session.in_past_by_clock(id, entry).unwrap_or_else(|| {
+            walked
+                .get_or_init(|| self.session.closure([entry.signed.id()], 0))
+                .contains(id)
+        })
+    }
+
+    /// Whether `id` is in the past of one of the records, or one of them.
+    pub(super) fn contains(&self, id: &RecordId) -> bool {
+        self.sides.iter().any(|side| self.has(side, id))
+    }
+
+    /// Whether `id` is in the past of one of the records other than itself.
+    pub(super) fn covers(&self, id: &RecordId) -> bool {
+        let mut others = self.sides.iter().filter(|(entry, _)| entry.signed.id() != *id);
+        others.any(|side| self.has(side, id))
+    }
+}
+
+/// The past of a record that is being judged.
+pub(super) struct PastOf<'a> {
+    session: &'a Session,
+    pasts: Pasts<'a>,
+    facts: Facts,
+}
+
+impl<'a> PastOf<'a> {
+    pub(super) fn new(session: &'a Session, deps: &[RecordId]) -> Self {
+        Self {
+            session,
+            pasts: Pasts::of(session, deps),
+            facts: session.facts_at(deps),
+        }
+    }
+
+    pub(super) fn into_facts(self) -> Facts {
+        self.facts
+    }
+}
+
+impl Past for PastOf<'_> {
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn header(&self) -> Option<&Header> {
+        self.session.header()
+    }
+
+    fn record(&self, id: &RecordId) -> Option<&Record> {
+        let entry = self.session.entries.get(id)?;
+        self.pasts.contains(id).then(|| entry.signed.record())
+    }
+
+    fn claims(&self, attempt: &AttemptId) -> Vec<RecordId> {
+        let claims = self.session.claims_of(attempt).iter().copied();
+        claims.filter(|claim| self.pasts.contains(claim)).collect()
+    }
+
+    fn has_failed(&self, attempt: &AttemptId) -> bool {
+        let failures = self.session.failures.get(attempt).map_or(&[][..], Vec::as_slice);
+        failures.iter().any(|failure| self.pasts.contains(failure))
+    }
+
+    fn has_input(&self) -> bool {
+        !self.session.inputs_of(&self.pasts, &self.facts.covers).is_empty()
+    }
+}
+
+/// What an input asks for: two that ask for the same are one.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Ask<'a> {
+    Message(&'a RequestId),
+    Retry(AttemptId),
+}
+
+impl<'a> Ask<'a> {
+    fn of(payload: &'a Payload) -> Option<Self> {
+        match payload {
+            Payload::Open { request_id, .. } | Payload::Message { request_id, .. } => {
+                Some(Self::Message(request_id))
+            }
+            Payload::Retry { attempt } => Some(Self::Retry(*attempt)),
+            _ => None,
+        }
+    }
+}
+
+impl Session {
+    /// Messages and retries in the past of `deps` (these included) that no claim there covers and that repeat none that
+    /// one covers: what the agent still has to answer.
+    #[must_use]
+    pub fn inputs(&self, deps: &[RecordId]) -> Live {
+        self.inputs_of(&Pasts::of(self, deps), &self.facts_at(deps).covers)
+    }
+
+    fn inputs_of(&self, pasts: &Pasts<'_>, covers: &Live) -> Live {
+        let uncovered = self.uncovered(pasts, covers);
+        let mut answered: BTreeMap<Ask<'_>, BTreeSet<Option<&Body>>> = BTreeMap::new();
+        let mut inputs = Live::new();
+        for entry in uncovered.iter().filter_map(|id| self.entries.get(id)) {
+            let payload = &entry.signed.record().payload;
+            let (Some(ask), Some(key)) = (Ask::of(payload), Ask::of(payload)) else {
+                continue;
+            };
+            let bodies = answered.entry(key).or_insert_with(|| {
+                let covered = |id: &&RecordId| !uncovered.contains(*id) && pasts.contains(id);
+                let same = self.asking(&ask).iter().filter(covered);
+                same.map(|id| self.body(id)).collect()
+            });
+            if !bodies.contains(&body_of(payload)) {
+                inputs.insert(entry.signed.id());
+            }
+        }
+        inputs
+    }
+
+    fn asking(&self, ask: &Ask<'_>) -> &[RecordId] {
+        let found = match ask {
+            Ask::Message(request) => self.requests.get(*request),
+            Ask::Retry(attempt) => self.retries.get(attempt),
+        };
+        found.map_or(&[], Vec::as_slice)
+    }
+
+    fn body(&self, id: &RecordId) -> Option<&Body> {
+        body_of(&self.entries.get(id)?.signed.record().payload)
+    }
+
+    /// Records in `pasts` that are in the past of none of `covers`. Goes from the newest stamp down, so that a record is
+    /// reached after all that depend on it, and stops when only covered ones are left.
+    fn uncovered(&self, pasts: &Pasts<'_>, covers: &Live) -> BTreeSet<RecordId> {
+        let mut todo: BTreeMap<Stamp, bool> = BTreeMap::new();
+        let mut live: BTreeSet<Stamp> = BTreeSet::new();
+        let mut found = BTreeSet::new();
+        let reach = |todo: &mut BTreeMap<Stamp, bool>, live: &mut BTreeSet<Stamp>, entry: &Entry, covered| {
+            let mark = todo.entry(entry.stamp()).or_insert(false);
+            *mark |= covered || covers.contains(&entry.signed.id());
+            if *mark {
+                live.remove(&entry.stamp());
+            } else {
+                live.insert(entry.stamp());
+            }
+        };
+        for entry in pasts.sides() {
+            reach(&mut todo, &mut live, entry, false);
+        }
+        while !live.is_empty() {
+            let Some((stamp, covered)) = todo.pop_last() else {
+                break;
+            };
+            if live.remove(&stamp) {
+                found.insert(stamp.1);
+            }
+            let deps = self
+                .entries
+                .get(&stamp.1)
+                .map_or(&[][..], |entry| &entry.signed.record().deps);
+            for entry in deps.iter().filter_map(|dep| self.entries.get(dep)) {
+                reach(&mut todo, &mut live, entry, covered);
+            }
+        }
+        found
+    }
+}
