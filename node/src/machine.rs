@@ -148,7 +148,11 @@ impl Node {
     }
 
     fn boot(&mut self, stored: Stored) {
-        let rows: BTreeMap<_, _> = stored.index.iter().map(|(key, row)| (*key, row.as_slice())).collect();
+        let rows: BTreeMap<_, _> = stored
+            .index
+            .iter()
+            .map(|(key, row)| (*key, row.as_slice()))
+            .collect();
         for key in stored.streams {
             if key == self.roster.key() {
                 continue;
@@ -236,7 +240,12 @@ impl Node {
     /// The member whose device this is. A revoked device has none.
     fn my_member(&self) -> Result<MemberId, Rejection> {
         let found = self.standing().member_of(&self.me).map(|(id, _)| id);
-        found.ok_or_else(|| Rejection::new(Code::QuickSessionForbidden, "this device is no longer a member of the workspace"))
+        found.ok_or_else(|| {
+            Rejection::new(
+                Code::QuickSessionForbidden,
+                "this device is no longer a member of the workspace",
+            )
+        })
     }
 
     fn random<const N: usize>(&mut self) -> [u8; N] {
@@ -263,7 +272,11 @@ fn load_roster(workspace: WorkspaceId, records: &[Vec<u8>]) -> Result<Roster, Bo
             roster.offer(record.trust());
         }
     }
-    if roster.heads().is_empty() { Err(BootError::NoRoster) } else { Ok(roster) }
+    if roster.heads().is_empty() {
+        Err(BootError::NoRoster)
+    } else {
+        Ok(roster)
+    }
 }
 
 #[cfg(test)]

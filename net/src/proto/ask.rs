@@ -180,10 +180,18 @@ impl Ask {
 /// Brings what our owner said into the form of the wire.
 fn bounded(have: Have) -> Have {
     let heads: BTreeSet<RecordId> = have.heads.into_iter().collect();
-    let counts: BTreeMap<_, _> = have.counts.into_iter().collect();
+    let counts: BTreeMap<_, _> = have
+        .counts
+        .into_iter()
+        .map(|(author, count, last)| (author, (count, last)))
+        .collect();
     Have {
         heads: heads.into_iter().take(HAVE_HEADS_MAX).collect(),
-        counts: counts.into_iter().take(HAVE_AUTHORS_MAX).collect(),
+        counts: counts
+            .into_iter()
+            .take(HAVE_AUTHORS_MAX)
+            .map(|(author, (count, last))| (author, count, last))
+            .collect(),
     }
 }
 

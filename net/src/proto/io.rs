@@ -41,9 +41,9 @@ impl Config {
 pub struct Have {
     /// The heads, sorted and unique; cut to [`super::limits::HAVE_HEADS_MAX`] when sent.
     pub heads: Vec<RecordId>,
-    /// For each author, sorted and unique, the number of its records that are held. Good for authors whose records
-    /// form a chain; cut to [`super::limits::HAVE_AUTHORS_MAX`] when sent.
-    pub counts: Vec<(DeviceKey, u32)>,
+    /// For each author, sorted and unique, the number of its records that are held and the last of them. Good for
+    /// authors whose records form a chain, and a fork of it shows; cut to [`super::limits::HAVE_AUTHORS_MAX`] when sent.
+    pub counts: Vec<(DeviceKey, u32, RecordId)>,
 }
 
 /// Records of one stream, in topological order.

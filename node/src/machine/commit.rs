@@ -80,7 +80,10 @@ impl Commits {
     }
 
     pub(super) fn stage_row(&mut self, key: StreamKey, row: IndexRow) {
-        self.batch.index.push(StoredRow { stream: *key.as_bytes(), row: rows::encode(&row) });
+        self.batch.index.push(StoredRow {
+            stream: *key.as_bytes(),
+            row: rows::encode(&row),
+        });
         self.after.rows.insert(key, row);
     }
 
@@ -89,16 +92,24 @@ impl Commits {
     }
 
     pub(super) fn stage_aside(&mut self, stream: StreamKey, id: RecordId, wire: Vec<u8>) {
-        self.batch.aside.push(AsideRow::Put { stream: *stream.as_bytes(), id: *id.as_bytes(), wire });
+        self.batch.aside.push(AsideRow::Put {
+            stream: *stream.as_bytes(),
+            id: *id.as_bytes(),
+            wire,
+        });
     }
 
     pub(super) fn stage_exported(&mut self, keys: impl IntoIterator<Item = StreamKey>) {
-        self.batch.exported.extend(keys.into_iter().map(|key| *key.as_bytes()));
+        self.batch
+            .exported
+            .extend(keys.into_iter().map(|key| *key.as_bytes()));
     }
 
     /// Everything that we wrote so far is on another device too.
     pub(super) fn outbox_is_empty(&mut self) {
-        self.batch.published.extend(self.outbox.iter().map(|id| *id.as_bytes()));
+        self.batch
+            .published
+            .extend(self.outbox.iter().map(|id| *id.as_bytes()));
         self.outbox.clear();
     }
 
@@ -119,14 +130,22 @@ impl Commits {
 
     fn stage_record(&mut self, stream: StreamKey, position: u64, signed: &Signed<Verified>, outbox: bool) {
         let (id, wire) = (*signed.id().as_bytes(), signed.wire().to_vec());
-        self.batch.records.push(RecordRow { stream: *stream.as_bytes(), position, id, wire, outbox });
+        self.batch.records.push(RecordRow {
+            stream: *stream.as_bytes(),
+            position,
+            id,
+            wire,
+            outbox,
+        });
     }
 }
 
 impl Node {
     /// Stages records that a session has just admitted; they are its newest ones.
     pub(super) fn stage_session(&mut self, key: StreamKey, admitted: &[Signed<Verified>], local: bool) {
-        let Some(session) = self.slots.get(&key).and_then(|slot| slot.session()) else { return };
+        let Some(session) = self.slots.get(&key).and_then(|slot| slot.session()) else {
+            return;
+        };
         let first = session.len().saturating_sub(admitted.len()) as u64;
         if let Some(header) = session.header() {
             self.slots.name(header.session, key);
@@ -156,7 +175,10 @@ impl Node {
             self.commits.outbox.insert(record.id());
         }
         if local {
-            self.commits.after.publish.push((record.id(), record.wire().to_vec()));
+            self.commits
+                .after
+                .publish
+                .push((record.id(), record.wire().to_vec()));
         }
     }
 
@@ -212,7 +234,10 @@ impl Node {
         }
         self.note_changes(&after.changes);
         for (key, row) in after.rows {
-            self.feed(proto::Input::Changed { stream: key, digest: row.digest });
+            self.feed(proto::Input::Changed {
+                stream: key,
+                digest: row.digest,
+            });
             self.watch_row(key, &row);
             let item = self.item(&row);
             self.effects.push(Effect::Notify(Notice::Session(item)));
@@ -225,7 +250,10 @@ impl Node {
             self.effects.push(Effect::Net(NetEffect::Publish { id, data }));
         }
         for token in after.verdicts {
-            self.effects.push(Effect::Net(NetEffect::Verdict { token, verdict: GossipVerdict::Accept }));
+            self.effects.push(Effect::Net(NetEffect::Verdict {
+                token,
+                verdict: GossipVerdict::Accept,
+            }));
         }
         for (token, new, missing) in after.frames {
             self.frame_part_done(token, new, missing);
@@ -240,7 +268,11 @@ impl Node {
 
     fn note_changes(&mut self, changes: &[(StreamKey, RecordId)]) {
         for (key, id) in changes {
-            let record = self.slots.get(key).and_then(|slot| slot.session()?.entry(id)).map(|e| e.signed.record().clone());
+            let record = self
+                .slots
+                .get(key)
+                .and_then(|slot| slot.session()?.entry(id))
+                .map(|e| e.signed.record().clone());
             let change = record.map(|record: Record| (*id, record));
             self.exporter.mark(*key, change);
         }
@@ -253,14 +285,21 @@ impl Node {
     /// Batches that are not on disk: who waits for them is told, and their sessions are read from the disk again.
     pub(super) fn on_commit_failed(&mut self, batches: &[BatchSeq], error: &str) {
         let mut roster = false;
-        for after in batches.iter().filter_map(|seq| self.commits.pending.remove(seq)).collect::<Vec<_>>() {
+        for after in batches
+            .iter()
+            .filter_map(|seq| self.commits.pending.remove(seq))
+            .collect::<Vec<_>>()
+        {
             roster |= after.roster;
             let rejection = Rejection::new(Code::StoreFailed, format!("it was not stored: {error}"));
             for (ticket, _) in after.answers {
                 self.answer(ticket, Err(rejection.clone()));
             }
             for token in after.verdicts {
-                self.effects.push(Effect::Net(NetEffect::Verdict { token, verdict: GossipVerdict::Ignore }));
+                self.effects.push(Effect::Net(NetEffect::Verdict {
+                    token,
+                    verdict: GossipVerdict::Ignore,
+                }));
             }
             for (token, ..) in after.frames {
                 self.frame_part_done(token, 0, None);
@@ -271,19 +310,26 @@ impl Node {
             after.rows.into_keys().for_each(|key| self.reload(key));
         }
         if roster {
-            self.effects.push(Effect::Fatal(format!("a roster record was not stored: {error}")));
+            self.effects
+                .push(Effect::Fatal(format!("a roster record was not stored: {error}")));
         }
     }
 
     /// The row of the list.
     pub(super) fn item(&self, row: &IndexRow) -> Item {
         let standing = self.standing();
-        let nobody = || starling_crdt::id::Handle::fit("unknown").unwrap_or_else(|| unreachable!("`unknown` is a handle"));
+        let nobody = || {
+            starling_crdt::id::Handle::fit("unknown").unwrap_or_else(|| unreachable!("`unknown` is a handle"))
+        };
         Item {
             id: row.id,
             title: row.title.clone(),
-            agent: standing.agent(&row.agent).map_or_else(nobody, |agent| agent.handle.clone()),
-            created_by: standing.member(&row.creator).map_or_else(nobody, |member| member.handle.clone()),
+            agent: standing
+                .agent(&row.agent)
+                .map_or_else(nobody, |agent| agent.handle.clone()),
+            created_by: standing
+                .member(&row.creator)
+                .map_or_else(nobody, |member| member.handle.clone()),
             status: row.status(),
             updated_at_ms: row.updated_at_ms,
             preview: row.preview.clone(),
@@ -292,11 +338,18 @@ impl Node {
     }
 
     /// A frame or a gossiped record was looked at and nothing has to be stored for it.
-    pub(super) fn settle(&mut self, origin: Origin, verdict: GossipVerdict, new: usize, missing: Option<StreamKey>) {
+    pub(super) fn settle(
+        &mut self,
+        origin: Origin,
+        verdict: GossipVerdict,
+        new: usize,
+        missing: Option<StreamKey>,
+    ) {
         match origin {
             Origin::Frame { token } => self.frame_part_done(token, new, missing),
             Origin::Gossip { token, .. } => {
-                self.effects.push(Effect::Net(NetEffect::Verdict { token, verdict }));
+                self.effects
+                    .push(Effect::Net(NetEffect::Verdict { token, verdict }));
             }
         }
     }

@@ -53,7 +53,10 @@ impl Hosting {
             let agent = AgentId::from_bytes(key.as_slice().try_into().ok()?);
             Some((agent, rows::decode::<ProfileRow>(row)?.profile))
         };
-        Self { profiles: rows.iter().filter_map(read).collect(), ..Self::default() }
+        Self {
+            profiles: rows.iter().filter_map(read).collect(),
+            ..Self::default()
+        }
     }
 
     pub(super) fn profile(&self, agent: &AgentId) -> Option<&AgentProfile> {
@@ -66,8 +69,13 @@ impl Hosting {
 
     /// The session that an agent works on, and how many wait for it.
     pub(super) fn load_of(&self, agent: &AgentId) -> (Option<StreamKey>, usize) {
-        let Some(host) = self.hosts.get(agent) else { return (None, 0) };
-        let running = host.running.and_then(|attempt| self.turns.get(&attempt)).map(|turn| turn.key);
+        let Some(host) = self.hosts.get(agent) else {
+            return (None, 0);
+        };
+        let running = host
+            .running
+            .and_then(|attempt| self.turns.get(&attempt))
+            .map(|turn| turn.key);
         (running, host.queue.len())
     }
 
@@ -79,18 +87,25 @@ impl Hosting {
 impl Node {
     /// Whether this device hosts an agent now.
     pub(super) fn hosts(&self, agent: &AgentId) -> bool {
-        self.standing().agent(agent).is_some_and(|found| found.host == self.me && !found.retired)
+        self.standing()
+            .agent(agent)
+            .is_some_and(|found| found.host == self.me && !found.retired)
     }
 
     /// Tells the shell which agents run here, after a start or a change of the roster.
     pub(super) fn host_agents(&mut self) {
         for (agent, profile) in self.hosting.profiles.clone() {
             let hosted = self.hosts(&agent);
-            let Some(handle) = self.standing().agent(&agent).map(|found| found.handle.clone()) else { continue };
+            let Some(handle) = self.standing().agent(&agent).map(|found| found.handle.clone()) else {
+                continue;
+            };
             let host = self.hosting.hosts.entry(agent).or_default();
             if host.announced != hosted {
                 host.announced = hosted;
-                self.effects.push(Effect::Host { agent: handle, profile: hosted.then_some(profile) });
+                self.effects.push(Effect::Host {
+                    agent: handle,
+                    profile: hosted.then_some(profile),
+                });
             }
         }
     }
@@ -108,13 +123,11 @@ impl Node {
             self.with_session(key, Task::Recover);
         }
         if row.stop {
-            let running = self.hosting.turns.iter_mut().filter(|(_, turn)| turn.key == key && !turn.cancelled);
-            let attempts: Vec<_> = running.map(|(attempt, turn)| {
-                turn.cancelled = true;
-                *attempt
-            });
-            for attempt in attempts {
-                self.effects.push(Effect::CancelTurn { attempt });
+            for (attempt, turn) in self.hosting.turns.iter_mut().filter(|(_, turn)| turn.key == key) {
+                if !turn.cancelled {
+                    turn.cancelled = true;
+                    self.effects.push(Effect::CancelTurn { attempt: *attempt });
+                }
             }
         }
     }
@@ -125,12 +138,20 @@ impl Node {
             return;
         }
         let idle = |host: &Host| host.running.is_none() && !host.claiming && !host.queue.is_empty();
-        let agents: Vec<_> = self.hosting.hosts.iter().filter(|(_, h)| idle(h)).map(|(agent, _)| *agent).collect();
+        let agents: Vec<_> = self
+            .hosting
+            .hosts
+            .iter()
+            .filter(|(_, h)| idle(h))
+            .map(|(agent, _)| *agent)
+            .collect();
         for agent in agents {
             if !self.hosts(&agent) || self.hosting.profile(&agent).is_none() {
                 continue;
             }
-            let Some(host) = self.hosting.hosts.get_mut(&agent) else { continue };
+            let Some(host) = self.hosting.hosts.get_mut(&agent) else {
+                continue;
+            };
             if let Some(key) = host.queue.pop_front() {
                 host.claiming = true;
                 self.with_session(key, Task::Claim);
@@ -140,19 +161,31 @@ impl Node {
 
     /// Claims a session's input, if there still is one and local policy lets its author start turns.
     pub(super) fn claim(&mut self, key: StreamKey) {
-        let agent = self.slots.get(&key).and_then(|slot| slot.session()?.header()).map(|header| header.agent);
+        let agent = self
+            .slots
+            .get(&key)
+            .and_then(|slot| slot.session()?.header())
+            .map(|header| header.agent);
         let Some(agent) = agent else { return };
         if let Some(host) = self.hosting.hosts.get_mut(&agent) {
             host.claiming = false;
         }
-        let ready = self.view(&key).is_some_and(|(_, view)| view.is_actionable() && self.may_start(&view));
+        let ready = self
+            .view(&key)
+            .is_some_and(|(_, view)| view.is_actionable() && self.may_start(&view));
         if !ready || self.stopping {
             return;
         }
         let attempt = self.draw_attempt_id();
         if let Ok(Done::Wrote(_)) = self.command(key, Command::Claim(attempt)) {
             let secret = data_encoding::HEXLOWER.encode(&self.random::<32>());
-            let turn = Turn { key, agent, secret, asked_for_title: false, cancelled: false };
+            let turn = Turn {
+                key,
+                agent,
+                secret,
+                asked_for_title: false,
+                cancelled: false,
+            };
             self.hosting.turns.insert(attempt, turn);
             self.hosting.hosts.entry(agent).or_default().running = Some(attempt);
             self.commits.start_turn(key, attempt);
@@ -161,7 +194,10 @@ impl Node {
 
     /// Whether the agent's policy lets this session's creator start turns. Default: every member.
     pub(super) fn may_start(&self, view: &View) -> bool {
-        let is_member = self.standing().member(&view.creator).is_some_and(|member| !member.removed);
+        let is_member = self
+            .standing()
+            .member(&view.creator)
+            .is_some_and(|member| !member.removed);
         let allowed = |p: &AgentProfile| p.allow.is_empty() || p.allow.contains(&view.created_by);
         is_member && self.hosting.profile(&view.agent).is_some_and(allowed)
     }
@@ -189,7 +225,9 @@ impl Node {
 
     /// The turn is no more: its agent is free.
     pub(super) fn forget_turn(&mut self, attempt: AttemptId) {
-        let Some(turn) = self.hosting.turns.remove(&attempt) else { return };
+        let Some(turn) = self.hosting.turns.remove(&attempt) else {
+            return;
+        };
         if let Some(host) = self.hosting.hosts.get_mut(&turn.agent) {
             if host.running == Some(attempt) {
                 host.running = None;
@@ -212,21 +250,33 @@ impl Node {
     /// The process ended, or wants the next prompt. Makes sure that the attempt ends with a record.
     pub(super) fn end_turn(&mut self, key: StreamKey, attempt: AttemptId, event: TurnInput) {
         let view = self.view(&key).map(|(_, view)| view);
-        let open = view.as_ref().is_some_and(|view| view.open_attempts.contains(&attempt));
+        let open = view
+            .as_ref()
+            .is_some_and(|view| view.open_attempts.contains(&attempt));
         if open {
             let titled = view.is_some_and(|view| view.title.is_some());
             match event {
                 TurnInput::Finished { text } if titled => self.finish_with_text(key, attempt, &text),
                 TurnInput::Finished { .. } => {
-                    let turn = self.hosting.turns.get_mut(&attempt).filter(|turn| !turn.asked_for_title);
+                    let turn = self
+                        .hosting
+                        .turns
+                        .get_mut(&attempt)
+                        .filter(|turn| !turn.asked_for_title);
                     if let Some(turn) = turn {
                         turn.asked_for_title = true;
                         return self.effects.push(Effect::AskForTitle { attempt });
                     }
-                    self.fail(key, attempt, "title_missing: the agent ended its turn without setting a title");
+                    self.fail(
+                        key,
+                        attempt,
+                        "title_missing: the agent ended its turn without setting a title",
+                    );
                 }
                 TurnInput::Failed { reason } => self.fail(key, attempt, &reason),
-                TurnInput::Cancelled if self.stopping => self.fail(key, attempt, "interrupted: the node was stopped"),
+                TurnInput::Cancelled if self.stopping => {
+                    self.fail(key, attempt, "interrupted: the node was stopped")
+                }
                 TurnInput::Cancelled => self.fail(key, attempt, "stopped"),
             }
         }
@@ -239,7 +289,9 @@ impl Node {
         while !text.is_char_boundary(end) {
             end -= 1;
         }
-        let replied = Body::new(&text[..end]).ok().and_then(|body| self.command(key, Command::Reply(attempt, body)).ok());
+        let replied = Body::new(&text[..end])
+            .ok()
+            .and_then(|body| self.command(key, Command::Reply(attempt, body)).ok());
         if replied.is_none() {
             self.fail(key, attempt, "the agent ended its turn without an answer");
         }
@@ -253,24 +305,49 @@ impl Node {
     /// Fails the open claims of an agent hosted here that no process works on: a crash came between.
     pub(super) fn recover(&mut self, key: StreamKey) {
         let Some((_, view)) = self.view(&key) else { return };
-        let dead: Vec<_> = view.open_attempts.iter().filter(|a| !self.hosting.turns.contains_key(a)).copied().collect();
+        let dead: Vec<_> = view
+            .open_attempts
+            .iter()
+            .filter(|a| !self.hosting.turns.contains_key(a))
+            .copied()
+            .collect();
         for attempt in dead {
-            self.fail(key, attempt, "interrupted: the node stopped while the agent was at work");
+            self.fail(
+                key,
+                attempt,
+                "interrupted: the node stopped while the agent was at work",
+            );
         }
     }
 
     /// A tool call of a turn: only with the turn's secret, only while it runs.
     pub(super) fn on_turn_call(&mut self, ticket: Ticket, attempt: AttemptId, secret: &str, call: TurnCall) {
         let Some(turn) = self.hosting.turns.get(&attempt) else {
-            let over = Rejection::new(Code::QuickSessionStaleAttempt, "this turn is over; nothing more can be written in it");
+            let over = Rejection::new(
+                Code::QuickSessionStaleAttempt,
+                "this turn is over; nothing more can be written in it",
+            );
             return self.answer(ticket, Err(over));
         };
         // Hashes are compared, so that the time taken says nothing about the secret.
         if blake3::hash(turn.secret.as_bytes()) != blake3::hash(secret.as_bytes()) {
-            return self.answer(ticket, Err(Rejection::new(Code::Unauthorized, "the secret is not this turn's")));
+            return self.answer(
+                ticket,
+                Err(Rejection::new(
+                    Code::Unauthorized,
+                    "the secret is not this turn's",
+                )),
+            );
         }
         match self.slots.get(&turn.key) {
-            Some(_) => self.with_session(turn.key, Task::Call { ticket, attempt, call }),
+            Some(_) => self.with_session(
+                turn.key,
+                Task::Call {
+                    ticket,
+                    attempt,
+                    call,
+                },
+            ),
             None => self.answer(ticket, Err(not_found())),
         }
     }
@@ -303,11 +380,21 @@ fn context_of(view: &View) -> TurnContext {
     let mut transcript: Vec<(u64, Handle, String)> = claimed
         .rev()
         .take_while(fits)
-        .map(|line| (line.number, view.handle_of(line.author).clone(), line.body.to_string()))
+        .map(|line| {
+            (
+                line.number,
+                view.handle_of(line.author).clone(),
+                line.body.to_string(),
+            )
+        })
         .collect();
     transcript.reverse();
     TurnContext {
-        reference: Reference { session: view.id, line: None }.to_string(),
+        reference: Reference {
+            session: view.id,
+            line: None,
+        }
+        .to_string(),
         creator: view.created_by.clone(),
         title: view.title.as_ref().map(ToString::to_string),
         summary: view.summary.as_ref().map(|(summary, _)| summary.to_string()),

@@ -116,7 +116,11 @@ impl Exporter {
 impl Node {
     /// Sessions that share an id move under `collisions/`, all of them.
     pub(super) fn mark_collisions(&mut self, key: StreamKey) {
-        let id = self.slots.get(&key).and_then(|slot| slot.session()?.header()).map(|header| header.session);
+        let id = self
+            .slots
+            .get(&key)
+            .and_then(|slot| slot.session()?.header())
+            .map(|header| header.session);
         let Some(id) = id else { return };
         let keys = self.slots.called(&id);
         if keys.len() > 1 {
@@ -126,7 +130,12 @@ impl Node {
 
     /// Begins, goes on with, or finishes an export plan.
     pub(super) fn plan_export(&mut self) {
-        if self.exporter.gathering.as_ref().is_some_and(|gathering| gathering.left.is_empty()) {
+        if self
+            .exporter
+            .gathering
+            .as_ref()
+            .is_some_and(|gathering| gathering.left.is_empty())
+        {
             self.send_plan();
         }
         if self.exporter.is_busy() || !self.exporter.has_work() {
@@ -145,14 +154,23 @@ impl Node {
     fn gather(&mut self) {
         self.exporter.due_ms = 0;
         let keys: Vec<_> = self.exporter.marked.keys().take(SESSIONS_MAX).copied().collect();
-        let mut gathering = Gathering { left: keys.iter().copied().collect(), ..Gathering::default() };
+        let mut gathering = Gathering {
+            left: keys.iter().copied().collect(),
+            ..Gathering::default()
+        };
         gathering.plan.author = "starling".to_owned();
         if std::mem::take(&mut self.exporter.roster) {
             self.add_roster_files(&mut gathering.plan);
         }
         self.exporter.gathering = Some(gathering);
-        keys.into_iter().for_each(|key| self.with_session(key, Task::Export));
-        if self.exporter.gathering.as_ref().is_some_and(|gathering| gathering.left.is_empty()) {
+        keys.into_iter()
+            .for_each(|key| self.with_session(key, Task::Export));
+        if self
+            .exporter
+            .gathering
+            .as_ref()
+            .is_some_and(|gathering| gathering.left.is_empty())
+        {
             self.send_plan();
         }
     }
@@ -162,12 +180,20 @@ impl Node {
         let marked = self.exporter.marked.remove(&key).unwrap_or_default();
         let shown = self.view(&key).map(|(_, view)| {
             let collides = self.slots.called(&view.id).len() > 1;
-            (files::session(&view, collides), subject(&view, &marked), view.updated_at_ms)
+            (
+                files::session(&view, collides),
+                subject(&view, &marked),
+                view.updated_at_ms,
+            )
         });
-        let Some(gathering) = &mut self.exporter.gathering else { return };
+        let Some(gathering) = &mut self.exporter.gathering else {
+            return;
+        };
         gathering.left.remove(&key);
         gathering.done.push(key);
-        let Some((files, subject, time_ms)) = shown else { return };
+        let Some((files, subject, time_ms)) = shown else {
+            return;
+        };
         gathering.records += marked.records.max(1);
         gathering.single = subject.filter(|_| gathering.done.len() == 1 && marked.records == 1);
         gathering.plan.time_ms = gathering.plan.time_ms.max(time_ms);
@@ -176,12 +202,23 @@ impl Node {
     }
 
     fn send_plan(&mut self) {
-        let Some(gathering) = self.exporter.gathering.take() else { return };
-        let Gathering { mut plan, done, records, single, .. } = gathering;
+        let Some(gathering) = self.exporter.gathering.take() else {
+            return;
+        };
+        let Gathering {
+            mut plan,
+            done,
+            records,
+            single,
+            ..
+        } = gathering;
         (plan.subject, plan.author) = match single {
             Some((subject, author)) => (subject, author),
             None if done.is_empty() => ("roster: members, devices and agents".to_owned(), plan.author),
-            None => (format!("sync: {records} changes in {} sessions", done.len()), plan.author),
+            None => (
+                format!("sync: {records} changes in {} sessions", done.len()),
+                plan.author,
+            ),
         };
         self.exporter.in_flight = Some(done);
         self.effects.push(Effect::Export(plan));
@@ -192,7 +229,10 @@ impl Node {
         match result {
             Ok(state) => {
                 self.exporter.state = state;
-                let settled: Vec<_> = done.into_iter().filter(|key| !self.exporter.marked.contains_key(key)).collect();
+                let settled: Vec<_> = done
+                    .into_iter()
+                    .filter(|key| !self.exporter.marked.contains_key(key))
+                    .collect();
                 self.commits.stage_exported(settled);
             }
             Err(error) => {
@@ -211,7 +251,10 @@ impl Node {
     fn answer_export_waiters(&mut self) {
         let answer = match &self.exporter.state.error {
             None => Ok(Answer::Exported(self.exporter.state.clone())),
-            Some(error) => Err(Rejection::new(Code::StoreFailed, format!("the export failed: {error}"))),
+            Some(error) => Err(Rejection::new(
+                Code::StoreFailed,
+                format!("the export failed: {error}"),
+            )),
         };
         for ticket in std::mem::take(&mut self.exporter.waiters) {
             self.answer(ticket, answer.clone());
@@ -228,17 +271,34 @@ impl Node {
     }
 
     fn add_roster_files(&self, plan: &mut ExportPlan) {
-        let workspace = WorkspaceMeta { format: FORMAT, workspace: self.roster.workspace().to_string() };
+        let workspace = WorkspaceMeta {
+            format: FORMAT,
+            workspace: self.roster.workspace().to_string(),
+        };
         files::put(plan, "starling.yaml".to_owned(), &workspace);
         plan.removes.insert("users".to_owned());
-        let people = self.standing().members().filter(|(_, m)| !m.removed).map(|(_, m)| {
-            (m.handle.to_string(), super::report::role_name(m.role).to_owned(), UserKind::Human)
-        });
+        let people = self
+            .standing()
+            .members()
+            .filter(|(_, m)| !m.removed)
+            .map(|(_, m)| {
+                (
+                    m.handle.to_string(),
+                    super::report::role_name(m.role).to_owned(),
+                    UserKind::Human,
+                )
+            });
         let agents = self.standing().agents().filter(|(_, agent)| !agent.retired);
         let agents = agents.map(|(_, agent)| (agent.handle.to_string(), "agent".to_owned(), UserKind::Agent));
         for (handle, role, kind) in people.chain(agents) {
             let path = format!("users/{handle}.meta.yaml");
-            let user = UserMeta { display_name: handle, role, introduction: String::new(), labels: Vec::new(), kind };
+            let user = UserMeta {
+                display_name: handle,
+                role,
+                introduction: String::new(),
+                labels: Vec::new(),
+                kind,
+            };
             files::put(plan, path, &user);
         }
         let times = self.roster.records().map(|record| record.record().at_ms);
@@ -252,11 +312,25 @@ fn subject(view: &View, marked: &Marked) -> Option<(String, String)> {
     let agent = view.agent_handle.to_string();
     let human = view.created_by.to_string();
     let session = view.id;
-    let line = || view.lines.iter().find(|line| line.message_id == *id).map_or(0, |line| line.number);
+    let line = || {
+        view.lines
+            .iter()
+            .find(|line| line.message_id == *id)
+            .map_or(0, |line| line.number)
+    };
     Some(match &record.payload {
-        Payload::Open { .. } => (format!("session: create {session} for @{agent} by @{human}"), human),
-        Payload::Message { .. } => (format!("session-msg: @{human} -> {session} L{:06}", line()), human),
-        Payload::Reply { .. } => (format!("session-msg: @{agent} -> {session} L{:06}", line()), agent),
+        Payload::Open { .. } => (
+            format!("session: create {session} for @{agent} by @{human}"),
+            human,
+        ),
+        Payload::Message { .. } => (
+            format!("session-msg: @{human} -> {session} L{:06}", line()),
+            human,
+        ),
+        Payload::Reply { .. } => (
+            format!("session-msg: @{agent} -> {session} L{:06}", line()),
+            agent,
+        ),
         Payload::Title { turn: None, .. } => (format!("session: set title {session} by @{human}"), human),
         Payload::Title { turn: Some(_), .. } => (format!("session: set title {session} by @{agent}"), agent),
         Payload::Summary { .. } => (format!("session: summarize {session} by @{agent}"), agent),
@@ -272,5 +346,7 @@ fn subject(view: &View, marked: &Marked) -> Option<(String, String)> {
 
 /// Renders what cannot fail to render; should the library refuse, the file says so instead of the export stopping.
 fn yaml(meta: &impl serde::Serialize) -> Vec<u8> {
-    render(meta).unwrap_or_else(|error| format!("error: {error}\n")).into_bytes()
+    render(meta)
+        .unwrap_or_else(|error| format!("error: {error}\n"))
+        .into_bytes()
 }

@@ -25,7 +25,11 @@ pub fn found(
         roster: Vec::new(),
         deps: Vec::new(),
         at_ms: now_ms,
-        payload: Payload::Found { handle, label, recovery },
+        payload: Payload::Found {
+            handle,
+            label,
+            recovery,
+        },
     };
     let signed = Signed::sign(record, key)?;
     Ok((WorkspaceId::founded_by(signed.id()), signed))

@@ -41,7 +41,15 @@ pub(super) struct Frames(BTreeMap<FrameToken, Frame>);
 impl Node {
     /// A frame of records: the roster's at once, each session's through its queue.
     pub(super) fn on_records(&mut self, peer: DeviceKey, token: FrameToken, batches: Vec<proto::Batch>) {
-        self.frames.0.insert(token, Frame { peer, parts: 1, new: 0, missing: None });
+        self.frames.0.insert(
+            token,
+            Frame {
+                peer,
+                parts: 1,
+                new: 0,
+                missing: None,
+            },
+        );
         let mut roster_new = 0;
         for batch in batches {
             let records = self.verified(&batch.records);
@@ -49,26 +57,45 @@ impl Node {
                 roster_new += self.offer_roster(records);
                 continue;
             }
-            let fitting: Vec<_> = records.into_iter().filter(|record| record.stream() == batch.stream).collect();
+            let fitting: Vec<_> = records
+                .into_iter()
+                .filter(|record| record.stream() == batch.stream)
+                .collect();
             if let Some(frame) = self.frames.0.get_mut(&token) {
                 frame.parts += 1;
             }
-            self.with_session(batch.stream, Task::Offer { records: fitting, origin: Origin::Frame { token } });
+            self.with_session(
+                batch.stream,
+                Task::Offer {
+                    records: fitting,
+                    origin: Origin::Frame { token },
+                },
+            );
         }
         self.commits.finish_frame(token, roster_new, None);
     }
 
     /// One part of a frame is settled; the last one gives the peer its credit back.
     pub(super) fn frame_part_done(&mut self, token: FrameToken, new: usize, missing: Option<StreamKey>) {
-        let Some(frame) = self.frames.0.get_mut(&token) else { return };
+        let Some(frame) = self.frames.0.get_mut(&token) else {
+            return;
+        };
         frame.parts = frame.parts.saturating_sub(1);
         frame.new += new;
         frame.missing = frame.missing.or(missing);
         if frame.parts > 0 {
             return;
         }
-        if let Some(Frame { peer, new, missing, .. }) = self.frames.0.remove(&token) {
-            self.feed(proto::Input::Processed { peer, token, new, missing });
+        if let Some(Frame {
+            peer, new, missing, ..
+        }) = self.frames.0.remove(&token)
+        {
+            self.feed(proto::Input::Processed {
+                peer,
+                token,
+                new,
+                missing,
+            });
         }
     }
 
@@ -99,7 +126,9 @@ impl Node {
         let mut missing = None;
         let mut new = 0;
         for record in &records {
-            let Some(session) = self.slots.get_mut(&key).and_then(|slot| slot.session_mut()) else { break };
+            let Some(session) = self.slots.get_mut(&key).and_then(|slot| slot.session_mut()) else {
+                break;
+            };
             last = session.offer(record.clone(), &self.roster);
             match &last {
                 Offer::Admitted(list) => admitted.extend(list.iter().cloned()),
@@ -121,18 +150,34 @@ impl Node {
     }
 
     /// Records that could not even be offered.
-    pub(super) fn offered(&mut self, origin: Origin, key: StreamKey, _records: &[Signed<Verified>], last: &Offer) {
+    pub(super) fn offered(
+        &mut self,
+        origin: Origin,
+        key: StreamKey,
+        _records: &[Signed<Verified>],
+        last: &Offer,
+    ) {
         self.settle_offer(origin, key, last, 0, None);
     }
 
-    fn settle_offer(&mut self, origin: Origin, key: StreamKey, last: &Offer, new: usize, missing: Option<StreamKey>) {
+    fn settle_offer(
+        &mut self,
+        origin: Origin,
+        key: StreamKey,
+        last: &Offer,
+        new: usize,
+        missing: Option<StreamKey>,
+    ) {
         let verdict = match last {
             Offer::Admitted(_) => GossipVerdict::Accept,
             Offer::Known | Offer::Waiting { .. } | Offer::NoRoom => GossipVerdict::Ignore,
             Offer::Refused(_) => GossipVerdict::Reject,
         };
         if let (Origin::Gossip { from, .. }, Offer::Waiting { .. }) = (origin, last) {
-            self.feed(proto::Input::NeedDeps { peer: from, stream: key });
+            self.feed(proto::Input::NeedDeps {
+                peer: from,
+                stream: key,
+            });
         }
         self.settle(origin, verdict, new, missing);
     }
@@ -156,11 +201,23 @@ impl Node {
             return if admitted {
                 self.commits.accept_gossip(token);
             } else {
-                self.feed(proto::Input::NeedDeps { peer: from, stream: self.roster.key() });
-                self.effects.push(Effect::Net(NetEffect::Verdict { token, verdict: GossipVerdict::Ignore }));
+                self.feed(proto::Input::NeedDeps {
+                    peer: from,
+                    stream: self.roster.key(),
+                });
+                self.effects.push(Effect::Net(NetEffect::Verdict {
+                    token,
+                    verdict: GossipVerdict::Ignore,
+                }));
             };
         }
-        self.with_session(record.stream(), Task::Offer { records: vec![record], origin });
+        self.with_session(
+            record.stream(),
+            Task::Offer {
+                records: vec![record],
+                origin,
+            },
+        );
     }
 
     /// Offers roster records, stages what is admitted, and lets sessions go on that waited for it. Returns how many
@@ -209,9 +266,16 @@ impl Node {
         let (code, detail) = if known {
             (RefusalCode::Revoked, "this device was removed from the workspace")
         } else {
-            (RefusalCode::NotMember, "this device is not a member of the workspace; ask for an invitation")
+            (
+                RefusalCode::NotMember,
+                "this device is not a member of the workspace; ask for an invitation",
+            )
         };
-        Verdict::Refuse { code, detail: detail.to_owned(), records: Vec::new() }
+        Verdict::Refuse {
+            code,
+            detail: detail.to_owned(),
+            records: Vec::new(),
+        }
     }
 
     /// Tells the sync machine and the transport who is in good standing now.
@@ -220,7 +284,11 @@ impl Node {
         let digest = super::rows::digest_of(self.roster.heads().iter().copied());
         let proof = self.roster.proof_of(&self.me);
         let (proof, _) = fill(proof.into_iter().take(PROOF_RECORDS_MAX), PROOF_BYTES_MAX);
-        self.feed(proto::Input::RosterChanged { allowed: allowed.clone(), proof, digest });
+        self.feed(proto::Input::RosterChanged {
+            allowed: allowed.clone(),
+            proof,
+            digest,
+        });
         self.allow(allowed);
         self.exporter.mark_roster();
         self.host_agents();
@@ -231,7 +299,14 @@ impl Node {
     pub(super) fn on_describe(&mut self, peer: DeviceKey, stream: StreamKey) {
         if stream == self.roster.key() {
             let heads = self.roster.heads().iter().copied().collect();
-            return self.described(stream, peer, Have { heads, ..Have::default() });
+            return self.described(
+                stream,
+                peer,
+                Have {
+                    heads,
+                    ..Have::default()
+                },
+            );
         }
         if self.slots.get(&stream).is_some() {
             self.with_session(stream, Task::Describe { peer });
@@ -246,7 +321,14 @@ impl Node {
             return self.collected(stream, peer, records, more);
         }
         if self.slots.get(&stream).is_some() {
-            self.with_session(stream, Task::Collect { peer, theirs, bytes_max });
+            self.with_session(
+                stream,
+                Task::Collect {
+                    peer,
+                    theirs,
+                    bytes_max,
+                },
+            );
         } else {
             self.collected(stream, peer, Vec::new(), false);
         }
@@ -256,8 +338,19 @@ impl Node {
         self.feed(proto::Input::Described { peer, stream, have });
     }
 
-    pub(super) fn collected(&mut self, stream: StreamKey, peer: DeviceKey, records: Vec<Vec<u8>>, more: bool) {
-        self.feed(proto::Input::Collected { peer, stream, records, more });
+    pub(super) fn collected(
+        &mut self,
+        stream: StreamKey,
+        peer: DeviceKey,
+        records: Vec<Vec<u8>>,
+        more: bool,
+    ) {
+        self.feed(proto::Input::Collected {
+            peer,
+            stream,
+            records,
+            more,
+        });
     }
 }
 
@@ -280,11 +373,21 @@ pub(super) fn fill<'a>(
 
 /// What we tell a peer of a session.
 pub(super) fn have_of(session: &Session) -> Have {
-    let counts = session.author_counts().into_iter().map(|(author, (count, last))| (author, count, last)).collect();
-    Have { heads: session.heads().iter().copied().collect(), counts }
+    let counts = session
+        .author_counts()
+        .into_iter()
+        .map(|(author, (count, last))| (author, count, last))
+        .collect();
+    Have {
+        heads: session.heads().iter().copied().collect(),
+        counts,
+    }
 }
 
 /// What a peer told us of a session.
 pub(super) fn counts_of(have: &Have) -> AuthorCounts {
-    have.counts.iter().map(|(author, count, last)| (*author, (*count, *last))).collect()
+    have.counts
+        .iter()
+        .map(|(author, count, last)| (*author, (*count, *last)))
+        .collect()
 }

@@ -45,9 +45,18 @@ impl Peers {
     pub(super) fn load(rows: &[(Vec<u8>, Vec<u8>)]) -> Self {
         let read = |(key, row): &(Vec<u8>, Vec<u8>)| {
             let device = DeviceKey::from_bytes(key.as_slice().try_into().ok()?);
-            Some((device, Peer { row: rows::decode(row)?, ..Peer::default() }))
+            Some((
+                device,
+                Peer {
+                    row: rows::decode(row)?,
+                    ..Peer::default()
+                },
+            ))
         };
-        Self { peers: rows.iter().filter_map(read).collect(), ..Self::default() }
+        Self {
+            peers: rows.iter().filter_map(read).collect(),
+            ..Self::default()
+        }
     }
 
     /// Our own addresses.
@@ -56,7 +65,9 @@ impl Peers {
     }
 
     pub(super) fn is_connected(&self, device: &DeviceKey) -> bool {
-        self.peers.get(device).is_some_and(|peer| peer.connected.is_some())
+        self.peers
+            .get(device)
+            .is_some_and(|peer| peer.connected.is_some())
     }
 
     pub(super) fn last_seen_ms(&self, device: &DeviceKey) -> Option<u64> {
@@ -77,7 +88,9 @@ impl Peer {
     }
 
     fn back_off(&mut self, now: u64) {
-        let pause = BACKOFF_MS_MIN.saturating_mul(1 << self.failures.min(8)).min(BACKOFF_MS_MAX);
+        let pause = BACKOFF_MS_MIN
+            .saturating_mul(1 << self.failures.min(8))
+            .min(BACKOFF_MS_MAX);
         self.failures = self.failures.saturating_add(1);
         self.next_dial_ms = now + pause;
     }
@@ -89,7 +102,11 @@ impl Node {
             NetInput::Listening { address } => {
                 self.peers.listen.insert(address);
             }
-            NetInput::Connected { peer, address, outbound } => self.on_connected(peer, address, outbound),
+            NetInput::Connected {
+                peer,
+                address,
+                outbound,
+            } => self.on_connected(peer, address, outbound),
             NetInput::Disconnected { peer } => self.on_disconnected(peer),
             NetInput::Frame { peer, bytes } => self.feed(proto::Input::Frame { peer, bytes }),
             NetInput::Gossip { from, token, bytes } => self.on_gossip(from, token, &bytes),
@@ -170,7 +187,11 @@ impl Node {
 
     fn keep_peer(&mut self, device: DeviceKey) {
         if let Some(state) = self.peers.peers.get(&device) {
-            self.commits.stage_local(Space::Peer, device.as_bytes().to_vec(), Some(rows::encode(&state.row)));
+            self.commits.stage_local(
+                Space::Peer,
+                device.as_bytes().to_vec(),
+                Some(rows::encode(&state.row)),
+            );
         }
     }
 
@@ -190,14 +211,20 @@ impl Node {
             if all || state.next_dial_ms <= now {
                 state.back_off(now);
                 let addresses = state.row.addresses.clone();
-                self.effects.push(Effect::Net(NetEffect::Dial { peer: Some(*device), addresses }));
+                self.effects.push(Effect::Net(NetEffect::Dial {
+                    peer: Some(*device),
+                    addresses,
+                }));
             }
             next = Some(next.unwrap_or(u64::MAX).min(state.next_dial_ms));
         }
         for (address, due) in &mut self.peers.nameless {
             if all || *due <= now {
                 *due = now + BACKOFF_MS_MAX;
-                self.effects.push(Effect::Net(NetEffect::Dial { peer: None, addresses: vec![address.clone()] }));
+                self.effects.push(Effect::Net(NetEffect::Dial {
+                    peer: None,
+                    addresses: vec![address.clone()],
+                }));
             }
             next = Some(next.unwrap_or(u64::MAX).min(*due));
         }
@@ -208,7 +235,11 @@ impl Node {
 
     /// Only these devices take part in gossip; none while the exchange is cut.
     pub(super) fn allow(&mut self, peers: BTreeSet<DeviceKey>) {
-        let peers = if self.proto.is_paused() { BTreeSet::new() } else { peers };
+        let peers = if self.proto.is_paused() {
+            BTreeSet::new()
+        } else {
+            peers
+        };
         self.effects.push(Effect::Net(NetEffect::Allow { peers }));
     }
 
@@ -216,7 +247,11 @@ impl Node {
         if pause == self.proto.is_paused() {
             return;
         }
-        self.feed(if pause { proto::Input::Pause } else { proto::Input::Resume });
+        self.feed(if pause {
+            proto::Input::Pause
+        } else {
+            proto::Input::Resume
+        });
         let allowed = self.standing().admitted_devices().copied().collect();
         self.allow(allowed);
         if !pause {
@@ -241,15 +276,24 @@ impl Node {
 
     fn carry(&mut self, output: Output) {
         match output {
-            Output::Send { peer, bytes } => self.effects.push(Effect::Net(NetEffect::Send { peer, frame: bytes })),
+            Output::Send { peer, bytes } => self
+                .effects
+                .push(Effect::Net(NetEffect::Send { peer, frame: bytes })),
             Output::Describe { peer, stream } => self.on_describe(peer, stream),
-            Output::Collect { peer, stream, theirs, bytes_max } => self.on_collect(peer, stream, theirs, bytes_max),
+            Output::Collect {
+                peer,
+                stream,
+                theirs,
+                bytes_max,
+            } => self.on_collect(peer, stream, theirs, bytes_max),
             Output::Records { peer, token, batches } => self.on_records(peer, token, batches),
             Output::Proof { peer, records } => self.on_proof(peer, &records),
             Output::JoinRequest { peer, secret, label } => self.on_join_request(peer, &secret, &label),
             // Only a joiner is welcomed; a member that is has what it needs.
             Output::Welcome { .. } => {}
-            Output::Refused { peer, code, detail, .. } => self.note_error(peer, format!("{code}: {}", printable(&detail))),
+            Output::Refused {
+                peer, code, detail, ..
+            } => self.note_error(peer, format!("{code}: {}", printable(&detail))),
             Output::Drop { peer, reason } => self.on_drop(peer, &reason),
             Output::Accepted { peer } => self.on_accepted(peer),
             Output::InStep { in_step, .. } => self.on_in_step(in_step),
@@ -296,15 +340,26 @@ impl Node {
 
     /// Every other device of the workspace.
     pub(super) fn peer_infos(&self) -> Vec<PeerInfo> {
-        let status: BTreeMap<_, _> = self.proto.peers().into_iter().map(|peer| (peer.peer, peer)).collect();
-        let others = self.standing().devices().filter(|(device, _)| **device != self.me);
+        let status: BTreeMap<_, _> = self
+            .proto
+            .peers()
+            .into_iter()
+            .map(|peer| (peer.peer, peer))
+            .collect();
+        let others = self
+            .standing()
+            .devices()
+            .filter(|(device, _)| **device != self.me);
         others
             .map(|(device, info)| {
                 let state = self.peers.peers.get(device);
                 let sync = status.get(device);
                 PeerInfo {
                     device: *device,
-                    handle: self.standing().member(&info.member).map(|member| member.handle.clone()),
+                    handle: self
+                        .standing()
+                        .member(&info.member)
+                        .map(|member| member.handle.clone()),
                     label: info.label.clone(),
                     connected: state.is_some_and(|state| state.connected.is_some()),
                     addresses: state.map(|state| state.row.addresses.clone()).unwrap_or_default(),
@@ -313,7 +368,9 @@ impl Node {
                     in_step: sync.is_some_and(|sync| sync.in_step),
                     last_exchange_ms: sync.and_then(|sync| sync.last_exchange_ms),
                     records: sync.map_or((0, 0), |sync| (sync.sent_records, sync.received_records)),
-                    last_error: sync.and_then(|s| s.last_error.clone()).or_else(|| state?.last_error.clone()),
+                    last_error: sync
+                        .and_then(|s| s.last_error.clone())
+                        .or_else(|| state?.last_error.clone()),
                 }
             })
             .collect()

@@ -27,21 +27,42 @@ const TASKS_MAX: usize = 4_096;
 #[derive(Debug)]
 pub(super) enum Task {
     /// Open it with its first message.
-    Create { ticket: Ticket, header: Header, body: Body, request_id: RequestId },
+    Create {
+        ticket: Ticket,
+        header: Header,
+        body: Body,
+        request_id: RequestId,
+    },
     /// A message of its creator.
-    Message { ticket: Ticket, body: Body, request_id: RequestId, reply_to: Option<RecordId> },
+    Message {
+        ticket: Ticket,
+        body: Body,
+        request_id: RequestId,
+        reply_to: Option<RecordId>,
+    },
     /// Another act of its creator.
     Change { ticket: Ticket, change: Change },
     /// An agent's tool call.
-    Call { ticket: Ticket, attempt: AttemptId, call: TurnCall },
+    Call {
+        ticket: Ticket,
+        attempt: AttemptId,
+        call: TurnCall,
+    },
     /// Show it to a client.
     Show { ticket: Ticket },
     /// Records of a peer.
-    Offer { records: Vec<Signed<Verified>>, origin: Origin },
+    Offer {
+        records: Vec<Signed<Verified>>,
+        origin: Origin,
+    },
     /// Tell a peer what we have.
     Describe { peer: DeviceKey },
     /// Send a peer what it lacks.
-    Collect { peer: DeviceKey, theirs: Have, bytes_max: usize },
+    Collect {
+        peer: DeviceKey,
+        theirs: Have,
+        bytes_max: usize,
+    },
     /// Start a turn if there is something to answer.
     Claim,
     /// End the claims of turns that nobody runs.
@@ -129,7 +150,9 @@ impl Slots {
 
     /// Committed rows, by key.
     pub(super) fn rows(&self) -> impl Iterator<Item = (&StreamKey, &IndexRow)> {
-        self.slots.iter().filter_map(|(key, slot)| slot.row.as_ref().map(|row| (key, row)))
+        self.slots
+            .iter()
+            .filter_map(|(key, slot)| slot.row.as_ref().map(|row| (key, row)))
     }
 
     /// The sessions that have this id: one, or several that collide.
@@ -147,13 +170,20 @@ impl Slots {
 
     /// Keys of the replicas that are open.
     pub(super) fn open_keys(&self) -> Vec<StreamKey> {
-        let open = self.slots.iter().filter(|(_, slot)| matches!(slot.replica, Replica::Open(_)));
+        let open = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| matches!(slot.replica, Replica::Open(_)));
         open.map(|(key, _)| *key).collect()
     }
 
     /// Forgets a session that turned out to have no record.
     fn forget(&mut self, key: &StreamKey) {
-        if self.slots.remove(key).is_some_and(|slot| matches!(slot.replica, Replica::Open(_))) {
+        if self
+            .slots
+            .remove(key)
+            .is_some_and(|slot| matches!(slot.replica, Replica::Open(_)))
+        {
             self.open = self.open.saturating_sub(1);
         }
     }
@@ -167,7 +197,12 @@ impl Slots {
             let settled = matches!(&slot.replica, Replica::Open(session) if session.waiting().0 == 0);
             settled && slot.dirty.is_none() && slot.queue.is_empty()
         };
-        let mut idle: Vec<_> = self.slots.iter().filter(|(_, s)| idle(s)).map(|(key, s)| (s.used, *key)).collect();
+        let mut idle: Vec<_> = self
+            .slots
+            .iter()
+            .filter(|(_, s)| idle(s))
+            .map(|(key, s)| (s.used, *key))
+            .collect();
         idle.sort_unstable();
         for (_, key) in idle.into_iter().take(self.open - OPEN_MAX / 2) {
             if let Some(slot) = self.slots.get_mut(&key) {
@@ -199,7 +234,10 @@ impl Node {
     /// Takes over a row that was read from the store.
     pub(super) fn adopt_row(&mut self, key: StreamKey, row: IndexRow) {
         self.slots.name(row.id, key);
-        self.feed(starling_net::proto::Input::Changed { stream: key, digest: row.digest });
+        self.feed(starling_net::proto::Input::Changed {
+            stream: key,
+            digest: row.digest,
+        });
         self.watch_row(key, &row);
         self.slots.slot(key).row = Some(row);
     }
@@ -208,7 +246,14 @@ impl Node {
     pub(super) fn with_session(&mut self, key: StreamKey, task: Task) {
         let full = self.slots.slot(key).queue.len() >= TASKS_MAX;
         if full {
-            self.fail_task(key, task, &Rejection::new(Code::RateLimited, "too much is waiting for this session; try again"));
+            self.fail_task(
+                key,
+                task,
+                &Rejection::new(
+                    Code::RateLimited,
+                    "too much is waiting for this session; try again",
+                ),
+            );
             return;
         }
         self.slots.slot(key).queue.push_back(task);
@@ -227,10 +272,16 @@ impl Node {
                     self.effects.push(Effect::Load { stream: key });
                     return;
                 }
-                Replica::Open(_) if front.reads() && (slot.dirty.is_some() || self.commits.is_staged(&key)) => return,
+                Replica::Open(_)
+                    if front.reads() && (slot.dirty.is_some() || self.commits.is_staged(&key)) =>
+                {
+                    return;
+                }
                 Replica::Open(_) => {}
             }
-            let Some(task) = self.slots.slot(key).queue.pop_front() else { break };
+            let Some(task) = self.slots.slot(key).queue.pop_front() else {
+                break;
+            };
             self.run_task(key, task);
         }
         self.drop_if_empty(key);
@@ -246,14 +297,32 @@ impl Node {
 
     fn run_task(&mut self, key: StreamKey, task: Task) {
         match task {
-            Task::Create { ticket, header, body, request_id } => self.create(key, ticket, header, body, request_id),
-            Task::Message { ticket, body, request_id, reply_to } => self.message(key, ticket, body, request_id, reply_to),
+            Task::Create {
+                ticket,
+                header,
+                body,
+                request_id,
+            } => self.create(key, ticket, header, body, request_id),
+            Task::Message {
+                ticket,
+                body,
+                request_id,
+                reply_to,
+            } => self.message(key, ticket, body, request_id, reply_to),
             Task::Change { ticket, change } => self.change(key, ticket, change),
-            Task::Call { ticket, attempt, call } => self.tool_call(key, ticket, attempt, call),
+            Task::Call {
+                ticket,
+                attempt,
+                call,
+            } => self.tool_call(key, ticket, attempt, call),
             Task::Show { ticket } => self.show(key, ticket),
             Task::Offer { records, origin } => self.offer_all(key, records, origin),
             Task::Describe { peer } => self.describe(key, peer),
-            Task::Collect { peer, theirs, bytes_max } => self.collect(key, peer, &theirs, bytes_max),
+            Task::Collect {
+                peer,
+                theirs,
+                bytes_max,
+            } => self.collect(key, peer, &theirs, bytes_max),
             Task::Claim => self.claim(key),
             Task::Recover => self.recover(key),
             Task::Turn { attempt, event } => self.end_turn(key, attempt, event),
@@ -268,7 +337,9 @@ impl Node {
             self.answer(ticket, Err(rejection.clone()));
         }
         match task {
-            Task::Offer { records, origin } => self.offered(origin, key, &records, &starling_crdt::session::Offer::NoRoom),
+            Task::Offer { records, origin } => {
+                self.offered(origin, key, &records, &starling_crdt::session::Offer::NoRoom)
+            }
             Task::Describe { peer } => self.described(key, peer, Have::default()),
             Task::Collect { peer, .. } => self.collected(key, peer, Vec::new(), false),
             Task::Export => self.exporter.skip(key),
@@ -324,18 +395,30 @@ impl Node {
     }
 
     fn reindex(&mut self, key: StreamKey) {
-        let Some((session, view)) = self.view(&key) else { return };
+        let Some((session, view)) = self.view(&key) else {
+            return;
+        };
         let row = IndexRow::of(&view, session.heads().iter().copied());
         self.commits.stage_row(key, row);
     }
 
     fn show(&mut self, key: StreamKey, ticket: Ticket) {
-        let answer = self.view(&key).map(|(_, view)| super::Answer::Session(Box::new(view)));
-        self.answer(ticket, answer.ok_or_else(|| Rejection::new(Code::QuickSessionNotFound, "there is no such session")));
+        let answer = self
+            .view(&key)
+            .map(|(_, view)| super::Answer::Session(Box::new(view)));
+        self.answer(
+            ticket,
+            answer.ok_or_else(|| Rejection::new(Code::QuickSessionNotFound, "there is no such session")),
+        );
     }
 
     fn describe(&mut self, key: StreamKey, peer: DeviceKey) {
-        let have = self.slots.get(&key).and_then(Slot::session).map(super::ingest::have_of).unwrap_or_default();
+        let have = self
+            .slots
+            .get(&key)
+            .and_then(Slot::session)
+            .map(super::ingest::have_of)
+            .unwrap_or_default();
         self.described(key, peer, have);
     }
 

@@ -31,7 +31,11 @@ fn all() -> Vec<Message> {
     ];
     let have = Have {
         heads: vec![RecordId::from_bytes([1; 32]), RecordId::from_bytes([2; 32])],
-        counts: vec![(DeviceKey::from_bytes([3; 32]), 70_000)],
+        counts: vec![(
+            DeviceKey::from_bytes([3; 32]),
+            70_000,
+            RecordId::from_bytes([4; 32]),
+        )],
     };
     let parts = vec![
         Part {
@@ -119,7 +123,7 @@ const GOLDEN: [&str; 12] = [
     "bb294c5a2795e593",
     "4c1af4d81884343c",
     "bd9ba2f0ceac9022",
-    "52153f7a08f4758e",
+    "e98e638791e80562",
     "bdb9ad426458f04b",
     "8f79584445103fa2",
     "e0c14bf4fb13b0d9",

@@ -102,8 +102,12 @@ fn put(e: &mut Writer<'_>, message: &Message) -> Written {
         Message::Have { stream, have, reply } => {
             e.array(5)?.u8(8)?.bytes(stream.as_bytes())?;
             put_list(e, &have.heads, |e, id| e.bytes(id.as_bytes())?.ok())?;
-            put_list(e, &have.counts, |e, (author, count)| {
-                e.array(2)?.bytes(author.as_bytes())?.u32(*count)?.ok()
+            put_list(e, &have.counts, |e, (author, count, last)| {
+                e.array(3)?
+                    .bytes(author.as_bytes())?
+                    .u32(*count)?
+                    .bytes(last.as_bytes())?
+                    .ok()
             })?;
             e.bool(*reply)?.ok()
         }
@@ -203,12 +207,12 @@ fn get(d: &mut Decoder<'_>) -> Result<Message, Error> {
 fn get_have(d: &mut Decoder<'_>) -> Result<Have, Error> {
     let heads: Vec<RecordId> = ascending(list(d, HAVE_HEADS_MAX, codec::record_id)?, |id| *id)?;
     let counts = list(d, HAVE_AUTHORS_MAX, |d| {
-        fields(d, 2)?;
-        Ok((codec::device(d)?, d.u32()?))
+        fields(d, 3)?;
+        Ok((codec::device(d)?, d.u32()?, codec::record_id(d)?))
     })?;
     Ok(Have {
         heads,
-        counts: ascending(counts, |(author, _)| *author)?,
+        counts: ascending(counts, |(author, ..)| *author)?,
     })
 }
 

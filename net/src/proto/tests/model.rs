@@ -186,13 +186,17 @@ impl Node {
             heads: chains.values().filter_map(head).collect(),
             counts: chains
                 .iter()
-                .map(|(author, chain)| (*author, chain.len() as u32))
+                .filter_map(|(author, chain)| Some((*author, chain.len() as u32, head(chain)?)))
                 .collect(),
         }
     }
 
     fn collect(&self, stream: StreamKey, theirs: &Have, bytes_max: usize) -> (Vec<Vec<u8>>, bool) {
-        let known: BTreeMap<DeviceKey, u32> = theirs.counts.iter().copied().collect();
+        let known: BTreeMap<DeviceKey, u32> = theirs
+            .counts
+            .iter()
+            .map(|(author, count, _)| (*author, *count))
+            .collect();
         let chains = self.streams.get(&stream).into_iter().flatten();
         let missing = chains.flat_map(|(author, chain)| {
             chain
