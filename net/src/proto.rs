@@ -20,6 +20,7 @@ mod out;
 mod peer;
 mod rounds;
 mod serve;
+mod turn;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -174,6 +174,7 @@ impl Gate {
             Message::Bye { .. } => Err(DropReason::PeerPaused),
             Message::Summary(_)
             | Message::Index { .. }
+            | Message::Later { .. }
             | Message::Have { .. }
             | Message::Records { .. }
             | Message::Ack { .. } => broken("spoke of streams before it was let in"),

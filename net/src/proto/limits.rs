@@ -59,6 +59,12 @@ pub const INDEX_ITEMS_MAX: usize = 4_096;
 pub const DEBOUNCE_MS: u64 = 150;
 /// After a peer has committed records of ours: how long its own new summary is awaited before we compare again.
 pub const SETTLE_MS: u64 = 1_000;
+/// A peer whose exchange has brought nothing for as long as this no longer keeps others from starting theirs.
+pub const TURN_IDLE_MS: u64 = 250;
+/// Nor does one whose exchange has lasted as long as this.
+pub const TURN_MS: u64 = 10_000;
+/// When to try again with a peer that had no time for an exchange.
+pub const LATER_MS: u64 = 200;
 /// An exchange without any progress for as long as this starts again; the second time in a row the peer is dropped.
 pub const PROGRESS_MS: u64 = 30_000;
 /// Frames that a peer may send at once, and how many a second after that. `Records` and `Ack` do not count: the window

@@ -1,4 +1,5 @@
-//! What this replica is and has, as far as peers are told: shared by all conversations, changed by none of them.
+//! What this replica is and has, as far as peers are told, and whose turn it is to exchange sessions
+//! with us: what all conversations share.
 
 use std::collections::BTreeSet;
 
@@ -7,6 +8,7 @@ use starling_crdt::id::{DeviceKey, StreamKey, WorkspaceId};
 use super::index::Index;
 use super::limits::{PROOF_BYTES_MAX, PROOF_RECORDS_MAX};
 use super::message::Summary;
+use super::turn::Turn;
 
 /// Our side of every conversation.
 #[derive(Debug)]
@@ -17,6 +19,7 @@ pub(super) struct Local {
     pub(super) allowed: BTreeSet<DeviceKey>,
     pub(super) proof: Vec<Vec<u8>>,
     pub(super) roster_digest: [u8; 32],
+    pub(super) turn: Turn,
 }
 
 impl Local {
@@ -28,6 +31,7 @@ impl Local {
             allowed: BTreeSet::new(),
             proof: Vec::new(),
             roster_digest: [0; 32],
+            turn: Turn::default(),
         }
     }
 

@@ -58,6 +58,8 @@ pub(super) enum Message {
         /// Whether this ends the answer to one frame.
         last: bool,
     },
+    /// No time for a round now: another exchange is under way.
+    Later { round: Short },
     /// What we have of a stream: send what we lack.
     Have {
         stream: StreamKey,

@@ -75,7 +75,7 @@ impl Peer {
         &mut self,
         bytes: &[u8],
         token: FrameToken,
-        local: &Local,
+        local: &mut Local,
         now_ms: u64,
         out: &mut Out<'_>,
     ) -> Step {
@@ -185,6 +185,9 @@ impl Peer {
         }
         self.watch(now_ms)?;
         self.pump(local, out);
+        if self.rounds.is_busy() || self.ask.is_busy() {
+            local.turn.hold(out.peer, now_ms);
+        }
         if !self.is_busy() {
             self.rounds.tell(pace, local, now_ms, out);
             if self.rounds.compare(local, now_ms, out) == Start::Roster {
@@ -260,6 +263,9 @@ impl Peer {
             self.rounds.reason(&local.summary())
         };
         let in_step = self.in_step();
+        if in_step {
+            local.turn.release(&out.peer);
+        }
         if in_step != before {
             out.push(Output::InStep {
                 peer: out.peer,
@@ -272,7 +278,7 @@ impl Peer {
         &mut self,
         message: Message,
         token: FrameToken,
-        local: &Local,
+        local: &mut Local,
         now_ms: u64,
         out: &mut Out<'_>,
     ) -> Step {
@@ -286,14 +292,20 @@ impl Peer {
                 self.rounds.handle_summary(summary, now_ms);
                 Ok(())
             }
-            Message::Index { round, ranges, last } => self.on_index(round, &ranges, last, local, out),
+            Message::Index { round, ranges, last } => self.on_index(round, &ranges, last, local, now_ms, out),
             Message::Have { stream, have, reply } => {
                 if reply {
                     self.ask.want(stream, false);
                 }
                 self.serve.handle_have(stream, have)
             }
+            Message::Later { round } => {
+                local.turn.release(&out.peer);
+                self.rounds.handle_later(round, now_ms);
+                Ok(())
+            }
             Message::Records { token: wire, parts } => {
+                local.turn.hold(out.peer, now_ms);
                 self.ask.handle_records(wire, parts, token, local, out)
             }
             Message::Ack { token } => {
@@ -327,10 +339,14 @@ impl Peer {
         round: Short,
         ranges: &[Range],
         last: bool,
-        local: &Local,
+        local: &mut Local,
+        now_ms: u64,
         out: &mut Out<'_>,
     ) -> Step {
-        for (stream, difference) in self.rounds.handle_index(round, ranges, last, local, out)? {
+        for (stream, difference) in self
+            .rounds
+            .handle_index(round, ranges, last, local, now_ms, out)?
+        {
             match difference {
                 Difference::OnlyOurs => self.serve.push(stream),
                 Difference::OnlyTheirs => self.ask.want(stream, false),

@@ -6,7 +6,7 @@ use starling_crdt::id::{DeviceKey, StreamKey};
 
 use super::index::{Compared, Difference};
 use super::io::DropReason;
-use super::limits::{DEBOUNCE_MS, INDEX_ITEMS_MAX, INDEX_RANGES_MAX, SETTLE_MS};
+use super::limits::{DEBOUNCE_MS, INDEX_ITEMS_MAX, INDEX_RANGES_MAX, LATER_MS, SETTLE_MS};
 use super::local::Local;
 use super::message::{Bound, Message, Range, RangeState, Short, Summary};
 use super::out::{Out, Step, broken};
@@ -174,6 +174,11 @@ impl Rounds {
         }
         let pair = Some((ours, theirs));
         if ours.root != theirs.root && self.tried_sessions != pair {
+            if !local.turn.is_free_for(&out.peer, now_ms) {
+                self.compare_at_ms = Some(now_ms.saturating_add(LATER_MS));
+                return Start::Done;
+            }
+            local.turn.hold(out.peer, now_ms);
             self.tried_sessions = pair;
             self.rounds += 1;
             self.round = salt(&ours, &theirs, self.rounds);
@@ -192,15 +197,22 @@ impl Rounds {
         round: Short,
         ranges: &[Range],
         last: bool,
-        local: &Local,
+        local: &mut Local,
+        now_ms: u64,
         out: &mut Out<'_>,
     ) -> Result<Vec<(StreamKey, Difference)>, DropReason> {
         if !self.compares {
+            if !local.turn.is_free_for(&out.peer, now_ms) {
+                out.send(&Message::Later { round });
+                return Ok(Vec::new());
+            }
+            local.turn.hold(out.peer, now_ms);
             return Ok(self.answer_index(round, ranges, local, out));
         }
         if round != self.round {
             return Ok(Vec::new());
         }
+        local.turn.hold(out.peer, now_ms);
         if last {
             self.end_answer()?;
         }
@@ -209,6 +221,16 @@ impl Rounds {
             self.send_index(compared.ranges, out);
         }
         Ok(compared.differing)
+    }
+
+    /// The peer has no time for our round: it starts anew soon.
+    pub(super) fn handle_later(&mut self, round: Short, now_ms: u64) {
+        if self.compares && round == self.round {
+            self.unanswered = 0;
+            self.round = Short::default();
+            self.tried_sessions = None;
+            self.compare_at_ms = Some(now_ms.saturating_add(LATER_MS));
+        }
     }
 
     /// The times at which something is due, in ms, if nothing else is under way.

@@ -20,6 +20,7 @@ fn kind(message: &Message) -> &'static str {
         Message::Accepted => "accepted",
         Message::Summary(_) => "summary",
         Message::Index { .. } => "index",
+        Message::Later { .. } => "later",
         Message::Have { .. } => "have",
         Message::Records { .. } => "records",
         Message::Ack { .. } => "ack",

@@ -99,6 +99,7 @@ fn all() -> Vec<Message> {
         Message::Records { token: 77, parts },
         Message::Ack { token: u64::MAX },
         Message::Bye { paused: true },
+        Message::Later { round: [6; 8] },
     ]
 }
 
@@ -114,7 +115,7 @@ fn frames_keep_their_bytes_from_version_to_version() {
     assert_eq!(encode(&Message::Bye { paused: true }), [0x82, 11, 0xf5]);
 }
 
-const GOLDEN: [&str; 12] = [
+const GOLDEN: [&str; 13] = [
     "1f04c7eb0c8a954a",
     "9d0fa0e9884a439e",
     "a6af9b51a862dc0f",
@@ -127,6 +128,7 @@ const GOLDEN: [&str; 12] = [
     "bdb9ad426458f04b",
     "8f79584445103fa2",
     "e0c14bf4fb13b0d9",
+    "faf623487e18676a",
 ];
 
 #[test]

@@ -116,6 +116,7 @@ fn put(e: &mut Writer<'_>, message: &Message) -> Written {
             put_list(e, parts, put_part)
         }
         Message::Ack { token } => e.array(2)?.u8(10)?.u64(*token)?.ok(),
+        Message::Later { round } => e.array(2)?.u8(12)?.bytes(round)?.ok(),
         Message::Bye { paused } => e.array(2)?.u8(11)?.bool(*paused)?.ok(),
     }
 }
@@ -199,6 +200,7 @@ fn get(d: &mut Decoder<'_>) -> Result<Message, Error> {
             parts: get_parts(d)?,
         }),
         (10, 2) => Ok(Message::Ack { token: d.u64()? }),
+        (12, 2) => Ok(Message::Later { round: array(d)? }),
         (11, 2) => Ok(Message::Bye { paused: d.bool()? }),
         _ => Err(Error::message("unknown kind of frame")),
     }
