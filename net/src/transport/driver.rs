@@ -173,17 +173,20 @@ impl Driver {
         let (addresses, reason) = match error {
             DialError::DialPeerConditionFalse(_) => return, // Connected, or being dialled: nothing to do.
             DialError::Transport(tried) => {
-                let reasons: Vec<String> = tried.iter().map(|(at, why)| format!("{at}: {why}")).collect();
+                let reasons: Vec<String> = tried
+                    .iter()
+                    .map(|(at, why)| format!("{at}: {}", causes(why)))
+                    .collect();
                 (
                     tried.iter().map(|(address, _)| plain(address)).collect(),
                     reasons.join("; "),
                 )
             }
             DialError::LocalPeerId { address } | DialError::WrongPeerId { address, .. } => {
-                (vec![plain(address)], error.to_string())
+                (vec![plain(address)], causes(error))
             }
             DialError::NoAddresses | DialError::Aborted | DialError::Denied { .. } => {
-                (Vec::new(), error.to_string())
+                (Vec::new(), causes(error))
             }
         };
         let peer = peer.as_ref().and_then(peer_key);
@@ -399,4 +402,18 @@ impl Driver {
             tracing::debug!("some connections did not close in time");
         }
     }
+}
+
+/// The error and what caused it, each said once: libp2p's errors often hide the cause.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
 }

@@ -73,8 +73,13 @@ impl FrameHandler {
         if let Some(writer) = self.writer.as_mut()
             && let Poll::Ready(end) = writer.poll_unpin(cx)
         {
-            self.fail(end.map_or_else(|error| error.to_string(), |()| "closed by us".into()));
-        } else if self.deadline.poll_unpin(cx).is_ready() {
+            self.writer = None;
+            if let Err(error) = end {
+                self.fail(error.to_string());
+            }
+            // Else all is written, but not yet received: the peer closes the connection when it has read the end.
+        }
+        if self.deadline.poll_unpin(cx).is_ready() {
             self.fail("closed by us".into());
         }
         let Some(reader) = self.reader.as_mut() else {
