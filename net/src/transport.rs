@@ -60,6 +60,8 @@ pub enum Command {
     Send {
         /// To whom.
         peer: PeerKey,
+        /// From [`Event::Connected`]: a frame of a conversation that is over does not stray into the next.
+        conversation: u64,
         /// Its bytes.
         frame: Vec<u8>,
     },
@@ -128,6 +130,8 @@ pub enum Event {
     Connected {
         /// Its proved key.
         peer: PeerKey,
+        /// Names what lies between this event and the next `Disconnected`; no other has the same number.
+        conversation: u64,
         /// Its address as we see it.
         address: String,
         /// Whether we dialled.
@@ -211,7 +215,7 @@ pub enum NotPublished {
 /// Why a frame was not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SendFailure {
-    /// The peer is not connected.
+    /// The peer is not connected, or not in this conversation any more.
     NotConnected,
     /// Larger than [`limits::FRAME_BYTES_MAX`].
     TooLarge,

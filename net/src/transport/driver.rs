@@ -2,21 +2,22 @@
 //! short stall does not stop pings; a long one first drops hints (gossip, discoveries, round-trip times) and then stops
 //! the network itself. Frames have their own back-pressure, connection by connection (`frames::queue`).
 
+mod dial;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use libp2p::gossipsub::{self, IdentTopic, MessageAcceptance};
 use libp2p::identity::Keypair;
-use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::swarm::{DialError, Swarm, SwarmEvent};
+use libp2p::swarm::{Swarm, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, mdns, ping};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::address::{keypair, peer_id, peer_key, plain, split};
 use super::frames::FramesEvent;
 use super::gossip::{self, GossipToken};
-use super::limits::{DIAL_ADDRESSES_MAX, EVENTS_BEFORE_HINTS_DROP, EVENTS_WAITING_MAX, SHUTDOWN};
+use super::limits::{EVENTS_BEFORE_HINTS_DROP, EVENTS_WAITING_MAX, SHUTDOWN};
 use super::swarm::{Behaviour, BehaviourEvent, build};
 use super::{Carrier, Command, Config, Event, PeerKey, SendFailure, TransportError, Verdict};
 
@@ -106,7 +107,11 @@ impl Driver {
     fn handle_command(&mut self, command: Command) {
         match command {
             Command::Dial { peer, addresses } => self.dial(peer, &addresses),
-            Command::Send { peer, frame } => self.send(peer, frame),
+            Command::Send {
+                peer,
+                conversation,
+                frame,
+            } => self.send(peer, conversation, frame),
             Command::Publish { id, data } => self.publish(id, data),
             Command::Verdict { token, verdict } => self.judge(&token, verdict),
             Command::Allow { peers } => self.allow(peers),
@@ -119,87 +124,11 @@ impl Driver {
         }
     }
 
-    fn dial(&mut self, peer: Option<PeerKey>, addresses: &[String]) {
-        let mut known: BTreeMap<PeerId, Vec<Multiaddr>> = BTreeMap::new();
-        for text in addresses.iter().take(DIAL_ADDRESSES_MAX) {
-            match split(text) {
-                Ok((named, _)) if named.is_some() && peer.is_some() && named != peer => {
-                    let error = "the address names another peer than the one to dial".to_owned();
-                    self.tell(Event::DialFailed {
-                        peer,
-                        addresses: vec![text.clone()],
-                        error,
-                    });
-                }
-                Ok((named, address)) => match peer.or(named).and_then(peer_id) {
-                    Some(id) => known.entry(id).or_default().push(address),
-                    None => self.dial_with(
-                        None,
-                        DialOpts::unknown_peer_id()
-                            .address(address)
-                            .allocate_new_port()
-                            .build(),
-                    ),
-                },
-                Err(error) => {
-                    let (addresses, error) = (vec![text.clone()], error.to_string());
-                    self.tell(Event::DialFailed {
-                        peer,
-                        addresses,
-                        error,
-                    });
-                }
-            }
-        }
-        for (id, addresses) in known {
-            // A port of its own: two peers that dial each other from their listening ports would meet in one TCP
-            // connection of which both think to be the dialler.
-            let opts = DialOpts::peer_id(id)
-                .condition(PeerCondition::DisconnectedAndNotDialing)
-                .addresses(addresses)
-                .allocate_new_port()
-                .build();
-            self.dial_with(Some(id), opts);
-        }
-    }
-
-    fn dial_with(&mut self, peer: Option<PeerId>, opts: DialOpts) {
-        if let Err(error) = self.swarm.dial(opts) {
-            self.on_dial_error(peer, &error);
-        }
-    }
-
-    fn on_dial_error(&mut self, peer: Option<PeerId>, error: &DialError) {
-        let (addresses, reason) = match error {
-            DialError::DialPeerConditionFalse(_) => return, // Connected, or being dialled: nothing to do.
-            DialError::Transport(tried) => {
-                let reasons: Vec<String> = tried
-                    .iter()
-                    .map(|(at, why)| format!("{at}: {}", causes(why)))
-                    .collect();
-                (
-                    tried.iter().map(|(address, _)| plain(address)).collect(),
-                    reasons.join("; "),
-                )
-            }
-            DialError::LocalPeerId { address } | DialError::WrongPeerId { address, .. } => {
-                (vec![plain(address)], causes(error))
-            }
-            DialError::NoAddresses | DialError::Aborted | DialError::Denied { .. } => {
-                (Vec::new(), causes(error))
-            }
-        };
-        let peer = peer.as_ref().and_then(peer_key);
-        self.tell(Event::DialFailed {
-            peer,
-            addresses,
-            error: reason,
-        });
-    }
-
-    fn send(&mut self, peer: PeerKey, frame: Vec<u8>) {
+    fn send(&mut self, peer: PeerKey, conversation: u64, frame: Vec<u8>) {
         let frames = &mut self.swarm.behaviour_mut().frames;
-        let sent = peer_id(peer).map_or(Err(SendFailure::NotConnected), |id| frames.send(&id, frame));
+        let sent = peer_id(peer).map_or(Err(SendFailure::NotConnected), |id| {
+            frames.send(&id, conversation, frame)
+        });
         if let Err(reason) = sent {
             self.tell(Event::SendFailed { peer, reason });
         }
@@ -291,12 +220,14 @@ impl Driver {
         match event {
             FramesEvent::Connected {
                 peer,
+                conversation,
                 address,
                 outbound,
             } => {
                 let allowed = self.allowed.contains(&peer);
                 self.tell(Event::Connected {
                     peer,
+                    conversation,
                     address,
                     outbound,
                     allowed,
@@ -346,12 +277,12 @@ impl Driver {
     fn on_ping(&mut self, event: &ping::Event) {
         match &event.result {
             Ok(rtt) => {
-                let newest = self
+                let talking = self
                     .swarm
                     .behaviour()
                     .frames
-                    .is_newest(&event.peer, event.connection);
-                if let Some(peer) = peer_key(&event.peer).filter(|_| newest && self.takes_hints()) {
+                    .is_talking(&event.peer, event.connection);
+                if let Some(peer) = peer_key(&event.peer).filter(|_| talking && self.takes_hints()) {
                     let micros = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
                     self.tell(Event::Rtt { peer, micros });
                 }
@@ -402,18 +333,4 @@ impl Driver {
             tracing::debug!("some connections did not close in time");
         }
     }
-}
-
-/// The error and what caused it, each said once: libp2p's errors often hide the cause.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }

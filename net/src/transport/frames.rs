@@ -1,10 +1,10 @@
-//! Frames between peers, and what "connected" means. A peer is one conversation over one connection: the newest. When two
-//! peers dial each other at the same time both get two connections; the one with the smaller key closes the older, the
-//! other only follows, so that they cannot close one each. A peer that restarted is let in at once for the same reason:
-//! its new connection is the newest, and the stale one waits for its timers. Frames that arrive on a connection before it
-//! becomes the newest wait there, so a conversation is complete from its first frame.
+//! Frames between peers, and what "connected" means: one conversation with each peer, over one of its connections, chosen
+//! by the rules of `link`. Frames that arrive on another connection wait there, so that a conversation is complete from
+//! its first frame if that connection is chosen in the end. A conversation never moves: when its connection closes or is
+//! replaced it is over, and both sides start anew.
 
 mod handler;
+mod link;
 mod queue;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -19,11 +19,13 @@ use libp2p::swarm::{
     THandlerOutEvent, ToSwarm,
 };
 use libp2p::{Multiaddr, PeerId};
+use tokio::time::Instant;
 
 use super::SendFailure;
 use super::address::{PeerKey, peer_key, plain};
 use super::limits::{CONNECTIONS_PER_PEER_MAX, FRAME_BYTES_MAX};
 use handler::{FrameHandler, HandlerEvent};
+use link::{Link, Phase, is_ours_to_close, takes_over};
 pub(super) use queue::Inbound;
 use queue::Outgoing;
 
@@ -32,6 +34,7 @@ use queue::Outgoing;
 pub(super) enum FramesEvent {
     Connected {
         peer: PeerKey,
+        conversation: u64,
         address: String,
         outbound: bool,
     },
@@ -47,59 +50,47 @@ pub(super) enum FramesEvent {
 
 pub(super) struct Frames {
     local: PeerId,
-    /// Each peer's connections, the newest last.
+    /// Each peer's connections; the last one talks, or is about to be closed.
     peers: BTreeMap<PeerId, Vec<Link>>,
     /// Queues of connections that are being made.
     making: BTreeMap<ConnectionId, Outgoing>,
     orders: VecDeque<ToSwarm<FramesEvent, Infallible>>,
-}
-
-struct Link {
-    connection: ConnectionId,
-    key: PeerKey,
-    address: String,
-    outbound: bool,
-    /// `None` when we are closing it.
-    queue: Option<Outgoing>,
-    /// Frames read while another link was the newest; at most the window of unread frames.
-    early: Vec<Inbound>,
-    /// Why it ended, as far as its handler knows.
-    reason: Option<String>,
-}
-
-impl Link {
-    fn connected(&self) -> FramesEvent {
-        FramesEvent::Connected {
-            peer: self.key,
-            address: self.address.clone(),
-            outbound: self.outbound,
-        }
-    }
+    /// Number of the last conversation.
+    conversations: u64,
 }
 
 impl Frames {
     pub(super) fn new(local: PeerId) -> Self {
+        let (peers, making, orders) = (BTreeMap::new(), BTreeMap::new(), VecDeque::new());
         Self {
             local,
-            peers: BTreeMap::new(),
-            making: BTreeMap::new(),
-            orders: VecDeque::new(),
+            peers,
+            making,
+            orders,
+            conversations: 0,
         }
     }
 
-    /// Whether this is the connection that the peer's frames go over.
-    pub(super) fn is_newest(&self, peer: &PeerId, connection: ConnectionId) -> bool {
-        self.newest(peer)
-            .is_some_and(|link| link.connection == connection)
+    /// Whether this is the connection that the peer's conversation goes over.
+    pub(super) fn is_talking(&self, peer: &PeerId, connection: ConnectionId) -> bool {
+        let link = self.peers.get(peer).and_then(|links| links.last());
+        link.is_some_and(|link| link.connection == connection && link.is_talking())
     }
 
     /// Queues a frame; a peer whose queue is full loses its connection.
-    pub(super) fn send(&mut self, peer: &PeerId, frame: Vec<u8>) -> Result<(), SendFailure> {
+    pub(super) fn send(
+        &mut self,
+        peer: &PeerId,
+        conversation: u64,
+        frame: Vec<u8>,
+    ) -> Result<(), SendFailure> {
         if frame.len() > FRAME_BYTES_MAX {
             return Err(SendFailure::TooLarge);
         }
         let link = self.peers.get_mut(peer).and_then(|links| links.last_mut());
-        let link = link.ok_or(SendFailure::NotConnected)?;
+        let link = link
+            .filter(|link| link.phase == Phase::Talking { conversation })
+            .ok_or(SendFailure::NotConnected)?;
         let queue = link.queue.as_ref().ok_or(SendFailure::NotConnected)?;
         if queue.push(frame).is_ok() {
             return Ok(());
@@ -115,11 +106,8 @@ impl Frames {
     pub(super) fn disconnect(&mut self, peer: &PeerId) {
         for link in self.peers.get_mut(peer).into_iter().flatten() {
             link.queue = None;
+            link.reason.get_or_insert_with(|| "closed by us".into());
         }
-    }
-
-    fn newest(&self, peer: &PeerId) -> Option<&Link> {
-        self.peers.get(peer).and_then(|links| links.last())
     }
 
     fn order(&mut self, order: ToSwarm<FramesEvent, Infallible>) {
@@ -157,85 +145,111 @@ impl Frames {
             ConnectedPoint::Dialer { address, .. } => (plain(address), true),
             ConnectedPoint::Listener { send_back_addr, .. } => (plain(send_back_addr), false),
         };
-        let (queue, early, reason) = (Some(queue), Vec::new(), None);
+        let (phase, queue, early, reason) = (Phase::Waiting, Some(queue), Vec::new(), None);
+        let since = Instant::now();
         let link = Link {
             connection,
             key,
             address,
             outbound,
+            since,
+            phase,
             queue,
             early,
             reason,
         };
-        let connected = link.connected();
+        self.add(peer, link);
+    }
+
+    fn add(&mut self, peer: PeerId, link: Link) {
+        let smaller = self.local < peer;
         let links = self.peers.entry(peer).or_default();
-        let older: Vec<ConnectionId> = links.iter().map(|link| link.connection).collect();
-        links.push(link);
-        if !older.is_empty() {
-            self.tell(FramesEvent::Disconnected {
-                peer: key,
-                reason: "replaced by a newer connection".into(),
-            });
+        let Some(present) = links.last_mut() else {
+            links.push(link);
+            return self.begin(&peer);
+        };
+        let ours_to_close = is_ours_to_close(smaller, link.outbound, present);
+        let (present_id, new_id, key) = (present.connection, link.connection, link.key);
+        let over = takes_over(smaller, link.outbound, link.since, present);
+        if over {
+            let was_talking = present.is_talking();
+            present.phase = Phase::Over;
+            links.push(link);
+            if was_talking {
+                let reason = "replaced by another connection".into();
+                self.tell(FramesEvent::Disconnected { peer: key, reason });
+            }
+            self.begin(&peer);
+        } else {
+            links.insert(links.len().saturating_sub(1), link);
         }
-        self.tell(connected);
-        if self.local < peer {
-            older
-                .into_iter()
-                .for_each(|connection| self.close(peer, connection));
+        if ours_to_close {
+            self.close(peer, if over { present_id } else { new_id });
         }
+    }
+
+    /// Begins a conversation over the last of the peer's connections.
+    fn begin(&mut self, peer: &PeerId) {
+        let Some(link) = self.peers.get_mut(peer).and_then(|links| links.last_mut()) else {
+            return;
+        };
+        self.conversations += 1;
+        let conversation = self.conversations;
+        link.phase = Phase::Talking { conversation };
+        let (key, early) = (link.key, std::mem::take(&mut link.early));
+        let (address, outbound) = (link.address.clone(), link.outbound);
+        self.tell(FramesEvent::Connected {
+            peer: key,
+            conversation,
+            address,
+            outbound,
+        });
+        early
+            .into_iter()
+            .for_each(|inbound| self.tell(FramesEvent::Frame { peer: key, inbound }));
     }
 
     fn on_closed(&mut self, event: &ConnectionClosed<'_>) {
-        let Some(links) = self.peers.get_mut(&event.peer_id) else {
-            return;
-        };
-        let Some(place) = links
-            .iter()
-            .position(|link| link.connection == event.connection_id)
-        else {
-            return;
-        };
-        let was_newest = place + 1 == links.len();
-        let gone = links.remove(place);
-        let mut told = Vec::new();
-        if was_newest {
-            let cause = event.cause.map(ToString::to_string);
-            let reason = gone.reason.or(cause).unwrap_or_else(|| "closed".into());
-            told.push(FramesEvent::Disconnected {
-                peer: gone.key,
-                reason,
-            });
-            if let Some(link) = links.last_mut() {
-                told.push(link.connected());
-                let early = std::mem::take(&mut link.early).into_iter();
-                told.extend(early.map(|inbound| FramesEvent::Frame {
-                    peer: gone.key,
-                    inbound,
-                }));
-            }
-        }
-        if links.is_empty() {
-            self.peers.remove(&event.peer_id);
-        }
-        told.into_iter().for_each(|event| self.tell(event));
-    }
-
-    fn on_frame(&mut self, peer: PeerId, connection: ConnectionId, inbound: Inbound) {
+        let peer = event.peer_id;
         let Some(links) = self.peers.get_mut(&peer) else {
             return;
         };
-        let newest = links.last().is_some_and(|link| link.connection == connection);
-        let Some(link) = links.iter_mut().find(|link| link.connection == connection) else {
-            return;
-        };
-        if link.queue.is_none() {
-            return; // We are closing it: what still arrives is not part of the conversation.
+        let place = links
+            .iter()
+            .position(|link| link.connection == event.connection_id);
+        let Some(place) = place else { return };
+        let gone = links.remove(place);
+        let next = links.last().map(|link| (link.connection, link.is_spare()));
+        if links.is_empty() {
+            self.peers.remove(&peer);
         }
-        if newest {
-            let peer = link.key;
-            self.tell(FramesEvent::Frame { peer, inbound });
-        } else {
-            link.early.push(inbound);
+        if gone.is_talking() {
+            let cause = event.cause.map(ToString::to_string);
+            let reason = gone.reason.or(cause).unwrap_or_else(|| "closed".into());
+            self.tell(FramesEvent::Disconnected {
+                peer: gone.key,
+                reason,
+            });
+            match next {
+                Some((_, true)) => self.begin(&peer),
+                // Its conversation is over, for us if not for the peer: both see that now.
+                Some((connection, false)) => self.close(peer, connection),
+                None => {}
+            }
+        }
+    }
+
+    fn on_frame(&mut self, peer: PeerId, connection: ConnectionId, inbound: Inbound) {
+        let mut links = self.peers.get_mut(&peer).into_iter().flatten();
+        let link = links.find(|link| link.connection == connection && link.queue.is_some());
+        let Some(link) = link else { return };
+        match link.phase {
+            Phase::Waiting => link.early.push(inbound),
+            Phase::Talking { .. } => {
+                let peer = link.key;
+                self.tell(FramesEvent::Frame { peer, inbound });
+            }
+            Phase::Over => {}
         }
     }
 

@@ -6,7 +6,7 @@ mod gossip;
 mod loss;
 mod strangers;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ struct Node {
     address: String,
     commands: mpsc::Sender<Command>,
     events: mpsc::Receiver<Event>,
+    /// Of each peer, as far as the events were taken.
+    conversations: BTreeMap<PeerKey, u64>,
     task: JoinHandle<Result<(), TransportError>>,
 }
 
@@ -87,6 +89,7 @@ async fn node(seed: u8, listen: &str, allow: &[u8]) -> Node {
     let mut node = Node {
         key: key(seed),
         address: String::new(),
+        conversations: BTreeMap::new(),
         commands,
         events,
         task,
@@ -118,11 +121,24 @@ impl Node {
     }
 
     async fn send(&self, to: PeerKey, frame: impl Into<Vec<u8>>) {
+        let conversation = self.conversations.get(&to).copied().unwrap_or_default();
         self.tell(Command::Send {
             peer: to,
+            conversation,
             frame: frame.into(),
         })
         .await;
+    }
+
+    async fn next(&mut self) -> Event {
+        let event = self.events.recv().await.expect("the transport ended");
+        if let Event::Connected {
+            peer, conversation, ..
+        } = event
+        {
+            self.conversations.insert(peer, conversation);
+        }
+        event
     }
 
     async fn publish(&self, data: &[u8]) {
@@ -146,7 +162,7 @@ impl Node {
         let mut seen = Vec::new();
         let found = timeout(PATIENCE, async {
             loop {
-                let event = self.events.recv().await.expect("the transport ended");
+                let event = self.next().await;
                 seen.push(brief(&event));
                 if let Some(found) = pick(event) {
                     return found;
@@ -160,11 +176,12 @@ impl Node {
     /// Fails if `pick` takes an event within the given time.
     async fn never(&mut self, what: &str, during: Duration, mut pick: impl FnMut(&Event) -> bool) {
         let quiet = timeout(during, async {
-            while let Some(event) = self.events.recv().await {
+            loop {
+                let event = self.next().await;
                 assert!(!pick(&event), "{what}: {}", brief(&event));
             }
         });
-        assert!(quiet.await.is_err(), "the transport ended");
+        let Err(_) = quiet.await;
     }
 
     async fn connected(&mut self, to: PeerKey) -> (bool, bool) {
@@ -210,7 +227,7 @@ impl Node {
             self.publish(data).await;
             let refused = timeout(Duration::from_millis(100), async {
                 loop {
-                    if let Some(Event::NotPublished { reason, .. }) = self.events.recv().await {
+                    if let Event::NotPublished { reason, .. } = self.next().await {
                         break reason;
                     }
                 }

@@ -50,6 +50,13 @@ async fn what_cannot_be_sent_is_said() {
     a.send(b.key, "x").await;
     assert_eq!(send_failure(&mut a).await, SendFailure::NotConnected);
     connect(&mut a, &mut b).await;
+    a.tell(Command::Send {
+        peer: b.key,
+        conversation: 99,
+        frame: b"of another time".to_vec(),
+    })
+    .await;
+    assert_eq!(send_failure(&mut a).await, SendFailure::NotConnected);
     a.send(b.key, vec![0; FRAME_BYTES_MAX + 1]).await;
     assert_eq!(send_failure(&mut a).await, SendFailure::TooLarge);
     a.send(b.key, "still connected").await;

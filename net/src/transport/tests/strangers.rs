@@ -145,3 +145,23 @@ async fn a_curious_stranger_learns_nothing_and_a_member_learns_all() {
     assert_eq!(learned(2, &a).await, (false, false));
     assert_eq!(learned(3, &a).await, (true, true));
 }
+
+#[tokio::test]
+async fn a_program_that_speaks_no_frames_is_sent_away() {
+    let mut a = node(1, QUIC, &[]).await;
+    let keypair = keypair(&[2; 32]).unwrap();
+    let settings = swarm::Config::with_executor(execute).with_idle_connection_timeout(PATIENCE);
+    let (carrier, ping) = (
+        quic_and_tcp(&keypair).unwrap(),
+        libp2p::ping::Behaviour::default(),
+    );
+    let mut other = Swarm::new(carrier, ping, keypair.public().to_peer_id(), settings);
+    other
+        .dial(a.address.parse::<libp2p::Multiaddr>().unwrap())
+        .unwrap();
+    let task = spawn(async move { while other.next().await.is_some() {} });
+    a.connected(key(2)).await;
+    let reason = a.disconnected(key(2)).await;
+    assert!(reason.contains("takes no frames"), "{reason}");
+    task.abort();
+}
