@@ -1,0 +1,1 @@
+//! Scripts of the demo agent: one step a line.
