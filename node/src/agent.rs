@@ -260,6 +260,8 @@ pub enum FailReason {
     Refused,
     /// The agent wants its user to log in first.
     LoginRequired,
+    /// The turn was stopped before its first prompt.
+    Cancelled,
     /// The driver is shutting down.
     ShuttingDown,
 }
@@ -289,6 +291,7 @@ impl fmt::Display for FailReason {
             Self::Protocol => "protocol",
             Self::Refused => "refused",
             Self::LoginRequired => "login_required",
+            Self::Cancelled => "cancelled",
             Self::ShuttingDown => "shutting_down",
         })
     }
