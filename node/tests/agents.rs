@@ -13,5 +13,6 @@
 mod agents {
     mod guarding;
     pub(crate) mod harness;
+    mod protocol;
     mod turns;
 }

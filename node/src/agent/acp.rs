@@ -2,7 +2,8 @@
 //!
 //! One process serves all sessions of an agent: started at the first turn, shared by the next ones, closed when idle. A
 //! crash fails the turn that runs and nothing else; the next turn starts a new process. None of the protocol's types
-//! leaves this module and its children.
+//! leaves this module and its children. Turns of one agent come one at a time: a turn that has to be ended by force takes the
+//! process with it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -55,6 +56,7 @@ impl AcpDriver {
 
     async fn open_turn(&self, request: TurnRequest) -> Result<Box<dyn LiveTurn>, TurnFailure> {
         let deadline = Instant::now() + request.limits.wall;
+        tracing::debug!(agent = %self.host.spec.handle, session = %request.session_id, "a turn opens");
         let (connection, lease) = self.connection(&request).await?;
         let turn = Box::pin(AcpTurn::open(connection, lease, request, deadline)).await?;
         Ok(Box::new(turn))

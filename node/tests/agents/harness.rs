@@ -205,11 +205,15 @@ impl Bench {
         (end, seen)
     }
 
-    /// Stops the agent and checks that nothing that knows this test's directory is left.
+    /// The agent's processes.
+    pub(crate) fn processes(&self) -> Vec<(i32, String)> {
+        processes_in(self.dir.path())
+    }
+
+    /// Stops the agent and checks that nothing of it is left.
     pub(crate) async fn finish(self) {
         within(self.driver.shutdown()).await;
-        let dir = self.dir.path().display().to_string();
-        until("the agent's processes end", || processes_with(&dir).is_empty()).await;
+        assert!(self.processes().is_empty(), "{:?}", self.processes());
     }
 }
 
@@ -243,17 +247,24 @@ pub(crate) fn failure_of(end: TurnEnd) -> TurnFailure {
     }
 }
 
-/// Processes (zombies apart) whose arguments contain `mark`: pid and arguments.
+/// Living processes whose arguments contain `mark`: pid and arguments.
 pub(crate) fn processes_with(mark: &str) -> Vec<(i32, String)> {
+    processes()
+        .filter(|(_, arguments)| arguments.contains(mark))
+        .collect()
+}
+
+/// Living processes that work in `dir`: all of an agent's do.
+pub(crate) fn processes_in(dir: &Path) -> Vec<(i32, String)> {
+    let works_there = |pid| std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == dir);
+    processes().filter(|(pid, _)| works_there(*pid)).collect()
+}
+
+fn processes() -> impl Iterator<Item = (i32, String)> {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let mut found = Vec::new();
-    for pid in pids {
-        let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let arguments = String::from_utf8_lossy(&arguments).replace('\0', " ");
-        if arguments.contains(mark) {
-            found.push((pid, arguments));
-        }
-    }
-    found
+    pids.filter_map(|pid: i32| {
+        let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        Some((pid, String::from_utf8_lossy(&arguments).replace('\0', " ")))
+    })
 }

@@ -6,7 +6,9 @@ use serde_json::json;
 use starling_node::agent::prompt::title_follow_up;
 use starling_node::agent::{AgentDriver, FailReason, Phase, StopReason, TurnEnd, TurnEvent};
 
-use super::harness::{Bench, SECRET, failure_of, processes_with, prompt, text_of, until, within};
+use super::harness::{
+    Bench, SECRET, failure_of, processes_in, processes_with, prompt, text_of, until, within,
+};
 
 #[tokio::test]
 async fn by_default_a_turn_sets_a_title_and_replies_once() {
@@ -41,23 +43,14 @@ async fn by_default_a_turn_sets_a_title_and_replies_once() {
 async fn a_title_that_is_there_is_left_alone_and_one_process_serves_many_turns() {
     let bench = Bench::demo();
     bench.turn().await;
-    let dir = bench.dir.path().display().to_string();
-    let guards = || {
-        processes_with("agent-guard")
-            .into_iter()
-            .filter(|(_, line)| line.contains("agent demo"))
-    };
-    let before: Vec<_> = guards().collect();
+    let before = bench.processes();
+    assert_eq!(before.len(), 2, "guard and agent: {before:?}");
     let (mut turn, _events) = bench.open().await.unwrap();
     within(turn.prompt(prompt(Some("Rome")))).await;
     within(turn.close()).await;
     let calls: Vec<_> = bench.daemon.calls().into_iter().map(|(call, _)| call).collect();
     assert_eq!(calls, ["title", "reply", "reply"]);
-    let mine =
-        |pid: i32| std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(&dir));
-    let guards_of_mine: Vec<_> = guards().filter(|(pid, _)| mine(*pid)).collect();
-    assert_eq!(guards_of_mine.len(), 1);
-    assert!(before.contains(&guards_of_mine[0]));
+    assert_eq!(bench.processes(), before);
     bench.finish().await;
 }
 
@@ -171,8 +164,7 @@ async fn silence_ends_a_turn_that_hangs_and_its_process() {
         (failure.detail.as_str(), text.as_str()),
         ("nothing was heard for 0.5 s", "thinking")
     );
-    let dir = bench.dir.path().display().to_string();
-    assert!(processes_with(&dir).is_empty(), "{:?}", processes_with(&dir));
+    assert!(bench.processes().is_empty(), "{:?}", bench.processes());
     bench.finish().await;
 }
 
@@ -243,9 +235,15 @@ async fn the_secret_is_in_no_argument_list_and_not_in_the_agents_environment() {
     let look = async {
         while within(events.recv()).await != Some(TurnEvent::Text("ready\n".to_owned())) {}
         assert!(processes_with(SECRET).is_empty());
-        let dir = bench.dir.path().display().to_string();
-        let agents = processes_with(&dir);
-        assert_eq!(agents.len(), 2, "guard and agent: {agents:?}");
+        let (shims, agents): (Vec<_>, Vec<_>) = bench
+            .processes()
+            .into_iter()
+            .partition(|(_, arguments)| arguments.trim_end().ends_with(" mcp"));
+        assert_eq!(
+            (shims.len(), agents.len()),
+            (1, 2),
+            "shim, guard and agent: {shims:?} {agents:?}"
+        );
         for (pid, _) in agents {
             let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap();
             assert!(!String::from_utf8_lossy(&environment).contains(SECRET));
@@ -282,7 +280,15 @@ async fn shutting_down_fails_the_running_turn_and_every_later_one() {
     assert_eq!(failure_of(end).reason, FailReason::Crashed);
     drop(turn);
     assert_eq!(bench.open().await.err().unwrap().reason, FailReason::ShuttingDown);
-    let dir = bench.dir.path().display().to_string();
-    until("nothing is left", || processes_with(&dir).is_empty()).await;
     bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_driver_that_is_dropped_takes_its_process_along() {
+    let bench = Bench::demo();
+    bench.turn().await;
+    let Bench { dir, driver, .. } = bench;
+    assert_eq!(processes_in(dir.path()).len(), 2);
+    drop(driver);
+    until("the process ends", || processes_in(dir.path()).is_empty()).await;
 }

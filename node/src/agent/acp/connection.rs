@@ -101,13 +101,13 @@ impl Life {
         open.then(|| Lease(Arc::clone(self)))
     }
 
-    /// Returns once nobody has used the process for [`IDLE_CLOSE`] and nobody can any more.
-    async fn idle(&self) {
+    /// Returns once nobody has used the process for `time` and nobody can any more.
+    async fn idle(&self, time: Duration) {
         let mut uses = self.use_count.subscribe();
         loop {
             // The sender is ours, so this cannot fail; what it borrows is given back at once.
             drop(uses.wait_for(|state| *state == Use::Open(0)).await);
-            let used = tokio::time::timeout(IDLE_CLOSE, uses.changed()).await;
+            let used = tokio::time::timeout(time, uses.changed()).await;
             if used.is_err() && self.close(|state| state == Use::Open(0)) {
                 return;
             }
@@ -148,6 +148,13 @@ impl Listeners {
 
     fn map(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Listener>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Connection {
+    /// The last user is gone: nobody can open a turn on this process any more.
+    fn drop(&mut self) {
+        self.life.stop.cancel();
     }
 }
 
@@ -242,12 +249,13 @@ async fn run(
             biased;
             () = life.stop.cancelled() => {}
             _ = process.wait() => {}
-            () = life.idle() => {}
+            () = life.idle(IDLE_CLOSE) => {}
             _ = connection => {}
         }
     }
     life.close(|_| true);
     let exit = process.end().await;
+    tracing::info!(%exit, "the agent's process is gone");
     *life.exit() = Some(exit);
 }
 
@@ -354,4 +362,35 @@ fn explain(failure: TurnFailure, life: &Life, host: &Host) -> TurnFailure {
         "; stderr: "
     };
     TurnFailure::new(reason, format!("{what}{separator}{last_words}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(30);
+    const LONG: Duration = Duration::from_secs(10);
+
+    #[tokio::test]
+    async fn a_process_in_use_is_never_idle_and_an_idle_one_takes_no_turn() {
+        let life = Arc::new(Life::new());
+        let (first, second) = (life.lease().unwrap(), life.lease().unwrap());
+        drop(first);
+        assert!(tokio::time::timeout(SHORT * 4, life.idle(SHORT)).await.is_err());
+        drop(second);
+        tokio::time::timeout(LONG, life.idle(SHORT)).await.unwrap();
+        assert!(life.lease().is_none());
+    }
+
+    #[test]
+    fn errors_of_the_agent_keep_their_words() {
+        let failure = failure_of(&Error::new(-32000, "log in").data("run `agent login`"));
+        assert_eq!(failure.reason, FailReason::LoginRequired);
+        assert_eq!(failure.detail, "log in (\"run `agent login`\")");
+        assert_eq!(
+            failure_of(&Error::method_not_found()).reason,
+            FailReason::Protocol
+        );
+        assert_eq!(failure_of(&Error::internal_error()).reason, FailReason::Refused);
+    }
 }
