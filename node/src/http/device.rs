@@ -45,7 +45,7 @@ pub(super) async fn add_peer(
         let reason = "write a multiaddr, as `/ip4/192.0.2.7/udp/4001/quic-v1`";
         return Err(parse::field("address", reason));
     }
-    peers_of(ask.ask(Request::AddPeer { address }).await?)
+    peers_of(ask.ask(Request::AddPeer { address, device }).await?)
 }
 
 fn peers_of(answer: Answer) -> Result<Json<dto::Peers>, Problem> {
