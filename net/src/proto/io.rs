@@ -138,6 +138,7 @@ pub enum Input {
         more: bool,
     },
     /// Answers [`Output::Records`]: all of its records are committed, waiting or refused. Gives the peer its credit back.
+    /// The [`Input::Changed`] of its streams come before this.
     Processed {
         /// Whose frame.
         peer: DeviceKey,
@@ -149,7 +150,8 @@ pub enum Input {
         missing: Option<StreamKey>,
     },
     /// Answers [`Output::Proof`], [`Output::JoinRequest`] and [`Output::Welcome`]. Where the verdict rests on new roster
-    /// records, give their [`Input::RosterChanged`] first, or soon.
+    /// records, commit them and give their [`Input::RosterChanged`] first: a peer that was let in is dropped by the next
+    /// roster that does not list it.
     Admission {
         /// Who.
         peer: DeviceKey,

@@ -32,7 +32,7 @@ pub const BATCH_BYTES_MAX: usize = 256 * 1024;
 pub const BATCH_RECORDS_MAX: usize = 2_048;
 /// Streams of one `Records` frame.
 pub const BATCH_STREAMS_MAX: usize = 256;
-/// Bytes of a whole roster that a joiner takes from one peer: about fifty thousand roster records.
+/// Bytes of a whole roster that a joiner takes from one peer: tens of thousands of roster records.
 pub const WELCOME_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// `Records` frames that may travel without having been committed at the other side.
 pub const WINDOW_FRAMES: usize = 8;

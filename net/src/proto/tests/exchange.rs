@@ -86,6 +86,25 @@ fn a_long_session_comes_in_portions() {
     assert!(world.all_equal() && world.nodes[1].proto.all_in_step());
     let status = &world.nodes[1].proto.peers()[0];
     assert_eq!((status.received_records, status.pending_streams), (60, 0));
+    let rounds = kinds(&world, 0).iter().filter(|kind| **kind == "index").count();
+    assert!(
+        rounds <= 2,
+        "each portion asks for the next one, without a new comparison: {rounds}"
+    );
+}
+
+/// The world checks the window at every frame; here many large answers are ready before the first one is acknowledged.
+#[test]
+fn large_answers_wait_for_the_window() {
+    let mut world = World::new(2, 1);
+    for n in 0..40 {
+        for _ in 0..7 {
+            world.nodes[0].write(session(n), &[1; 60_000]);
+        }
+    }
+    world.connect(1, 0);
+    world.run_for(10_000);
+    assert!(world.all_equal() && world.nodes[1].proto.all_in_step());
 }
 
 #[test]
