@@ -5,27 +5,22 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::failure::Failure;
-use super::report;
+use crate::agent;
 
 /// `starling agent demo [--script FILE]`.
 #[must_use]
-pub fn agent_demo(_script: Option<PathBuf>) -> ExitCode {
-    missing("agent demo")
+pub fn agent_demo(script: Option<PathBuf>) -> ExitCode {
+    agent::demo::demo_main(script)
 }
 
 /// `starling mcp`.
 #[must_use]
 pub fn mcp() -> ExitCode {
-    missing("mcp")
+    agent::mcp::mcp_main()
 }
 
 /// `starling agent-guard -- CMD...`.
 #[must_use]
-pub fn agent_guard(_command: Vec<OsString>) -> ExitCode {
-    missing("agent-guard")
-}
-
-fn missing(what: &str) -> ExitCode {
-    ExitCode::from(report(&Failure::not_built_in(what), false))
+pub fn agent_guard(command: Vec<OsString>) -> ExitCode {
+    agent::guard::guard_main(command)
 }

@@ -4,6 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use starling_crdt::id::DeviceKey;
+use starling_net::transport::parse_address;
 use utoipa::{IntoParams, ToSchema};
 
 use super::App;
@@ -45,7 +47,15 @@ pub(super) async fn add_peer(
         let reason = "write a multiaddr, as `/ip4/192.0.2.7/udp/4001/quic-v1`";
         return Err(parse::field("address", reason));
     }
+    let (device, address) = split_peer(&address)?;
     peers_of(ask.ask(Request::AddPeer { address, device }).await?)
+}
+
+/// The device that an address names, and the address without it.
+fn split_peer(address: &str) -> Result<(Option<DeviceKey>, String), Problem> {
+    let (peer, address) =
+        parse_address(address).map_err(|error| parse::field("address", &error.to_string()))?;
+    Ok((peer.map(|peer| DeviceKey::from_bytes(peer.0)), address))
 }
 
 fn peers_of(answer: Answer) -> Result<Json<dto::Peers>, Problem> {

@@ -228,6 +228,7 @@ impl Node {
         let Some(turn) = self.hosting.turns.remove(&attempt) else {
             return;
         };
+        self.effects.push(Effect::CloseTurn { attempt });
         if let Some(host) = self.hosting.hosts.get_mut(&turn.agent) {
             if host.running == Some(attempt) {
                 host.running = None;

@@ -170,6 +170,11 @@ pub enum Effect {
         /// The attempt.
         attempt: AttemptId,
     },
+    /// The turn is over: its process may serve the next one.
+    CloseTurn {
+        /// The attempt.
+        attempt: AttemptId,
+    },
     /// End a running turn; it reports [`TurnInput::Cancelled`].
     CancelTurn {
         /// The attempt.
