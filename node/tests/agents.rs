@@ -5,6 +5,7 @@
 #![cfg(feature = "daemon")]
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::disallowed_methods,
     reason = "tests"

@@ -81,6 +81,7 @@ impl Guard {
         let (program, arguments) = command
             .split_first()
             .ok_or_else(|| std::io::Error::other("no command was given"))?;
+        lead_a_group()?;
         let children = signal(SignalKind::child())?;
         let terminate = signal(SignalKind::terminate())?;
         become_subreaper()?;
@@ -179,6 +180,15 @@ fn input_closed() -> bool {
     };
     let polled = rustix::event::poll(&mut fds, Some(&now));
     polled.is_ok() && fds.iter().any(|fd| fd.revents().contains(PollFlags::HUP))
+}
+
+/// Group signals must reach the agent's family and nobody else, whoever started the guard and wherever.
+fn lead_a_group() -> std::io::Result<()> {
+    let us = rustix::process::getpid();
+    if rustix::process::getpgid(None)? != us {
+        rustix::process::setpgid(None, None)?;
+    }
+    Ok(())
 }
 
 #[cfg(target_os = "linux")]

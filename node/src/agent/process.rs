@@ -202,6 +202,8 @@ impl<R: AsyncRead + Unpin> AsyncRead for BoundedLines<R> {
             None => this.line_bytes + new.len(),
         };
         if this.line_bytes > this.line_bytes_max {
+            // An error hands over no bytes: that is the contract of `AsyncRead`.
+            buf.set_filled(before);
             let text = format!("a line is longer than {} bytes", this.line_bytes_max);
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, text)));
         }
