@@ -77,7 +77,8 @@ pub struct Failure {
     pub detail: String,
     /// What to do.
     pub hint: Option<String>,
-    document: Option<Value>,
+    /// The node's own words. Boxed to keep results small.
+    document: Option<Box<Value>>,
 }
 
 impl Failure {
@@ -121,7 +122,7 @@ impl Failure {
             code,
             detail,
             hint,
-            document,
+            document: document.map(Box::new),
         }
     }
 
@@ -182,7 +183,7 @@ impl Failure {
     /// The failure as an RFC 9457 problem document: the node's own, where there is one.
     #[must_use]
     pub fn to_document(&self) -> Value {
-        self.document.clone().unwrap_or_else(|| {
+        self.document.as_deref().cloned().unwrap_or_else(|| {
             json!({
                 "type": "about:blank",
                 "title": self.code.replace('_', " "),
@@ -239,7 +240,7 @@ fn hint_for(code: &str) -> Option<&'static str> {
         "invalid_reference" => "for example session:qs-01JZZZZZZZZZZZZZZZZZZZZZZZ:L000001",
         "invalid_title" => "1 to 80 characters on one line",
         "invalid_message" => "1 to 65,536 bytes of UTF-8, not only white space",
-        "invalid_handle" => "1 to 39 of a-z, 0-9 and `-`",
+        "invalid_handle" => "for example alice or build-bot",
         "no_such_endpoint" => "client and node are of different versions: restart the node",
         "store_failed" => "nothing was changed; check the disk, then try again",
         "shutting_down" => "wait for it to end, then `starling up`",

@@ -108,10 +108,7 @@ fn every_verb_is_documented_and_has_an_example() {
     leaves(&Args::command(), "", &mut found);
     for verb in &found {
         let has = |line: &&str| *line == verb || line.starts_with(&format!("{verb} "));
-        assert!(
-            DOCUMENTED.iter().any(|line| has(&line)),
-            "`{verb}` is not in the list"
-        );
+        assert!(DOCUMENTED.iter().any(has), "`{verb}` is not in the list");
     }
     Args::command().debug_assert();
 }

@@ -325,4 +325,27 @@ mod tests {
                 .starts_with("/tmp")
         );
     }
+
+    #[test]
+    fn without_a_name_the_platform_says_where() {
+        let home = Home::resolve(None).unwrap();
+        assert!(home.config_file().ends_with("starling/config.toml") || cfg!(target_os = "macos"));
+        assert!(home.store().is_absolute());
+    }
+
+    #[test]
+    fn the_login_page_leads_to_the_link_and_is_closed_to_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path()).unwrap();
+        home.create().unwrap();
+        let page = home
+            .write_login_page("http://127.0.0.1:1/login?code=ab\"><x")
+            .unwrap();
+        assert_eq!(mode(&page), 0o600);
+        let text = fs::read_to_string(&page).unwrap();
+        assert!(
+            text.contains("url=http://127.0.0.1:1/login?code=abx\">"),
+            "{text}"
+        );
+    }
 }

@@ -12,7 +12,7 @@ use crate::config::Home;
 use clap::Parser;
 
 /// 2026-07-13T00:00:00Z
-pub(super) const NOW_MS: u64 = 1_783_900_800_000;
+const NOW_MS: u64 = 1_783_900_800_000;
 
 /// What a verb did.
 pub(super) struct Played {
