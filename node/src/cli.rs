@@ -1,9 +1,10 @@
 //! The command line: words in, calls to the node out, answers shown.
 //!
-//! [`parse`] turns arguments into an [`Invocation`] and touches nothing; [`run`] carries out the verbs that ask a running
-//! node over its Unix socket. Verbs that *are* the node or an agent (`up`, `join`, `mcp`, ...) are handed to `main`,
-//! which calls the shell: edges never call each other. Clock and randomness come in as [`Ambient`]. In reading order:
-//! `args` (the verbs), `values` (words to types), `failure` (exit statuses), `client`, `model`, `render`, then the verbs.
+//! [`parse`] turns arguments into an [`Invocation`] and touches nothing; [`run`] carries out the verbs that
+//! ask a running node over its Unix socket. Verbs that *are* the node or an agent (`up`, `join`, `mcp`, ...)
+//! are handed to `main`, which calls the shell: edges never call each other. Clock and randomness come in as
+//! [`Ambient`]. In reading order: `args` (the verbs), `values` (words to types), `failure` (exit statuses),
+//! `client`, `model`, `render`, then the verbs.
 
 mod agents;
 mod args;
@@ -157,7 +158,8 @@ impl Context {
     }
 }
 
-/// Understands the arguments (the first is the program's name). Reads `stdin` only for `join -`, touches nothing else.
+/// Understands the arguments (the first is the program's name). Reads `stdin` only for `join -`, touches
+/// nothing else.
 ///
 /// # Errors
 /// [`Exit::Usage`], with the code that the node would have answered for a word that is invalid.
@@ -227,7 +229,8 @@ fn usage(error: &clap::Error) -> Result<Invocation, Failure> {
     Err(Failure::new(Exit::Usage, "usage", what).hint(format!("{advice} (see `--help`)")))
 }
 
-/// Tells the user why it failed, on standard error; says nothing for an interruption. Returns the exit status.
+/// Tells the user why it failed, on standard error; says nothing for an interruption. Returns the exit
+/// status.
 pub fn report(failure: &Failure, json: bool) -> u8 {
     Out::of_process(json, false).failure(failure);
     failure.exit as u8
@@ -250,14 +253,15 @@ pub fn wants_json(arguments: &[OsString]) -> bool {
         .any(|word| word == "--json")
 }
 
-/// Carries out a verb: until it is done, `--timeout` is over, or Ctrl-C. Prints its data; failures are for [`report`].
+/// Carries out a verb: until it is done, `--timeout` is over, or Ctrl-C. Prints its data; failures are for
+/// [`report`].
 ///
 /// # Errors
 /// [`Failure`] carries the exit status.
 pub async fn run(command: Command, ambient: Ambient) -> Result<(), Failure> {
     let out = Out::of_process(command.global.json, command.global.quiet);
-    // The work comes first: it reads standard input before it waits for anything, and until then Ctrl-C ends the
-    // process in the usual way.
+    // The work comes first: it reads standard input before it waits for anything, and until then Ctrl-C ends
+    // the process in the usual way.
     tokio::select! {
         biased;
         ended = carry_out(command, ambient, out) => ended,

@@ -1,5 +1,5 @@
-//! `starling agent`: agents of the workspace, and those that this device hosts. A command to run travels as a list of
-//! words, never through a shell.
+//! `starling agent`: agents of the workspace, and those that this device hosts. A command to run travels as a
+//! list of words, never through a shell.
 
 use std::path::{Path, PathBuf};
 

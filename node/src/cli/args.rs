@@ -1,5 +1,5 @@
-//! The words of the command line, as clap reads them. Each verb has an example in its help. Values are checked by
-//! [`super::values`] while they are read; what a verb does is told in the modules beside this one.
+//! The words of the command line, as clap reads them. Each verb has an example in its help. Values are
+//! checked by [`super::values`] while they are read; what a verb does is told in the modules beside this one.
 
 mod agent;
 mod session;

@@ -1,5 +1,6 @@
-//! How a command ends: the exit statuses, and the one error type of the command line. A failure has a stable code, what
-//! happened, and what to do; it knows whether it came from the node (then it keeps the node's own problem document).
+//! How a command ends: the exit statuses, and the one error type of the command line. A failure has a stable
+//! code, what happened, and what to do; it knows whether it came from the node (then it keeps the node's own
+//! problem document).
 
 use std::io;
 

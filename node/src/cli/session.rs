@@ -1,5 +1,6 @@
-//! `starling session`: each verb is one call to the node, and its answer shown. Inside an agent's turn, `title`, `reply` and
-//! `summarize` go through the turn's own door, with its secret. Texts are read before anything is asked.
+//! `starling session`: each verb is one call to the node, and its answer shown. Inside an agent's turn,
+//! `title`, `reply` and `summarize` go through the turn's own door, with its secret. Texts are read before
+//! anything is asked.
 
 use std::io;
 
@@ -246,7 +247,8 @@ async fn reference(cx: &mut Context, named: LineTarget) -> Result<(), Failure> {
     cx.out.data(&format!("{reference}\n"))
 }
 
-/// Shows the newest sessions: all of them, or `limit`. With `--json`, pages are put together into one document.
+/// Shows the newest sessions: all of them, or `limit`. With `--json`, pages are put together into one
+/// document.
 async fn list(
     cx: &mut Context,
     archived: bool,

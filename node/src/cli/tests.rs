@@ -1,5 +1,6 @@
-//! The command line as its users see it: every documented verb is understood, wrong words are refused with the
-//! documented codes before anything is asked, and verbs are played against a node that answers over a real Unix socket.
+//! The command line as its users see it: every documented verb is understood, wrong words are refused with
+//! the documented codes before anything is asked, and verbs are played against a node that answers over a
+//! real Unix socket.
 
 mod play;
 mod verbs;

@@ -1,5 +1,6 @@
-//! Words of the command line as values: parsed and checked while the arguments are read, so that nothing has been
-//! touched when one of them is wrong. A refusal carries the same code that the node would have answered with.
+//! Words of the command line as values: parsed and checked while the arguments are read, so that nothing has
+//! been touched when one of them is wrong. A refusal carries the same code that the node would have answered
+//! with.
 
 use std::io::Read;
 use std::net::SocketAddr;
@@ -112,7 +113,8 @@ fn text<T: Limited>(word: &str) -> Result<Text<T>, Invalid> {
 }
 
 impl<T: Limited> Text<T> {
-    /// The text; `-` reads `stdin` to its end, but never more than a message may have. One final newline is dropped.
+    /// The text; `-` reads `stdin` to its end, but never more than a message may have. One final newline is
+    /// dropped.
     pub(super) fn take(self, stdin: &mut dyn Read) -> Result<T, Failure> {
         match self {
             Self::Given(text) => Ok(text),

@@ -1,4 +1,5 @@
-//! A node to talk to: an axum router on a Unix socket in a directory of its own, and a verb played against it.
+//! A node to talk to: an axum router on a Unix socket in a directory of its own, and a verb played against
+//! it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
