@@ -1,9 +1,10 @@
 //! The command line: words in, calls to the node out, answers shown.
 //!
-//! [`parse`] turns arguments into an [`Invocation`] and touches nothing; [`run`] carries out the verbs that ask a running
-//! node over its Unix socket. Verbs that *are* the node or an agent (`up`, `join`, `mcp`, ...) are handed to `main`,
-//! which calls the shell: edges never call each other. Clock and randomness come in as [`Ambient`]. In reading order:
-//! `args` (the verbs), `values` (words to types), `failure` (exit statuses), `client`, `model`, `render`, then the verbs.
+//! [`parse`] turns arguments into an [`Invocation`] and touches nothing; [`run`] carries out the verbs that
+//! ask a running node over its Unix socket. Verbs that *are* the node or an agent (`up`, `join`, `mcp`, ...)
+//! are handed to `main`, which calls the shell: edges never call each other. Clock and randomness come in as
+//! [`Ambient`]. In reading order: `args` (the verbs), `values` (words to types), `failure` (exit statuses),
+//! `client`, `model`, `render`, then the verbs.
 
 mod agents;
 mod args;
@@ -29,7 +30,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 use starling_crdt::id::Handle;
 use starling_crdt::text::RequestId;
@@ -43,6 +44,8 @@ use values::Invalid;
 
 /// How long an ordinary call may take: a node on the same machine answers in milliseconds.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Not named among the commands: for the node's own use.
+const HIDDEN_COMMAND: &str = "agent-guard";
 /// How long a node may take to end its turns and to close its store.
 const DOWN_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -97,8 +100,6 @@ pub struct UpOptions {
     pub demo_agent: bool,
     /// Open the web page once it is there.
     pub open: bool,
-    /// Where to listen for clients instead of the home's socket.
-    pub socket: Option<PathBuf>,
     /// Tell what happens as JSON.
     pub json: bool,
     /// Tell nothing but data.
@@ -157,7 +158,8 @@ impl Context {
     }
 }
 
-/// Understands the arguments (the first is the program's name). Reads `stdin` only for `join -`, touches nothing else.
+/// Understands the arguments (the first is the program's name). Reads `stdin` only for `join -`, touches
+/// nothing else.
 ///
 /// # Errors
 /// [`Exit::Usage`], with the code that the node would have answered for a word that is invalid.
@@ -181,7 +183,6 @@ pub fn parse(
             mdns: !up.no_mdns,
             demo_agent: !up.no_demo_agent,
             open: up.open,
-            socket: global.socket,
             json: global.json,
             quiet: global.quiet,
         }),
@@ -208,23 +209,28 @@ fn usage(error: &clap::Error) -> Result<Invocation, Failure> {
     if let Some(invalid) = error.source().and_then(|source| source.downcast_ref::<Invalid>()) {
         return Err(invalid.clone().into());
     }
-    let text = error.render().to_string();
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        let failure = Failure::new(Exit::Usage, "usage", "the command is not complete");
-        return Err(failure.hint(format!("choose one\n\n{}", text.trim_end())));
+    if let Some(ContextValue::Strings(commands)) = error.get(ContextKind::ValidSubcommand) {
+        let named: Vec<&str> = commands.iter().map(String::as_str).collect();
+        let shown: Vec<&str> = named.into_iter().filter(|name| *name != HIDDEN_COMMAND).collect();
+        let failure = Failure::new(Exit::Usage, "usage", "a command is missing");
+        return Err(failure.hint(format!("one of {} (see `--help`)", shown.join(", "))));
     }
+    let text = error.render().to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let (what, rest) = text.split_once("\n\n").unwrap_or((text, ""));
-    let usage = rest.lines().find_map(|line| line.strip_prefix("Usage: "));
-    let hint = usage.map_or_else(
-        || "see `starling --help`".to_owned(),
-        |usage| format!("{usage} (see `--help`)"),
-    );
+    let line = |prefix: &str| {
+        rest.lines()
+            .find_map(|line| line.trim_start().strip_prefix(prefix))
+    };
+    let advice = line("tip: ")
+        .or_else(|| line("Usage: "))
+        .unwrap_or("starling COMMAND");
     let what = what.split_whitespace().collect::<Vec<_>>().join(" ");
-    Err(Failure::new(Exit::Usage, "usage", what).hint(hint))
+    Err(Failure::new(Exit::Usage, "usage", what).hint(format!("{advice} (see `--help`)")))
 }
 
-/// Tells the user why it failed, on standard error; says nothing for an interruption. Returns the exit status.
+/// Tells the user why it failed, on standard error; says nothing for an interruption. Returns the exit
+/// status.
 pub fn report(failure: &Failure, json: bool) -> u8 {
     Out::of_process(json, false).failure(failure);
     failure.exit as u8
@@ -247,14 +253,15 @@ pub fn wants_json(arguments: &[OsString]) -> bool {
         .any(|word| word == "--json")
 }
 
-/// Carries out a verb: until it is done, `--timeout` is over, or Ctrl-C. Prints its data; failures are for [`report`].
+/// Carries out a verb: until it is done, `--timeout` is over, or Ctrl-C. Prints its data; failures are for
+/// [`report`].
 ///
 /// # Errors
 /// [`Failure`] carries the exit status.
 pub async fn run(command: Command, ambient: Ambient) -> Result<(), Failure> {
     let out = Out::of_process(command.global.json, command.global.quiet);
-    // The work comes first: it reads standard input before it waits for anything, and until then Ctrl-C ends the
-    // process in the usual way.
+    // The work comes first: it reads standard input before it waits for anything, and until then Ctrl-C ends
+    // the process in the usual way.
     tokio::select! {
         biased;
         ended = carry_out(command, ambient, out) => ended,

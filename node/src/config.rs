@@ -1,8 +1,9 @@
 //! The home directory: where it is, who may read it, and what is in its files.
 //!
-//! [`Home`] knows every path, [`Settings`] is `config.toml`, [`NodeKey`] is a key file, [`Endpoint`] is what a running
-//! node tells its own clients. Nothing here draws randomness (a seed comes in as bytes), opens the store or listens.
-//! All writes are atomic, all secrets are 0600 and refused when somebody else could have read them.
+//! [`Home`] knows every path, [`Settings`] is `config.toml`, [`NodeKey`] is a key file, [`Endpoint`] is what
+//! a running node tells its own clients. Nothing here draws randomness (a seed comes in as bytes), opens the
+//! store or listens. All writes are atomic, all secrets are 0600 and refused when somebody else could have
+//! read them.
 
 mod files;
 mod home;

@@ -1,5 +1,5 @@
-//! `starling agent`: agents of the workspace, and those that this device hosts. A command to run travels as a list of
-//! words, never through a shell.
+//! `starling agent`: agents of the workspace, and those that this device hosts. A command to run travels as a
+//! list of words, never through a shell.
 
 use std::path::{Path, PathBuf};
 
@@ -85,4 +85,51 @@ fn existing(path: &PathBuf, is: fn(&Path) -> bool, what: &str) -> Result<String,
     }
     let text = absolute.to_str().map(str::to_owned);
     text.ok_or_else(|| invalid(format!("{} is not UTF-8", absolute.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::args::{Args, Verb};
+
+    fn profile_of(words: &[&str]) -> Result<Value, Failure> {
+        let words = ["starling", "agent", "add"].iter().chain(words);
+        match Args::try_parse_from(words).unwrap().verb {
+            Verb::Agent(verb) => profile(verb),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_agent_is_described_by_words_and_absolute_paths() {
+        let dir = tempfile::tempdir().unwrap();
+        let cwd = dir.path().to_str().unwrap();
+        let body = profile_of(&[
+            "@bot", "--cwd", cwd, "--allow", "@alice", "--env", "K", "--acp", "sh", "-c", "x y",
+        ]);
+        assert_eq!(
+            body.unwrap(),
+            json!({ "handle": "bot", "kind": "acp", "command": ["sh", "-c", "x y"], "cwd": cwd,
+                    "env": ["K"], "allow": ["alice"] })
+        );
+        let relative = profile_of(&["bot", "--cwd", ".", "--demo"]).unwrap();
+        assert!(Path::new(relative["cwd"].as_str().unwrap()).is_absolute());
+        assert_eq!(relative["kind"], "demo");
+    }
+
+    #[test]
+    fn a_directory_or_script_that_is_not_there_is_refused_at_once() {
+        for words in [
+            ["bot", "--demo", "--cwd", "/no/such"],
+            ["bot", "--demo", "--script", "/no/such"],
+        ] {
+            let failure = profile_of(&words).unwrap_err();
+            assert_eq!(
+                (failure.exit, failure.code.as_str()),
+                (Exit::Usage, "invalid_field")
+            );
+        }
+    }
 }

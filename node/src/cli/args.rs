@@ -1,5 +1,5 @@
-//! The words of the command line, as clap reads them. Each verb has an example in its help. Values are checked by
-//! [`super::values`] while they are read; what a verb does is told in the modules beside this one.
+//! The words of the command line, as clap reads them. Each verb has an example in its help. Values are
+//! checked by [`super::values`] while they are read; what a verb does is told in the modules beside this one.
 
 mod agent;
 mod session;
@@ -22,8 +22,8 @@ use super::values::{self, Target};
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "starling",
+    bin_name = "starling",
     version,
-    propagate_version = true,
     disable_help_subcommand = true,
     after_help = "Examples:\n  starling up\n  starling session new --agent scribe -m 'Hello' --follow\n  starling invite create --as bob"
 )]
@@ -39,7 +39,13 @@ pub(super) struct Args {
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
     /// Directory of keys, settings and store [default: the platform's directories]
-    #[arg(long, global = true, value_name = "DIR", env = "STARLING_HOME")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "STARLING_HOME",
+        hide_env_values = true
+    )]
     pub(super) home: Option<PathBuf>,
     /// Print the node's JSON; streams print one object a line
     #[arg(long, global = true)]
@@ -51,7 +57,13 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "DUR", value_parser = values::duration)]
     pub(super) timeout: Option<Duration>,
     /// The node's Unix socket [default: the one of the home]
-    #[arg(long, global = true, value_name = "PATH", env = "STARLING_SOCKET")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "STARLING_SOCKET",
+        hide_env_values = true
+    )]
     pub(super) socket: Option<PathBuf>,
 }
 

@@ -1,6 +1,6 @@
-//! HTTP over the node's Unix socket: one connection a call, driven inside the call's own future, so that no task is
-//! left when a command is interrupted. Knows statuses and bodies, not what they mean. Writes that carry a request id may
-//! be repeated when the connection broke; nothing else is.
+//! HTTP over the node's Unix socket: one connection a call, driven inside the call's own future, so that no
+//! task is left when a command is interrupted. Knows statuses and bodies, not what they mean. Writes that
+//! carry a request id may be repeated when the connection broke; nothing else is.
 
 pub(super) mod events;
 pub(super) mod paths;

@@ -1,5 +1,5 @@
-//! Verbs that are programs of their own behind one name: an agent, a tool server, a guard. Each makes its own runtime and
-//! gives its own exit status. The parts that they call are joined here, in one place.
+//! Verbs that are programs of their own behind one name: an agent, a tool server, a guard. Each makes its own
+//! runtime and gives its own exit status. The parts that they call are joined here, in one place.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
-//! How a command ends: the exit statuses, and the one error type of the command line. A failure has a stable code, what
-//! happened, and what to do; it knows whether it came from the node (then it keeps the node's own problem document).
+//! How a command ends: the exit statuses, and the one error type of the command line. A failure has a stable
+//! code, what happened, and what to do; it knows whether it came from the node (then it keeps the node's own
+//! problem document).
 
 use std::io;
 
@@ -77,7 +78,8 @@ pub struct Failure {
     pub detail: String,
     /// What to do.
     pub hint: Option<String>,
-    document: Option<Value>,
+    /// The node's own words. Boxed to keep results small.
+    document: Option<Box<Value>>,
 }
 
 impl Failure {
@@ -121,7 +123,7 @@ impl Failure {
             code,
             detail,
             hint,
-            document,
+            document: document.map(Box::new),
         }
     }
 
@@ -182,7 +184,7 @@ impl Failure {
     /// The failure as an RFC 9457 problem document: the node's own, where there is one.
     #[must_use]
     pub fn to_document(&self) -> Value {
-        self.document.clone().unwrap_or_else(|| {
+        self.document.as_deref().cloned().unwrap_or_else(|| {
             json!({
                 "type": "about:blank",
                 "title": self.code.replace('_', " "),
@@ -239,7 +241,7 @@ fn hint_for(code: &str) -> Option<&'static str> {
         "invalid_reference" => "for example session:qs-01JZZZZZZZZZZZZZZZZZZZZZZZ:L000001",
         "invalid_title" => "1 to 80 characters on one line",
         "invalid_message" => "1 to 65,536 bytes of UTF-8, not only white space",
-        "invalid_handle" => "1 to 39 of a-z, 0-9 and `-`",
+        "invalid_handle" => "for example alice or build-bot",
         "no_such_endpoint" => "client and node are of different versions: restart the node",
         "store_failed" => "nothing was changed; check the disk, then try again",
         "shutting_down" => "wait for it to end, then `starling up`",

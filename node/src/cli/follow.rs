@@ -1,5 +1,6 @@
-//! Following a session: events tell that something changed, the session itself is then read anew, so that a missed or
-//! unknown event costs nothing. Each line is printed once, known by its message id, since line numbers may still move.
+//! Following a session: events tell that something changed, the session itself is then read anew, so that a
+//! missed or unknown event costs nothing. Each line is printed once, known by its message id, since line
+//! numbers may still move.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -88,7 +89,8 @@ impl Follower {
         }
     }
 
-    /// Whether the session may have changed: its own events, and those that name none and are not known to be others.
+    /// Whether the session may have changed: its own events, and those that name none and are not known to be
+    /// others.
     fn concerns(&self, event: &Event) -> bool {
         match event.kind.as_str() {
             "session" => {

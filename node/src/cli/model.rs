@@ -1,5 +1,6 @@
-//! What the node's JSON says, as far as it is shown to people. Lenient: unknown fields are ignored and missing ones
-//! are empty, so that a client understands a node of a neighbouring version. `--json` never passes through here.
+//! What the node's JSON says, as far as it is shown to people. Lenient: unknown fields are ignored and
+//! missing ones are empty, so that a client understands a node of a neighbouring version. `--json` never
+//! passes through here.
 
 use std::collections::BTreeMap;
 

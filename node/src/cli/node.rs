@@ -36,7 +36,8 @@ pub(super) async fn down(cx: &mut Context) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The node takes its traces back last, when its store is closed; a node that was killed meanwhile leaves them.
+/// The node takes its traces back last, when its store is closed; a node that was killed meanwhile leaves
+/// them.
 async fn is_gone(cx: &Context) -> bool {
     let Err(failure) = cx.client.ask(Call::get(paths::HEALTH)).await else {
         return false;

@@ -1,5 +1,6 @@
-//! Where words go: data to standard output, progress and hints to standard error. A reader that went away ends the
-//! command quietly instead of a panic (`println!` would); colours go only where a terminal wants them (NO_COLOR).
+//! Where words go: data to standard output, progress and hints to standard error. A reader that went away
+//! ends the command quietly instead of a panic (`println!` would); colours go only where a terminal wants
+//! them (NO_COLOR).
 
 use std::io::{self, Write};
 

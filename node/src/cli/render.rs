@@ -1,6 +1,7 @@
-//! Text for people at 80 columns: colours, status chips, ages, wrapped lines. What others wrote is neutralised first:
-//! control characters, escape sequences and direction overrides become visible signs and cannot move the cursor,
-//! repaint the screen or show a line as something that it is not. Pure: values in, text out.
+//! Text for people at 80 columns: colours, status chips, ages, wrapped lines. What others wrote is
+//! neutralised first: control characters, escape sequences and direction overrides become visible signs and
+//! cannot move the cursor, repaint the screen or show a line as something that it is not. Pure: values in,
+//! text out.
 
 pub(super) mod node;
 pub(super) mod session;
@@ -30,8 +31,8 @@ pub(super) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Makes foreign text harmless. Line ends stay, tabs become spaces, other control characters become their pictures, and
-/// characters that change the direction of what follows become U+FFFD.
+/// Makes foreign text harmless. Line ends stay, tabs become spaces, other control characters become their
+/// pictures, and characters that change the direction of what follows become U+FFFD.
 pub(super) fn clean(text: &str) -> String {
     let text = text.replace("\r\n", "\n");
     let mut clean = String::with_capacity(text.len());
@@ -77,8 +78,8 @@ fn take_columns(text: &str, columns: usize) -> &str {
     text
 }
 
-/// Breaks foreign text into indented lines of at most [`WIDTH`] columns. Breaks at spaces where it can; keeps the
-/// text's own line ends and the spaces that a line begins with (code stays code).
+/// Breaks foreign text into indented lines of at most [`WIDTH`] columns. Breaks at spaces where it can; keeps
+/// the text's own line ends and the spaces that a line begins with (code stays code).
 pub(super) fn wrapped(text: &str, indent: usize) -> String {
     let room = WIDTH.saturating_sub(indent).max(1);
     let margin = " ".repeat(indent);
@@ -136,7 +137,8 @@ pub(super) fn chip(status: &str) -> String {
     styled(style, &format!("{sign} {word}"))
 }
 
-/// How long ago `time` (RFC 3339) was at `now_ms`, as a person would say it. A text that is no time is shown as it is.
+/// How long ago `time` (RFC 3339) was at `now_ms`, as a person would say it. A text that is no time is shown
+/// as it is.
 pub(super) fn age(time: &str, now_ms: u64) -> String {
     let Ok(then) = OffsetDateTime::parse(time, &Rfc3339) else {
         return one_line(time, 25);

@@ -1,12 +1,13 @@
-//! `starling session`: each verb is one call to the node, and its answer shown. Inside an agent's turn, `title`, `reply` and
-//! `summarize` go through the turn's own door, with its secret. Texts are read before anything is asked.
+//! `starling session`: each verb is one call to the node, and its answer shown. Inside an agent's turn,
+//! `title`, `reply` and `summarize` go through the turn's own door, with its secret. Texts are read before
+//! anything is asked.
 
 use std::io;
 
 use serde_json::{Value, json};
-use starling_crdt::id::{AttemptId, Handle, SessionId};
+use starling_crdt::id::{AttemptId, Handle, RecordId, SessionId};
 use starling_crdt::reference::Reference;
-use starling_crdt::text::{Body, RequestId};
+use starling_crdt::text::{Body, RequestId, Title};
 use zeroize::Zeroizing;
 
 use super::args::SessionVerb;
@@ -79,28 +80,18 @@ pub(super) async fn run(cx: &mut Context, verb: SessionVerb) -> Result<(), Failu
         } => {
             let body = text.take(stdin)?;
             let request_id = request_id.map_or_else(|| cx.request_id(), Ok)?;
-            let mut message = json!({ "body": body.as_str(), "request_id": request_id.as_str() });
-            if let Some(reply_to) = reply_to {
-                message["reply_to"] = json!(reply_to.to_string());
-            }
-            let path = paths::session_verb(resolve(cx, &id).await?, "messages");
-            write(cx, Call::post(path, message).repeatable()).await
+            send(cx, &id, &body, &request_id, reply_to).await
         }
-        SessionVerb::Reply { id, text } => {
+        // A turn's secret names its session; the id is there for people, and only its form is looked at.
+        SessionVerb::Reply { id: _, text } => {
             let body = json!({ "body": text.take(stdin)?.as_str() });
-            in_turn(cx, &id, "reply", body).await
+            in_turn(cx, "reply", body).await
         }
-        SessionVerb::Summarize { id, text } => {
+        SessionVerb::Summarize { id: _, text } => {
             let body = json!({ "summary": text.take(stdin)?.as_str() });
-            in_turn(cx, &id, "summary", body).await
+            in_turn(cx, "summary", body).await
         }
-        SessionVerb::Title { id, title } => {
-            let body = json!({ "title": title.as_str() });
-            match Turn::from_env()? {
-                Some(turn) => write(cx, turn.call("title", body).repeatable()).await,
-                None => change(cx, &id, "title", body).await,
-            }
-        }
+        SessionVerb::Title { id, title } => set_title(cx, &id, &title).await,
         SessionVerb::List {
             archived,
             agent,
@@ -161,6 +152,30 @@ async fn create(cx: &mut Context, new: New, follow: bool) -> Result<(), Failure>
     Ok(())
 }
 
+async fn send(
+    cx: &mut Context,
+    target: &Target,
+    body: &Body,
+    request_id: &RequestId,
+    reply_to: Option<RecordId>,
+) -> Result<(), Failure> {
+    let mut message = json!({ "body": body.as_str(), "request_id": request_id.as_str() });
+    if let Some(reply_to) = reply_to {
+        message["reply_to"] = json!(reply_to.to_string());
+    }
+    let path = paths::session_verb(resolve(cx, target).await?, "messages");
+    write(cx, Call::post(path, message).repeatable()).await
+}
+
+/// Sets the title, as the agent whose turn it is, or else as the creator.
+async fn set_title(cx: &mut Context, target: &Target, title: &Title) -> Result<(), Failure> {
+    let body = json!({ "title": title.as_str() });
+    match Turn::from_env()? {
+        Some(turn) => write(cx, turn.call("title", body).repeatable()).await,
+        None => change(cx, target, "title", body).await,
+    }
+}
+
 /// One line, as streams need it.
 fn compact(answer: &Answer) -> Result<String, Failure> {
     answer.parse::<Value>().map(|value| value.to_string())
@@ -170,7 +185,7 @@ fn plain_reference(session: SessionId) -> String {
     Reference { session, line: None }.to_string()
 }
 
-async fn in_turn(cx: &mut Context, target: &Target, verb: &str, body: Value) -> Result<(), Failure> {
+async fn in_turn(cx: &mut Context, verb: &str, body: Value) -> Result<(), Failure> {
     let Some(turn) = Turn::from_env()? else {
         let failure = Failure::new(
             Exit::NotAllowed,
@@ -179,8 +194,6 @@ async fn in_turn(cx: &mut Context, target: &Target, verb: &str, body: Value) -> 
         );
         return Err(failure.hint("people write with `starling session send ID TEXT`"));
     };
-    // The turn's secret names the session; the id is looked at only for its form.
-    let _named: &Target = target;
     write(cx, turn.call(verb, body)).await
 }
 
@@ -234,7 +247,8 @@ async fn reference(cx: &mut Context, named: LineTarget) -> Result<(), Failure> {
     cx.out.data(&format!("{reference}\n"))
 }
 
-/// Shows the newest sessions: all of them, or `limit`. With `--json`, pages are put together into one document.
+/// Shows the newest sessions: all of them, or `limit`. With `--json`, pages are put together into one
+/// document.
 async fn list(
     cx: &mut Context,
     archived: bool,

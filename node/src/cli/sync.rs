@@ -1,5 +1,5 @@
-//! `starling sync`: who has what, waiting for it, cutting it. Waiting is honest: it succeeds when a peer that is connected
-//! has everything, or when there is no peer at all, and never because nobody is there just now.
+//! `starling sync`: who has what, waiting for it, cutting it. Waiting is honest: it succeeds when a peer that
+//! is connected has everything, or when there is no peer at all, and never because nobody is there just now.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! The command line as its users see it: every documented verb is understood, wrong words are refused with the
-//! documented codes before anything is asked, and verbs are played against a node that answers over a real Unix socket.
+//! The command line as its users see it: every documented verb is understood, wrong words are refused with
+//! the documented codes before anything is asked, and verbs are played against a node that answers over a
+//! real Unix socket.
 
 mod play;
 mod verbs;
@@ -108,10 +109,7 @@ fn every_verb_is_documented_and_has_an_example() {
     leaves(&Args::command(), "", &mut found);
     for verb in &found {
         let has = |line: &&str| *line == verb || line.starts_with(&format!("{verb} "));
-        assert!(
-            DOCUMENTED.iter().any(|line| has(&line)),
-            "`{verb}` is not in the list"
-        );
+        assert!(DOCUMENTED.iter().any(has), "`{verb}` is not in the list");
     }
     Args::command().debug_assert();
 }

@@ -1,5 +1,6 @@
-//! Files that only their owner may read. Reading refuses links, other owners and wide modes before a byte is used;
-//! writing goes to a temporary file beside the target and renames it, so a reader sees the old or the new content.
+//! Files that only their owner may read. Reading refuses links, other owners and wide modes before a byte is
+//! used; writing goes to a temporary file beside the target and renames it, so a reader sees the old or the
+//! new content.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};

@@ -1,6 +1,7 @@
-//! Every path of a home, and the run directory through which clients find a running node. A home given by `--home`
-//! or STARLING_HOME is one directory; otherwise the platform's own directories are used. A Unix socket's path is
-//! bounded by the kernel, so a deep home gets a short one elsewhere, recorded in `http.json`.
+//! Every path of a home, and the run directory through which clients find a running node. A home given by
+//! `--home` or STARLING_HOME is one directory; otherwise the platform's own directories are used. A Unix
+//! socket's path is bounded by the kernel, so a deep home gets a short one elsewhere, recorded in
+//! `http.json`.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,13 +15,15 @@ use zeroize::Zeroizing;
 
 use super::{ConfigError, files};
 
-/// Bytes of a Unix socket's path: the smallest `sun_path` among the platforms (macOS: 104), with its final NUL.
+/// Bytes of a Unix socket's path: the smallest `sun_path` among the platforms (macOS: 104), with its final
+/// NUL.
 pub const SOCKET_PATH_BYTES_MAX: usize = 103;
 /// Bytes of `http.json`: a URL, a path, a number.
 const ENDPOINT_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of the token file.
 const TOKEN_BYTES_MAX: usize = 1_024;
-/// Hexadecimal digits that tell homes apart in a short socket directory: 64 bits, checked for ownership anyway.
+/// Hexadecimal digits that tell homes apart in a short socket directory: 64 bits, checked for ownership
+/// anyway.
 const SHORT_NAME_DIGITS: usize = 16;
 
 /// Where a node keeps its things.
@@ -184,8 +187,8 @@ impl Home {
         files::replace(&path, &json)
     }
 
-    /// What the running node, or one that died, has told. `None` when there is nothing to read or it makes no sense:
-    /// whether a node runs is known only by calling it.
+    /// What the running node, or one that died, has told. `None` when there is nothing to read or it makes no
+    /// sense: whether a node runs is known only by calling it.
     #[must_use]
     pub fn read_endpoint(&self) -> Option<Endpoint> {
         let bytes = files::read_if_there(&self.endpoint_file(), ENDPOINT_BYTES_MAX).ok()??;
@@ -205,8 +208,8 @@ impl Home {
         }
     }
 
-    /// Writes a page that only we can read and that leads to `url`. A browser is given this file, because a one-time
-    /// link among its arguments could be read, and used first, by any user of the machine.
+    /// Writes a page that only we can read and that leads to `url`. A browser is given this file, because a
+    /// one-time link among its arguments could be read, and used first, by any user of the machine.
     ///
     /// # Errors
     /// The file system's.
@@ -323,6 +326,29 @@ mod tests {
         assert!(
             deep.socket_for(Some(OsStr::new("relative")), temp)
                 .starts_with("/tmp")
+        );
+    }
+
+    #[test]
+    fn without_a_name_the_platform_says_where() {
+        let home = Home::resolve(None).unwrap();
+        assert!(home.config_file().ends_with("starling/config.toml") || cfg!(target_os = "macos"));
+        assert!(home.store().is_absolute());
+    }
+
+    #[test]
+    fn the_login_page_leads_to_the_link_and_is_closed_to_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path()).unwrap();
+        home.create().unwrap();
+        let page = home
+            .write_login_page("http://127.0.0.1:1/login?code=ab\"><x")
+            .unwrap();
+        assert_eq!(mode(&page), 0o600);
+        let text = fs::read_to_string(&page).unwrap();
+        assert!(
+            text.contains("url=http://127.0.0.1:1/login?code=abx\">"),
+            "{text}"
         );
     }
 }

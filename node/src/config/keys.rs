@@ -1,5 +1,5 @@
-//! Key files: one line of 64 hexadecimal digits, the ed25519 seed. Made from a seed that the caller draws, wiped from
-//! memory when dropped, never printed by `Debug`, never overwritten.
+//! Key files: one line of 64 hexadecimal digits, the ed25519 seed. Made from a seed that the caller draws,
+//! wiped from memory when dropped, never printed by `Debug`, never overwritten.
 
 use std::fmt;
 use std::path::Path;

@@ -1,5 +1,6 @@
-//! `config.toml`: what a person may change, and the ports that the first `up` picked. An unknown key is an error that
-//! names it, so that a misspelt setting is never silently ignored. Agents and members are not here: they are records.
+//! `config.toml`: what a person may change, and the ports that the first `up` picked. An unknown key is an
+//! error that names it, so that a misspelt setting is never silently ignored. Agents and members are not
+//! here: they are records.
 
 use std::net::SocketAddr;
 

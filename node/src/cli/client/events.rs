@@ -1,5 +1,6 @@
-//! Server-sent events (HTML Living Standard, 9.2), as far as the node uses them: `id`, `event`, `data`, comments as
-//! sign of life. One event at a time, bounded; the caller opens the stream anew with [`Events::last_id`] when it breaks.
+//! Server-sent events (HTML Living Standard, 9.2), as far as the node uses them: `id`, `event`, `data`,
+//! comments as sign of life. One event at a time, bounded; the caller opens the stream anew with
+//! [`Events::last_id`] when it breaks.
 
 use http_body_util::Full;
 use hyper::header::{ACCEPT, HOST};

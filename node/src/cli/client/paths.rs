@@ -1,5 +1,5 @@
-//! The node's paths that the command line uses, in one place. Parts that vary are parsed ids and handles, or texts that
-//! were checked to be safe in a path.
+//! The node's paths that the command line uses, in one place. Parts that vary are parsed ids and handles, or
+//! texts that were checked to be safe in a path.
 
 use starling_crdt::id::{AttemptId, Handle, SessionId};
 

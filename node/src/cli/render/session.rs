@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(lines.len(), 4);
         assert!(lines.iter().all(|line| line.chars().count() <= WIDTH), "{shown}");
         assert!(lines[0].starts_with("◐ running   A title that is rather long"));
-        assert!(lines[0].ends_with("… 3 min ago"), "{shown}");
+        assert!(lines[0].ends_with("…  3 min ago"), "{shown}");
         assert!(lines[1].starts_with("            qs-01JZZZZZZZZZZZZZZZZZZZZZZZ  @scribe  words words"));
         assert!(lines[2].starts_with("○ new       (no title yet)"));
     }

@@ -1,4 +1,5 @@
-//! A node to talk to: an axum router on a Unix socket in a directory of its own, and a verb played against it.
+//! A node to talk to: an axum router on a Unix socket in a directory of its own, and a verb played against
+//! it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use crate::config::Home;
 use clap::Parser;
 
 /// 2026-07-13T00:00:00Z
-pub(super) const NOW_MS: u64 = 1_783_900_800_000;
+const NOW_MS: u64 = 1_783_900_800_000;
 
 /// What a verb did.
 pub(super) struct Played {

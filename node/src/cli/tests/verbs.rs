@@ -13,7 +13,7 @@ use axum::{Json, Router};
 use futures::StreamExt;
 use serde_json::{Value, json};
 
-use super::play::{NOW_MS, Stage};
+use super::play::Stage;
 use crate::cli::Exit;
 use crate::cli::render::node::testing::STATUS;
 
@@ -347,5 +347,84 @@ async fn what_needs_no_node_asks_none() {
         (failure.exit, failure.code.as_str()),
         (Exit::NotAllowed, "not_in_a_turn")
     );
-    assert!(NOW_MS > 0);
+}
+
+#[tokio::test]
+async fn a_silent_node_is_given_up_with_7() {
+    let stage = Stage::new();
+    let _listens = std::os::unix::net::UnixListener::bind(stage.socket()).unwrap();
+    let socket = stage.socket();
+    let words = [
+        "starling",
+        "status",
+        "--timeout",
+        "100ms",
+        "--socket",
+        socket.to_str().unwrap(),
+        "--home",
+        "/h",
+    ];
+    let invocation = crate::cli::parse(words.map(Into::into), &mut std::io::empty());
+    let Ok(crate::cli::Invocation::Verb(command)) = invocation else {
+        panic!("not a verb");
+    };
+    let failure = crate::cli::run(*command, crate::shell::ambient())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (failure.exit, failure.code.as_str()),
+        (Exit::TimedOut, "timed_out")
+    );
+}
+
+#[tokio::test]
+async fn down_returns_when_the_node_is_gone() {
+    let stage = Stage::new();
+    let home = stage.home();
+    home.create().unwrap();
+    let endpoint = crate::config::Endpoint {
+        http: "http://127.0.0.1:1".to_owned(),
+        socket: stage.socket(),
+        pid: std::process::id(),
+    };
+    home.write_endpoint(&endpoint).unwrap();
+    let (socket, node_home) = (stage.socket(), home.clone());
+    let looks = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&looks);
+    let health = move || {
+        let (socket, home, seen) = (socket.clone(), node_home.clone(), Arc::clone(&seen));
+        async move {
+            if seen.fetch_add(1, Ordering::Relaxed) == 2 {
+                std::fs::remove_file(socket).unwrap();
+                home.clear_endpoint();
+            }
+            "{}"
+        }
+    };
+    let node = Router::new()
+        .route("/shutdown", post(|| async { (StatusCode::ACCEPTED, "{}") }))
+        .route("/healthz", get(health));
+    let played = stage.play(node, &["down"]).await;
+    played.ended.unwrap();
+    assert!(played.notes.ends_with("stopped\n"), "{}", played.notes);
+    assert_eq!(looks.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test]
+async fn an_export_that_failed_is_a_failure() {
+    let node = |body: Value| Router::new().route("/export", post(move || async move { Json(body) }));
+    let played = Stage::new()
+        .play(node(json!({ "commit": "c0", "tree": "7e" })), &["export"])
+        .await;
+    assert_eq!(played.data, "commit c0\ntree 7e\n");
+    let broken = json!({ "commit": null, "tree": null, "error": "disk full" });
+    let failure = Stage::new()
+        .play(node(broken), &["export"])
+        .await
+        .ended
+        .unwrap_err();
+    assert_eq!(
+        (failure.exit, failure.code.as_str()),
+        (Exit::Failed, "export_failed")
+    );
 }
