@@ -244,6 +244,11 @@ pub fn print(text: &str) -> Result<(), Failure> {
     Out::of_process(false, false).data(text)
 }
 
+/// Prints a hint on standard error.
+pub fn note(text: &str) {
+    Out::of_process(false, false).note(text);
+}
+
 /// Whether the arguments ask for JSON, even where they could not be understood.
 #[must_use]
 pub fn wants_json(arguments: &[OsString]) -> bool {

@@ -25,8 +25,12 @@ const WORKSPACE: &[u8] = b"workspace";
 /// Opens the home's store.
 pub(super) fn open(path: &Path) -> Result<Store, Failure> {
     Store::open(path).map_err(|error| match error {
-        StoreError::InUse => Failure::new(Exit::Conflict, "already_running", "a node runs on this home already")
-            .hint("`starling status` shows it, `starling down` stops it"),
+        StoreError::InUse => Failure::new(
+            Exit::Conflict,
+            "already_running",
+            "a node runs on this home already",
+        )
+        .hint("`starling status` shows it, `starling down` stops it"),
         error => store_failed(&error),
     })
 }
@@ -44,7 +48,11 @@ pub(super) fn workspace(store: &Store) -> Result<Option<WorkspaceId>, Failure> {
 
 /// The row that makes a store a workspace's.
 pub(super) fn workspace_row(workspace: &WorkspaceId) -> LocalRow {
-    LocalRow { space: Space::Meta, key: WORKSPACE.to_vec(), value: Some(workspace.as_bytes().to_vec()) }
+    LocalRow {
+        space: Space::Meta,
+        key: WORKSPACE.to_vec(),
+        value: Some(workspace.as_bytes().to_vec()),
+    }
 }
 
 /// All that the machine wants to know at a start.
@@ -54,7 +62,11 @@ pub(super) fn stored(store: &Store, workspace: &WorkspaceId) -> Result<Stored, S
     Ok(Stored {
         roster: roster.into_iter().map(|(_, wire)| wire).collect(),
         streams: keys(store.streams()?),
-        index: store.index()?.into_iter().map(|(key, row)| (StreamKey::from_bytes(key), row)).collect(),
+        index: store
+            .index()?
+            .into_iter()
+            .map(|(key, row)| (StreamKey::from_bytes(key), row))
+            .collect(),
         export_queue: keys(store.export_queue()?),
         outbox: store.outbox()?.into_iter().map(RecordId::from_bytes).collect(),
         peers: store.local(Space::Peer)?,
@@ -86,7 +98,13 @@ impl Disk {
                 tracing::error!(%error, "the store has failed");
             }
         })?;
-        Ok(Self { store, queue: Some(queue), held: VecDeque::new(), inputs, writer: Some(writer) })
+        Ok(Self {
+            store,
+            queue: Some(queue),
+            held: VecDeque::new(),
+            inputs,
+            writer: Some(writer),
+        })
     }
 
     /// Queues a batch. When the disk is slow it waits here, in order.
@@ -102,8 +120,13 @@ impl Disk {
                 Ok(()) => {}
                 Err(SubmitError::Full(batch)) => return self.held.push_front((seq, *batch)),
                 Err(SubmitError::Closed(_)) => {
-                    let error = "the store has failed; free space or mend the disk, then start the node again".to_owned();
-                    let _full = self.inputs.try_send(Input::CommitFailed { batches: vec![seq], error });
+                    let error =
+                        "the store has failed; free space or mend the disk, then start the node again"
+                            .to_owned();
+                    let _full = self.inputs.try_send(Input::CommitFailed {
+                        batches: vec![seq],
+                        error,
+                    });
                 }
             }
         }
@@ -115,7 +138,10 @@ impl Disk {
         spawner.spawn_blocking("load", move || {
             let records = store.load_stream(*stream.as_bytes());
             let records = records.map(|rows| rows.into_iter().map(|(_, wire)| wire).collect());
-            let loaded = Input::Loaded { stream, records: records.map_err(|error| error.to_string()) };
+            let loaded = Input::Loaded {
+                stream,
+                records: records.map_err(|error| error.to_string()),
+            };
             let _gone = inputs.blocking_send(loaded);
         });
     }
@@ -132,9 +158,10 @@ impl Disk {
 fn input_of(report: Report) -> Input {
     match report {
         Report::Committed { last, .. } => Input::Committed(last),
-        Report::Failed { first, last, error } => {
-            Input::CommitFailed { batches: (first..=last).collect(), error: error.to_string() }
-        }
+        Report::Failed { first, last, error } => Input::CommitFailed {
+            batches: (first..=last).collect(),
+            error: error.to_string(),
+        },
     }
 }
 
@@ -149,13 +176,19 @@ impl Exporting {
         let (plans, work) = std::sync::mpsc::sync_channel::<ExportPlan>(1);
         let worker = thread("starling-export", move || {
             while let Ok(plan) = work.recv() {
-                let result = export.apply(&plan_of(plan)).map(state_of).map_err(|error| error.to_string());
+                let result = export
+                    .apply(&plan_of(plan))
+                    .map(state_of)
+                    .map_err(|error| error.to_string());
                 if inputs.blocking_send(Input::Exported(result)).is_err() {
                     return;
                 }
             }
         })?;
-        Ok(Self { plans: Some(plans), worker: Some(worker) })
+        Ok(Self {
+            plans: Some(plans),
+            worker: Some(worker),
+        })
     }
 
     pub(super) fn apply(&self, plan: ExportPlan) {
@@ -175,7 +208,11 @@ impl Exporting {
 
 /// What an export shows now.
 pub(super) fn state_of(exported: git::Exported) -> ExportState {
-    ExportState { commit: Some(exported.commit), tree: Some(exported.tree), error: None }
+    ExportState {
+        commit: Some(exported.commit),
+        tree: Some(exported.tree),
+        error: None,
+    }
 }
 
 fn plan_of(plan: ExportPlan) -> git::Plan {

@@ -45,13 +45,24 @@ pub(super) fn prepare(options: &UpOptions) -> Result<Ready, Failure> {
         Some(workspace) => (workspace, false),
         None => (found(home, &store, &key, options, &settings)?, true),
     };
-    let export = git::Export::open(&home.export()).map_err(|error| failed("export_failed", error.to_string()))?;
-    Ok(Ready { key, store, workspace, settings, export, founded })
+    let export =
+        git::Export::open(&home.export()).map_err(|error| failed("export_failed", error.to_string()))?;
+    Ok(Ready {
+        key,
+        store,
+        workspace,
+        settings,
+        export,
+        founded,
+    })
 }
 
 /// The machine's start.
 pub(super) fn boot(ready: &Ready) -> Result<Boot, Failure> {
-    let head = ready.export.head().map_err(|error| failed("export_failed", error.to_string()))?;
+    let head = ready
+        .export
+        .head()
+        .map_err(|error| failed("export_failed", error.to_string()))?;
     Ok(Boot {
         key: ready.key.signing_key(),
         workspace: ready.workspace,
@@ -76,7 +87,9 @@ pub(super) fn label(settings: &Settings) -> Label {
     let name = || rustix::system::uname().nodename().to_string_lossy().into_owned();
     let text = settings.label.clone().unwrap_or_else(name);
     let printable: String = text.chars().filter(|c| !c.is_control()).take(16).collect();
-    Label::new(printable).or_else(|_| Label::new("device")).unwrap_or_else(|_| unreachable!("`device` is a label"))
+    Label::new(printable)
+        .or_else(|_| Label::new("device"))
+        .unwrap_or_else(|_| unreachable!("`device` is a label"))
 }
 
 fn found(
@@ -98,7 +111,11 @@ fn found(
         wire: record.wire().to_vec(),
         outbox: false,
     };
-    let batch = Batch { records: vec![row], local: vec![disk::workspace_row(&workspace)], ..Batch::default() };
+    let batch = Batch {
+        records: vec![row],
+        local: vec![disk::workspace_row(&workspace)],
+        ..Batch::default()
+    };
     store.commit(&[batch]).map_err(|error| store_failed(&error))?;
     Ok(workspace)
 }
@@ -113,9 +130,12 @@ fn recovery_key(home: &Home) -> Result<DeviceKey, Failure> {
 }
 
 fn login_handle() -> Handle {
-    let names = ["USER", "LOGNAME", "USERNAME"].iter().filter_map(|name| std::env::var(name).ok());
+    let names = ["USER", "LOGNAME", "USERNAME"]
+        .iter()
+        .filter_map(|name| std::env::var(name).ok());
     let fitting = names.filter_map(|name| Handle::fit(&name)).next();
-    let fallback = || Handle::fit(HANDLE_DEFAULT).unwrap_or_else(|| unreachable!("`{HANDLE_DEFAULT}` is a handle"));
+    let fallback =
+        || Handle::fit(HANDLE_DEFAULT).unwrap_or_else(|| unreachable!("`{HANDLE_DEFAULT}` is a handle"));
     fitting.unwrap_or_else(fallback)
 }
 
@@ -126,13 +146,28 @@ fn settle_ports(home: &Home, options: &UpOptions) -> Result<Settings, Failure> {
     if !options.listen.is_empty() {
         let is_quic = |address: &&String| address.contains("/udp/");
         settings.listen.quic = options.listen.iter().filter(is_quic).cloned().collect();
-        settings.listen.tcp = options.listen.iter().filter(|address| !is_quic(address)).cloned().collect();
+        settings.listen.tcp = options
+            .listen
+            .iter()
+            .filter(|address| !is_quic(address))
+            .cloned()
+            .collect();
     } else if settings.listen.quic.is_empty() && settings.listen.tcp.is_empty() {
         settings.listen.quic = vec![LISTEN_QUIC.to_owned()];
         settings.listen.tcp = vec![LISTEN_TCP.to_owned()];
     }
-    settings.listen.quic = settings.listen.quic.iter().map(|a| pick_port(a, "/udp/0")).collect();
-    settings.listen.tcp = settings.listen.tcp.iter().map(|a| pick_port(a, "/tcp/0")).collect();
+    settings.listen.quic = settings
+        .listen
+        .quic
+        .iter()
+        .map(|a| pick_port(a, "/udp/0"))
+        .collect();
+    settings.listen.tcp = settings
+        .listen
+        .tcp
+        .iter()
+        .map(|a| pick_port(a, "/tcp/0"))
+        .collect();
     if settings != before {
         settings.save(home)?;
     }
@@ -157,19 +192,30 @@ fn pick_port(address: &str, zero: &str) -> String {
 }
 
 /// The address of the web page: as told, as stored, or any free port; it is stored for the next time.
-pub(super) fn bind_http(options: &UpOptions, settings: &mut Settings) -> Result<std::net::TcpListener, Failure> {
+pub(super) fn bind_http(
+    options: &UpOptions,
+    settings: &mut Settings,
+) -> Result<std::net::TcpListener, Failure> {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let wanted = options.http.or(settings.listen.http).unwrap_or(any);
     let listener = std::net::TcpListener::bind(wanted).map_err(|error| {
-        Failure::new(Exit::Failed, "http_address", format!("cannot listen on http://{wanted}: {error}"))
-            .hint("another program has this port; `starling up --http 127.0.0.1:0` picks a new one")
+        Failure::new(
+            Exit::Failed,
+            "http_address",
+            format!("cannot listen on http://{wanted}: {error}"),
+        )
+        .hint("another program has this port; `starling up --http 127.0.0.1:0` picks a new one")
     })?;
-    let bound = listener.local_addr().map_err(|error| failed("io", error.to_string()))?;
+    let bound = listener
+        .local_addr()
+        .map_err(|error| failed("io", error.to_string()))?;
     if settings.listen.http != Some(bound) {
         settings.listen.http = Some(bound);
         settings.save(&options.home)?;
     }
-    listener.set_nonblocking(true).map_err(|error| failed("io", error.to_string()))?;
+    listener
+        .set_nonblocking(true)
+        .map_err(|error| failed("io", error.to_string()))?;
     Ok(listener)
 }
 
