@@ -150,6 +150,10 @@ impl<'a> Chain<'a> {
                 next.entry(turn.prev).or_default().push(entry);
             }
         }
+        // The order of arrival differs between replicas: the proof of a fork must not.
+        for branches in next.values_mut() {
+            branches.sort_by_key(|entry| entry.stamp());
+        }
         let latest_claim = Self::latest_claims(&next);
         let mut chain = Self {
             records: Vec::new(),
