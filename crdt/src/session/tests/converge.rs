@@ -8,13 +8,13 @@ use proptest::prelude::{ProptestConfig, any, proptest};
 
 use super::oracle;
 use crate::command::{Command, Decision, decide};
-use crate::id::RecordId;
+use crate::id::{AttemptId, RecordId};
 use crate::payload::Payload;
-use crate::session::Offer;
+use crate::session::{Offer, Session};
 use crate::signed::{Signed, Verified};
 use crate::testing::{
     BOB, FOUNDER, HOST, PHONE, Replica, STRANGER, agent_title, attempt, body, claim, failure, message,
-    message_as, reply, request, retry, stop, summary, title, turn,
+    message_as, reply, request, summary, title, turn,
 };
 use crate::text::{Reason, Summary, Title};
 use crate::view::{Line, View};
@@ -64,13 +64,13 @@ fn command(at: usize, action: u8, step: usize) -> Option<Command> {
             _ => Command::Fail(attempt(n), Reason::cut("failed")),
         });
     }
-    (at < 3).then(|| match action % 10 {
-        0..=3 => message(&text, &text),
-        4 => message("twice", "the same"),
-        5 => Command::Title(Title::new(text).unwrap()),
-        6 => Command::Archive,
-        7 => Command::Unarchive,
-        8 => Command::Stop,
+    (at < 3).then(|| match action % 20 {
+        0..=8 => message(&text, &text),
+        9 | 10 => message("twice", "the same"),
+        11 | 12 => Command::Title(Title::new(text).unwrap()),
+        13 => Command::Archive,
+        14 | 15 => Command::Unarchive,
+        16 => Command::Stop,
         _ => Command::Retry,
     })
 }
@@ -163,73 +163,100 @@ fn check_mirror(replica: &Replica) {
     assert_eq!(document.thread_len(), lines);
 }
 
-/// Any payload with any names out of a few.
-fn hostile_payload(seed: u64, at: usize, ids: &[RecordId]) -> Payload {
-    let pick = |n: usize| scramble(seed, n);
-    let some_id = |n: usize| ids[usize::try_from(pick(n) % ids.len() as u64).unwrap()];
-    let n = u8::try_from(pick(1) % 4).unwrap();
-    let prev = (!pick(2).is_multiple_of(4)).then(|| some_id(3));
-    let text = format!("{at}");
-    match pick(4) % 16 {
-        0 | 1 => message(&text),
-        2 => message_as("twice", "the same"),
-        3 => crate::testing::answer_to(&text, some_id(5)),
-        4 => title(&text),
-        5 => agent_title(&text)(turn(n, prev)),
-        6..=8 => claim(turn(n, prev)),
-        9 | 10 => reply(&text)(turn(n, prev)),
-        11 => summary(&text)(turn(n, prev)),
-        12 => failure(&text)(turn(n, prev)),
-        13 => {
-            if pick(6).is_multiple_of(2) {
-                Payload::Archive {}
-            } else {
-                Payload::Unarchive {}
-            }
-        }
-        14 => stop(n),
-        _ => retry(n),
+/// Where a hostile record is to stand: on the heads, on one old record, or on anything.
+fn hostile_deps(world: &Replica, all: &[RecordId], seed: u64) -> Vec<RecordId> {
+    let pick = |n: usize| scramble(seed, 200 + n);
+    let from = |n: usize| all[usize::try_from(pick(n) % all.len() as u64).unwrap()];
+    let recent = || all[all.len() - 1 - usize::try_from(pick(7) % all.len().min(5) as u64).unwrap()];
+    match pick(3) % 12 {
+        0 => vec![from(4)],
+        1 => vec![from(4), from(5), from(6)],
+        2..=4 => vec![recent()],
+        _ => world.heads(),
     }
 }
 
-/// One record by an adversary, or by an honest device that forks: on heads, on old records, or on anything.
+/// Any payload, with names that fit the past of `deps` more often than not.
+fn hostile_payload(world: &Replica, deps: &[RecordId], all: &[RecordId], seed: u64, at: usize) -> Payload {
+    let pick = |n: usize| scramble(seed, n);
+    let some_id = |n: usize| all[usize::try_from(pick(n) % all.len() as u64).unwrap()];
+    let session = &world.session;
+    let facts = session.facts_at(deps);
+    let open = facts
+        .open
+        .first()
+        .and_then(|claim| session.entry(claim)?.signed.record().payload.turn());
+    let (wild, text) = (pick(1) % 10, format!("{at}"));
+    let fresh = u8::try_from(if wild == 0 { pick(2) % 4 } else { at as u64 }).unwrap();
+    let prev = match wild {
+        1 => Some(some_id(3)),
+        2 => None,
+        _ => facts
+            .tips
+            .iter()
+            .nth(usize::from(pick(4).is_multiple_of(2) && facts.tips.len() > 1))
+            .copied(),
+    };
+    let mut inside = turn(fresh, prev);
+    if let Some(open) = open {
+        inside.attempt = open.attempt;
+    }
+    match pick(5) % 24 {
+        0..=3 => message(&text),
+        4 => message_as("twice", "the same"),
+        5 => crate::testing::answer_to(&text, some_id(5)),
+        6 => title(&text),
+        7 | 8 => agent_title(&text)(inside),
+        9..=12 => claim(turn(fresh, prev)),
+        13..=16 => reply(&text)(inside),
+        17 => summary(&text)(inside),
+        18 | 19 => failure(&text)(inside),
+        20 if facts.is_archived() || wild < 3 => Payload::Unarchive {},
+        20 => Payload::Archive {},
+        21 if facts.is_archived() => Payload::Unarchive {},
+        21 => Payload::Stop {
+            attempt: inside.attempt,
+        },
+        _ => Payload::Retry {
+            attempt: ended(session, seed).unwrap_or(inside.attempt),
+        },
+    }
+}
+
+/// An attempt that failed somewhere.
+fn ended(session: &Session, seed: u64) -> Option<AttemptId> {
+    let payloads = session.entries().map(|entry| &entry.signed.record().payload);
+    let failed: Vec<AttemptId> = payloads
+        .filter(|payload| matches!(payload, Payload::Failure { .. }))
+        .filter_map(|payload| Some(payload.turn()?.attempt))
+        .collect();
+    let count = u64::try_from(failed.len()).unwrap().max(1);
+    failed.get(usize::try_from(seed % count).unwrap()).copied()
+}
+
+/// One record by an adversary, or by an honest device that forks.
 fn hostile(world: &Replica, pool: &[Signed<Verified>], seed: u64, at: usize) -> Signed<Verified> {
     let pick = |n: usize| scramble(seed, 100 + n);
+    if pick(1).is_multiple_of(16) {
+        return world
+            .workspace
+            .open_by(if at.is_multiple_of(2) { PHONE } else { HOST });
+    }
     let all: Vec<RecordId> = pool.iter().map(Signed::id).collect();
-    let agents: Vec<RecordId> = pool
-        .iter()
-        .filter(|signed| signed.record().payload.turn().is_some())
-        .map(Signed::id)
-        .collect();
-    let payload = match (pick(1) % 8, world.tip()) {
-        (0, _) => {
-            return world
-                .workspace
-                .open_by(if at.is_multiple_of(2) { PHONE } else { HOST });
-        }
-        // With the right `prev`, so that turns come to an end too.
-        (1..=5, Some(tip)) => hostile_payload(seed, at, &[tip]),
-        _ => hostile_payload(seed, at, if agents.is_empty() { &all } else { &agents }),
-    };
-    let author = match pick(2) % 12 {
+    let deps = hostile_deps(world, &all, seed);
+    let payload = hostile_payload(world, &deps, &all, seed, at);
+    let author = match pick(2) % 24 {
         0 => STRANGER,
         1 => BOB,
         _ if payload.turn().is_some() => HOST,
-        2..=5 => PHONE,
+        2..=9 => PHONE,
         _ => FOUNDER,
-    };
-    let from = |ids: &[RecordId], n: usize| ids[usize::try_from(pick(n) % ids.len() as u64).unwrap()];
-    let deps = match pick(3) % 8 {
-        0 => vec![from(&all, 4)],
-        1 => vec![from(&all, 4), from(&all, 5), from(&all, 6)],
-        2 => vec![from(&world.heads(), 4)],
-        _ => world.heads(),
     };
     world.workspace.record(author, &deps, payload)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn honest_replicas_converge_and_sealed_lines_stay(
