@@ -271,12 +271,12 @@ proptest! {
         }
         let records: Vec<_> = replicas.iter().flat_map(Replica::records).collect();
         let late = delivered(&first, &records, seed);
-        for at in 0..count {
-            let before = replicas[at].view();
-            let rest = delivered(&first, &records, seed ^ at as u64);
-            replicas[at].pull(&rest);
-            check_sealed(&before, &replicas[at].view());
-            same(&replicas[at], &late);
+        for replica in &mut replicas {
+            let before = replica.view();
+            let rest = delivered(&first, &records, seed ^ before.revision);
+            replica.pull(&rest);
+            check_sealed(&before, &replica.view());
+            same(replica, &late);
         }
         oracle::check(&late.session);
         check_mirror(&late);
