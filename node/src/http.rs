@@ -1,1 +1,206 @@
-//! The local HTTP interface.
+//! The local HTTP interface: the same router on loopback TCP (token) and on the Unix socket (same user).
+//!
+//! It parses a request into a [`Request`](crate::machine::request::Request), asks the node's loop over a bounded
+//! channel ([`Ask`]) and renders the answer as JSON; it decides nothing and stores nothing. In reading order: `ask` (the
+//! way to the loop), `auth` (who may call), `extract` and `parse` (bytes to types), `sessions`, `turns`, `workspace` and
+//! `device` (the endpoints), `events` (what listeners hear), `dto` and `problem` (the JSON), `openapi`, `serve`.
+
+mod ask;
+mod auth;
+mod device;
+mod dto;
+mod events;
+mod extract;
+mod metrics;
+mod openapi;
+mod parse;
+mod problem;
+mod serve;
+mod sessions;
+mod turns;
+mod workspace;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::http::Method;
+use axum::middleware::{from_fn, from_fn_with_state};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use zeroize::Zeroizing;
+
+pub use ask::{Ask, Question};
+pub use auth::Entropy;
+pub use events::{Activity, Doing, Events};
+pub use serve::{ServeError, serve_tcp, serve_unix};
+
+use auth::{Door, Keys};
+use problem::Problem;
+
+use crate::machine::request::Code;
+use crate::spawner::Spawner;
+
+/// Event streams at a time: browser tabs and followers of one person; each holds a connection.
+const EVENT_STREAMS_MAX: usize = 64;
+
+/// What the shell gives.
+pub struct HttpConfig {
+    /// The API token, as it stands in `run/token`.
+    pub token: Zeroizing<String>,
+    /// The bound TCP address, for `status` and login links; `None` when only the socket is served.
+    pub http: Option<SocketAddr>,
+    /// The way to the loop.
+    pub ask: Ask,
+    /// What listeners hear.
+    pub events: Events,
+    /// Starts connection tasks.
+    pub spawner: Spawner,
+    /// Random bytes for login codes.
+    pub entropy: Entropy,
+    /// Cancelled by `POST /shutdown`: the shell then ends the node, and this interface last.
+    pub stop: CancellationToken,
+}
+
+/// What both listeners share. Cheap to clone.
+#[derive(Clone)]
+pub struct Context(Arc<Shared>);
+
+struct Shared {
+    ask: Ask,
+    events: Events,
+    event_seats: Arc<Semaphore>,
+    keys: Keys,
+    http: Option<SocketAddr>,
+    spawner: Spawner,
+    stop: CancellationToken,
+}
+
+impl Context {
+    /// Prepares the interface; nothing is bound or started yet.
+    #[must_use]
+    pub fn new(config: HttpConfig) -> Self {
+        let port = config.http.map(|address| address.port());
+        Self(Arc::new(Shared {
+            keys: Keys::new(&config.token, port, config.entropy),
+            ask: config.ask,
+            events: config.events,
+            event_seats: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
+            http: config.http,
+            spawner: config.spawner,
+            stop: config.stop,
+        }))
+    }
+}
+
+/// What handlers of one listener see.
+#[derive(Clone)]
+struct App {
+    context: Context,
+    door: Arc<Door>,
+    /// This listener closes: streams and long polls end.
+    closing: CancellationToken,
+}
+
+impl App {
+    fn new(context: Context, door: Door, closing: CancellationToken) -> Self {
+        Self {
+            context,
+            door: Arc::new(door),
+            closing,
+        }
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.context.0
+    }
+
+    /// The web address, `http://127.0.0.1:port`.
+    fn web_address(&self) -> Option<String> {
+        self.shared().http.map(|address| format!("http://{address}"))
+    }
+}
+
+impl FromRef<App> for Ask {
+    fn from_ref(app: &App) -> Self {
+        app.shared().ask.clone()
+    }
+}
+
+/// Endpoints that need the API token, its cookie, or the socket.
+fn private_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(sessions::create, sessions::list))
+        .routes(routes!(sessions::show))
+        .routes(routes!(sessions::write))
+        .routes(routes!(sessions::title))
+        .routes(routes!(sessions::archive))
+        .routes(routes!(sessions::unarchive))
+        .routes(routes!(sessions::stop))
+        .routes(routes!(sessions::retry))
+        .routes(routes!(sessions::resolve))
+        .routes(routes!(workspace::agents, workspace::add_agent))
+        .routes(routes!(workspace::remove_agent))
+        .routes(routes!(workspace::members))
+        .routes(routes!(workspace::invites, workspace::invite))
+        .routes(routes!(workspace::revoke_invite))
+        .routes(routes!(device::peers, device::add_peer))
+        .routes(routes!(device::status))
+        .routes(routes!(device::sync))
+        .routes(routes!(device::pause))
+        .routes(routes!(device::resume))
+        .routes(routes!(device::export))
+        .routes(routes!(device::shutdown))
+        .routes(routes!(metrics::show))
+        .routes(routes!(events::listen))
+        .routes(routes!(auth::login_link))
+        .routes(routes!(openapi::show))
+}
+
+/// Endpoints that check their caller themselves, or have nothing to hide.
+fn public_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(turns::title))
+        .routes(routes!(turns::reply))
+        .routes(routes!(turns::summary))
+        .routes(routes!(auth::login))
+        .routes(routes!(device::health))
+}
+
+/// The whole interface behind one door.
+fn router(app: App) -> Router {
+    let (private, _) = private_routes().split_for_parts();
+    let (public, _) = public_routes().split_for_parts();
+    let private = private.route_layer(from_fn_with_state(app.clone(), auth::require_caller));
+    guarded(private.merge(public), app)
+}
+
+/// What holds for every request, whatever it asks: the outermost guard comes last.
+fn guarded(routes: Router<App>, app: App) -> Router {
+    routes
+        .fallback(no_such_endpoint)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(app.clone(), auth::check_door))
+        .layer(CatchPanicLayer::custom(problem::on_panic))
+        .layer(from_fn(auth::secure_headers))
+        .with_state(app)
+}
+
+async fn no_such_endpoint() -> Problem {
+    Problem::new(Code::NoSuchEndpoint, "there is nothing at this path")
+}
+
+async fn wrong_method(method: Method) -> Problem {
+    Problem::new(
+        Code::NoSuchEndpoint,
+        format!("this path does not answer to {method}"),
+    )
+    .with_status(405)
+}
+
+#[cfg(test)]
+mod tests;

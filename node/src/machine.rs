@@ -1,10 +1,283 @@
-//! The pure node: `handle(input, now) -> effects`. It decides what becomes durable, what is said to whom, which turn
-//! runs; it never reads a clock, a random source, a file or a socket. In reading order: `input`, `request` and `info` (the
-//! two doors), `rows`
-//! (what is stored), `export_plan` (what the git export shows).
+//! The pure node: [`Node::handle`] takes an input and the time, and returns what is to be done. It decides what becomes
+//! durable, what is said to whom and which turn runs; it never reads a clock, a random source, a file or a socket.
+//!
+//! One way through: a record, local or remote, is offered to its session, staged, and leaves in an [`Effect::Commit`];
+//! all that others may see of it follows in `commit`, after [`Input::Committed`] (INV-3). In reading order: `input`,
+//! `request` and `info` (the two doors), `rows` (what is stored), `slots` (sessions in memory), `commit`, `writing` (what
+//! callers do), `ingest` (what peers bring), `dispatch` (turns), `peers`, `invites`, `report`, `export_plan`.
 
+mod commit;
+mod dispatch;
+pub mod export_meta;
 pub mod export_plan;
+pub mod export_text;
+mod genesis;
 pub mod info;
+mod ingest;
 pub mod input;
+mod invites;
+pub mod joining;
+mod peers;
+mod report;
 pub mod request;
+mod requests;
 pub mod rows;
+mod slots;
+pub mod ticket;
+mod writing;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use ed25519_dalek::SigningKey;
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use starling_crdt::id::{AttemptId, DeviceKey, MemberId, SessionId, WorkspaceId};
+use starling_crdt::roster::{Roster, Standing};
+use starling_crdt::signed::{Received, Signed, Unverified, device_key};
+use starling_net::proto::{self, Proto};
+
+use commit::Commits;
+use dispatch::Hosting;
+use export_plan::Exporter;
+pub use genesis::found;
+use ingest::Frames;
+use input::{Effect, Input};
+use invites::Invites;
+use peers::Peers;
+use request::{Answer, Code, Rejection};
+use rows::Stored;
+use slots::Slots;
+
+/// How often what follows from an input may itself be followed up before the shell is heard again.
+const ROUNDS_MAX: usize = 8;
+
+/// What a node is made from.
+pub struct Boot {
+    /// The device's key.
+    pub key: SigningKey,
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// 32 random bytes: the machine draws ids and secrets from them, so that a run can be repeated.
+    pub seed: [u8; 32],
+    /// The time, ms since 1970.
+    pub now_ms: u64,
+    /// What the store holds.
+    pub stored: Stored,
+    /// The export as it was found.
+    pub export: info::ExportState,
+}
+
+/// A start cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BootError {
+    /// The stored roster does not found this workspace.
+    #[error("the store holds no roster of this workspace; restore it from the export, or join again")]
+    NoRoster,
+    /// This device is not on the roster.
+    #[error("this device is not a member of the workspace; join it with a ticket")]
+    NotMember,
+}
+
+/// One node.
+pub struct Node {
+    key: SigningKey,
+    me: DeviceKey,
+    rng: ChaCha12Rng,
+    now: u64,
+    started_at_ms: u64,
+    roster: Roster,
+    roster_len: u64,
+    slots: Slots,
+    commits: Commits,
+    frames: Frames,
+    proto: Proto,
+    peers: Peers,
+    invites: Invites,
+    hosting: Hosting,
+    exporter: Exporter,
+    aside: u64,
+    stopping: bool,
+    effects: Vec<Effect>,
+    wakes: BTreeMap<&'static str, u64>,
+    said: VecDeque<proto::Output>,
+    saying: bool,
+    waiters: Vec<input::Ticket>,
+}
+
+impl Node {
+    /// Starts from what is stored. Returns the node and the first effects.
+    ///
+    /// # Errors
+    /// [`BootError`]: the roster is missing or does not admit this device.
+    pub fn start(boot: Boot) -> Result<(Self, Vec<Effect>), BootError> {
+        let me = device_key(&boot.key);
+        let roster = load_roster(boot.workspace, &boot.stored.roster)?;
+        if roster.standing().member_of(&me).is_none() {
+            return Err(BootError::NotMember);
+        }
+        let mut rng = ChaCha12Rng::from_seed(boot.seed);
+        let config = proto::Config::new(me, boot.workspace, rng.next_u64());
+        let mut node = Self {
+            key: boot.key,
+            me,
+            rng,
+            now: boot.now_ms,
+            started_at_ms: boot.now_ms,
+            roster_len: roster.records().count() as u64,
+            roster,
+            slots: Slots::default(),
+            commits: Commits::default(),
+            frames: Frames::default(),
+            proto: Proto::new(config),
+            peers: Peers::load(&boot.stored.peers),
+            invites: Invites::load(&boot.stored.invites),
+            hosting: Hosting::load(&boot.stored.profiles),
+            exporter: Exporter::new(boot.export),
+            aside: boot.stored.aside,
+            stopping: false,
+            effects: Vec::new(),
+            wakes: BTreeMap::new(),
+            said: VecDeque::new(),
+            saying: false,
+            waiters: Vec::new(),
+        };
+        node.boot(boot.stored);
+        let effects = node.finish();
+        Ok((node, effects))
+    }
+
+    fn boot(&mut self, stored: Stored) {
+        let rows: BTreeMap<_, _> = stored
+            .index
+            .iter()
+            .map(|(key, row)| (*key, row.as_slice()))
+            .collect();
+        for key in stored.streams {
+            if key == self.roster.key() {
+                continue;
+            }
+            match rows.get(&key).and_then(|row| rows::decode::<rows::IndexRow>(row)) {
+                Some(row) => self.adopt_row(key, row),
+                None => self.with_session(key, slots::Task::Reindex),
+            }
+        }
+        self.announce_roster();
+        for key in stored.export_queue {
+            self.exporter.mark(key, None);
+        }
+        self.exporter.mark_roster();
+        if self.exporter.state().commit.is_none() {
+            let all: Vec<_> = self.slots.rows().map(|(key, _)| *key).collect();
+            all.into_iter().for_each(|key| self.exporter.mark(key, None));
+        }
+        self.commits.outbox = stored.outbox.into_iter().collect();
+        self.host_agents();
+        self.redial(true);
+    }
+
+    /// Takes in what happened and says what to do, in order. `now_ms` is wall time; should it run backwards, the latest
+    /// time seen is kept.
+    pub fn handle(&mut self, input: Input, now_ms: u64) -> Vec<Effect> {
+        self.now = self.now.max(now_ms);
+        match input {
+            Input::Request { ticket, request } => self.on_request(ticket, request),
+            Input::Committed(seq) => self.on_committed(seq),
+            Input::CommitFailed { batches, error } => self.on_commit_failed(&batches, &error),
+            Input::Loaded { stream, records } => self.on_loaded(stream, records),
+            Input::Net(event) => self.on_net(event),
+            Input::Turn { attempt, event } => self.on_turn(attempt, event),
+            Input::Exported(result) => self.on_exported(result),
+            Input::Tick => self.on_tick(),
+            Input::Shutdown => self.on_shutdown(),
+        }
+        self.finish()
+    }
+
+    /// What every input ends with: turns that can start, an export that is due, the commit, and when to come back.
+    fn finish(&mut self) -> Vec<Effect> {
+        for _ in 0..ROUNDS_MAX {
+            self.dispatch();
+            self.plan_export();
+            self.flush();
+            if self.commits.is_clean() {
+                break;
+            }
+        }
+        self.slots.evict();
+        if let Some(at) = self.wakes.values().min() {
+            self.effects.push(Effect::WakeAt(*at));
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    fn on_tick(&mut self) {
+        let now = self.now;
+        self.wakes.retain(|_, at| *at > now);
+        self.feed(proto::Input::Tick);
+        self.redial(false);
+    }
+
+    fn on_shutdown(&mut self) {
+        self.stopping = true;
+        self.cancel_all_turns();
+        self.stop_if_idle();
+    }
+
+    /// Asks to be woken at `at`; each `reason` has one time.
+    fn wake(&mut self, reason: &'static str, at: u64) {
+        self.wakes.insert(reason, at);
+    }
+
+    fn answer(&mut self, ticket: input::Ticket, answer: Result<Answer, Rejection>) {
+        self.effects.push(Effect::Answer { ticket, answer });
+    }
+
+    fn standing(&self) -> &Standing {
+        self.roster.standing()
+    }
+
+    /// The member whose device this is. A revoked device has none.
+    fn my_member(&self) -> Result<MemberId, Rejection> {
+        let found = self.standing().member_of(&self.me).map(|(id, _)| id);
+        found.ok_or_else(|| {
+            Rejection::new(
+                Code::QuickSessionForbidden,
+                "this device is no longer a member of the workspace",
+            )
+        })
+    }
+
+    fn random<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.rng.fill_bytes(&mut bytes);
+        bytes
+    }
+
+    fn draw_session_id(&mut self) -> SessionId {
+        let random = u128::from_be_bytes(self.random());
+        SessionId::from_parts(self.now, random)
+    }
+
+    fn draw_attempt_id(&mut self) -> AttemptId {
+        let random = u128::from_be_bytes(self.random());
+        AttemptId::from_parts(self.now, random)
+    }
+}
+
+fn load_roster(workspace: WorkspaceId, records: &[Vec<u8>]) -> Result<Roster, BootError> {
+    let mut roster = Roster::new(workspace);
+    for wire in records {
+        if let Ok(Received::Record(record)) = Signed::<Unverified>::decode(wire) {
+            roster.offer(record.trust());
+        }
+    }
+    if roster.heads().is_empty() {
+        Err(BootError::NoRoster)
+    } else {
+        Ok(roster)
+    }
+}
+
+#[cfg(test)]
+mod tests;

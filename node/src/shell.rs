@@ -1,1 +1,113 @@
-//! The one event loop.
+//! The shell: the one place that owns clock, randomness, threads and tasks. It starts the edges (store, transport, HTTP,
+//! git, agents), runs the one loop that feeds the machine, and carries out its effects. It decides nothing. In reading
+//! order: `setup` (from an empty home to a booted machine), `run` (the loop), `disk`, `network`, `turns` (the effects),
+//! `join` (a device that is not a member yet).
+
+mod disk;
+mod join;
+mod network;
+mod run;
+mod setup;
+mod turns;
+
+use std::future::Future;
+use std::io;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::cli::{Ambient, Failure, JoinOptions, UpOptions};
+use crate::spawner::{Spawn, Spawner, Task};
+
+/// Clock and randomness for the command line.
+#[must_use]
+pub const fn ambient() -> Ambient {
+    Ambient { now_ms, random }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the shell reads the clock for everybody")]
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[allow(clippy::disallowed_methods, reason = "the shell draws randomness for everybody")]
+fn random(buffer: &mut [u8]) -> io::Result<()> {
+    getrandom::fill(buffer).map_err(io::Error::from)
+}
+
+/// 32 bytes from the operating system.
+fn random_32() -> Result<[u8; 32], Failure> {
+    let mut bytes = [0; 32];
+    random(&mut bytes).map_err(|error| failed("random", format!("no randomness: {error}")))?;
+    Ok(bytes)
+}
+
+/// The one spawner that touches tokio's runtime.
+struct Tokio(tokio::runtime::Handle);
+
+impl Spawn for Tokio {
+    #[allow(clippy::disallowed_methods, reason = "this is the injected spawner")]
+    fn spawn(&self, name: &'static str, task: Task) {
+        tracing::trace!(name, "task");
+        drop(self.0.spawn(task));
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "this is the injected spawner")]
+    fn spawn_blocking(&self, name: &'static str, work: Box<dyn FnOnce() + Send + 'static>) {
+        tracing::trace!(name, "blocking task");
+        drop(self.0.spawn_blocking(work));
+    }
+}
+
+fn spawner() -> Spawner {
+    Spawner::new(Tokio(tokio::runtime::Handle::current()))
+}
+
+/// Runs blocking work on a thread of its own.
+///
+/// # Errors
+/// [`Failure`] when the system gives no thread.
+#[allow(clippy::disallowed_methods, reason = "the shell owns every thread")]
+fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<std::thread::JoinHandle<()>, Failure> {
+    let started = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+    started.map_err(|error| failed("io", format!("no thread: {error}")))
+}
+
+/// A failure of the node itself: exit status 1.
+fn failed(code: &str, detail: impl Into<String>) -> Failure {
+    Failure::new(crate::cli::Exit::Failed, code, detail)
+}
+
+/// Runs the node of a home until it is told to stop.
+///
+/// # Errors
+/// [`Failure`] says what to do.
+pub async fn up(options: UpOptions) -> Result<(), Failure> {
+    log_to_stderr();
+    if join::has_pending(&options.home) {
+        join::resume(&options).await?;
+    }
+    boxed(run::up(options)).await
+}
+
+/// Joins a workspace.
+///
+/// # Errors
+/// [`Failure`] says what to do.
+pub async fn join(options: JoinOptions) -> Result<(), Failure> {
+    log_to_stderr();
+    boxed(join::join(options)).await
+}
+
+/// Keeps large futures off the stack.
+fn boxed<T>(work: impl Future<Output = T>) -> std::pin::Pin<Box<impl Future<Output = T>>> {
+    Box::pin(work)
+}
+
+/// Warnings by default; `STARLING_LOG=starling_node=debug` shows more.
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("STARLING_LOG");
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // A second call in one process keeps the first subscriber.
+    let _already_set = logging.try_init();
+}

@@ -9,7 +9,9 @@ use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, SessionId, Strea
 use super::export_plan::ExportPlan;
 use super::info::{ExportState, Notice};
 use super::request::{Answer, Rejection, Request};
-use super::rows::StoreBatch;
+use crate::store::Batch;
+
+use minicbor::{Decode, Encode};
 
 /// Names a client's question until it is answered.
 pub type Ticket = u64;
@@ -145,7 +147,7 @@ pub enum Effect {
         /// Its number.
         seq: BatchSeq,
         /// What to write, in one transaction.
-        batch: StoreBatch,
+        batch: Batch,
     },
     /// Read a stream's records, then report [`Input::Loaded`].
     Load {
@@ -163,12 +165,15 @@ pub enum Effect {
     Net(NetEffect),
     /// Start a turn of a hosted agent, then report [`Input::Turn`].
     RunTurn(TurnOrder),
-    /// Prompt the agent of a running turn once more.
-    FollowUp {
+    /// Ask the agent of a running turn once more for the title.
+    AskForTitle {
         /// The attempt.
         attempt: AttemptId,
-        /// The prompt.
-        prompt: String,
+    },
+    /// The turn is over: its process may serve the next one.
+    CloseTurn {
+        /// The attempt.
+        attempt: AttemptId,
     },
     /// End a running turn; it reports [`TurnInput::Cancelled`].
     CancelTurn {
@@ -190,6 +195,8 @@ pub enum Effect {
     WakeAt(u64),
     /// Everything is answered and stored: the shell may stop.
     Stopped,
+    /// What is in memory can no longer be trusted to be on disk: the shell stops, and a new start reads the store.
+    Fatal(String),
 }
 
 /// What the transport is asked to do.
@@ -281,29 +288,38 @@ pub struct TurnContext {
 }
 
 /// How an agent is run. Local to its host, never replicated.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
 pub struct AgentProfile {
     /// The program and its arguments.
+    #[n(0)]
     pub kind: AgentKind,
     /// Its working directory; `None` is a scratch directory of the node's.
+    #[n(1)]
     pub cwd: Option<String>,
     /// Names of environment variables that it may see beyond the usual ones.
+    #[n(2)]
     pub env: Vec<String>,
     /// Handles whose messages start turns; empty means every member.
+    #[n(3)]
     pub allow: Vec<Handle>,
 }
 
 /// What kind of program an agent is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum AgentKind {
     /// The embedded demo agent, with an optional script.
+    #[n(0)]
     Demo {
         /// Path of the script.
+        #[n(0)]
         script: Option<String>,
     },
     /// Any program that speaks ACP over stdio.
+    #[n(1)]
     Acp {
         /// Program and arguments.
+        #[n(0)]
         command: Vec<String>,
     },
 }

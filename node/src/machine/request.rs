@@ -1,7 +1,7 @@
 //! What a client asks ([`Request`]) and is told ([`Answer`], [`Rejection`]). Texts and ids are parsed before they get
 //! here; JSON, status lines and sockets are the business of `http`. Every refusal leaves the store as it was.
 
-use starling_crdt::id::{AttemptId, Handle, RecordId, SessionId};
+use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, SessionId};
 use starling_crdt::text::{Body, RequestId, Summary, Title};
 use starling_crdt::view::{Status, View};
 
@@ -98,8 +98,10 @@ pub enum Request {
     RevokeInvite(String),
     /// Remember an address and dial it. Answer: [`Answer::Peers`].
     AddPeer {
-        /// A multiaddr.
+        /// A multiaddr, without the peer.
         address: String,
+        /// The device that it is of, if the multiaddr named one.
+        device: Option<DeviceKey>,
     },
     /// Host an agent here. Answer: [`Answer::Agents`].
     AddAgent {

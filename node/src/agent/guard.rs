@@ -1,0 +1,271 @@
+//! `starling agent-guard -- CMD...`: runs an agent and sees to it that no part of it outlives the node.
+//!
+//! The guard leads a process group of its own and the agent runs in it with the guard's stdin, stdout and stderr, so
+//! the guard never touches a byte. Ending is one story, told here alone: when the node closes the agent's stdin, the
+//! agent has a second, then gets SIGTERM, then two seconds, then SIGKILL. When the node is gone, however it died, the
+//! kill comes at once. Both are noticed without an extra descriptor: the write end of stdin is held by the node alone,
+//! so a hang-up on it means "closed or dead", and a new parent means "dead". On Linux the guard is also the
+//! subreaper of everything below it, so what an agent put into a session of its own is found and ended too.
+
+use std::ffi::OsString;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
+use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
+use tokio::time::{Instant, MissedTickBehavior};
+
+/// The hidden command's name.
+pub const GUARD_COMMAND: &str = "agent-guard";
+/// From closed stdin to SIGTERM: time to save and leave.
+pub const STDIN_GRACE: Duration = Duration::from_secs(1);
+/// From SIGTERM to SIGKILL.
+pub const TERM_GRACE: Duration = Duration::from_secs(2);
+/// How often the guard looks whether its node lives: two system calls each time.
+const LIFE_CHECK: Duration = Duration::from_millis(100);
+/// Between two rounds of killing what is left.
+const KILL_PAUSE: Duration = Duration::from_millis(10);
+/// Rounds of killing: two seconds, by when only a process stuck in the kernel is left, which nobody can end.
+const KILL_ROUNDS_MAX: usize = 200;
+/// Exit code when the command cannot be started, as in a shell.
+pub const EXIT_NOT_STARTED: u8 = 127;
+
+/// `starling agent-guard -- CMD...`; `command` is what follows `--`. Ends with the command's exit code, 128 + n when
+/// signal n ended it, [`EXIT_NOT_STARTED`] when it cannot be started. Makes its own runtime: call it outside of any.
+pub fn guard_main(command: Vec<OsString>) -> ExitCode {
+    let node = rustix::process::getppid();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let code = match runtime {
+        Ok(runtime) => runtime.block_on(guard(&command, node)),
+        Err(error) => Err(error),
+    };
+    ExitCode::from(code.unwrap_or_else(|error| {
+        let program = command
+            .first()
+            .map(|program| program.display().to_string())
+            .unwrap_or_default();
+        eprintln!("starling: cannot start the agent `{program}`: {error}");
+        EXIT_NOT_STARTED
+    }))
+}
+
+async fn guard(command: &[OsString], node: Option<Pid>) -> std::io::Result<u8> {
+    let mut guard = Guard::start(command, node)?;
+    let code = guard.run().await;
+    end_descendants().await;
+    Ok(code)
+}
+
+/// Why a watch ended.
+enum Seen {
+    /// The agent ended by itself.
+    Exited(u8),
+    /// The agent shall end, gently.
+    EndWanted,
+    /// The node is gone.
+    NodeGone,
+    /// The time is over.
+    TimeOver,
+}
+
+struct Guard {
+    agent: Option<Pid>,
+    node: Option<Pid>,
+    children: SignalStream,
+    terminate: SignalStream,
+}
+
+impl Guard {
+    fn start(command: &[OsString], node: Option<Pid>) -> std::io::Result<Self> {
+        let (program, arguments) = command
+            .split_first()
+            .ok_or_else(|| std::io::Error::other("no command was given"))?;
+        lead_a_group()?;
+        let children = signal(SignalKind::child())?;
+        let terminate = signal(SignalKind::terminate())?;
+        become_subreaper()?;
+        // Dropping std's handle leaves the child alone; `reap` waits for it together with the orphans.
+        let child = Command::new(program).args(arguments).spawn()?;
+        let agent = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        Ok(Self {
+            agent,
+            node,
+            children,
+            terminate,
+        })
+    }
+
+    /// Returns the agent's exit code, with the agent itself gone or about to be killed.
+    async fn run(&mut self) -> u8 {
+        match self.watch(None).await {
+            Seen::Exited(code) => return code,
+            Seen::NodeGone => return exit_code_of(Signal::KILL),
+            Seen::EndWanted | Seen::TimeOver => {}
+        }
+        if let Some(code) = self.grace(STDIN_GRACE).await {
+            return code;
+        }
+        // The guard is in the group too; its own handler swallows the signal.
+        let _already_gone = rustix::process::kill_current_process_group(Signal::TERM);
+        self.grace(TERM_GRACE)
+            .await
+            .unwrap_or_else(|| exit_code_of(Signal::KILL))
+    }
+
+    /// Waits for the agent to leave. `None` when the time is over, `Some(137)` when the node died meanwhile.
+    async fn grace(&mut self, time: Duration) -> Option<u8> {
+        match self.watch(Some(Instant::now() + time)).await {
+            Seen::Exited(code) => Some(code),
+            Seen::NodeGone => Some(exit_code_of(Signal::KILL)),
+            Seen::EndWanted | Seen::TimeOver => None,
+        }
+    }
+
+    /// Watches the agent and the node until something is seen. Within a deadline the wish to end is known already.
+    async fn watch(&mut self, deadline: Option<Instant>) -> Seen {
+        let mut check = tokio::time::interval(LIFE_CHECK);
+        check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let end_wanted = tokio::select! {
+                biased;
+                _ = self.children.recv() => false,
+                _ = self.terminate.recv() => true,
+                _ = check.tick() => input_closed(),
+            };
+            if let Some(code) = self.reap() {
+                return Seen::Exited(code);
+            }
+            if rustix::process::getppid() != self.node {
+                return Seen::NodeGone;
+            }
+            match deadline {
+                None if end_wanted => return Seen::EndWanted,
+                Some(deadline) if Instant::now() >= deadline => return Seen::TimeOver,
+                None | Some(_) => {}
+            }
+        }
+    }
+
+    /// Reaps whatever ended, adopted orphans included; the agent's exit code when it was among them.
+    fn reap(&self) -> Option<u8> {
+        let mut code = None;
+        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+            if Some(pid) == self.agent {
+                code = Some(exit_code(status));
+            }
+        }
+        code
+    }
+}
+
+fn exit_code(status: WaitStatus) -> u8 {
+    let code = status
+        .exit_status()
+        .or_else(|| status.terminating_signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
+}
+
+fn exit_code_of(signal: Signal) -> u8 {
+    u8::try_from(128 + signal.as_raw()).unwrap_or(u8::MAX)
+}
+
+/// Whether nobody can write to our stdin any more. Never reads: the bytes are the agent's.
+fn input_closed() -> bool {
+    let stdin = std::io::stdin();
+    let mut fds = [PollFd::new(&stdin, PollFlags::empty())];
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let polled = rustix::event::poll(&mut fds, Some(&now));
+    polled.is_ok() && fds.iter().any(|fd| fd.revents().contains(PollFlags::HUP))
+}
+
+/// Group signals must reach the agent's family and nobody else, whoever started the guard and wherever.
+fn lead_a_group() -> std::io::Result<()> {
+    let us = rustix::process::getpid();
+    if rustix::process::getpgid(None)? != us {
+        rustix::process::setpgid(None, None)?;
+    }
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn become_subreaper() -> std::io::Result<()> {
+    Ok(rustix::process::set_child_subreaper(Some(
+        rustix::process::getpid(),
+    ))?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn become_subreaper() -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Kills all that is left below the guard. Killing a child hands us its children, so rounds end with none left.
+async fn end_descendants() {
+    for _ in 0..KILL_ROUNDS_MAX {
+        let Some(children) = children_of(rustix::process::getpid()) else {
+            // Without /proc only the group is known, and the guard is in it: this is its own end too.
+            let _never_returns = rustix::process::kill_current_process_group(Signal::KILL);
+            return;
+        };
+        if children.is_empty() {
+            return;
+        }
+        for child in children {
+            let _already_gone = rustix::process::kill_process(child, Signal::KILL);
+        }
+        tokio::time::sleep(KILL_PAUSE).await;
+        while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
+    }
+}
+
+/// The processes whose parent is `parent`; `None` where there is no `/proc` to ask.
+fn children_of(parent: Pid) -> Option<Vec<Pid>> {
+    let parent = parent.as_raw_nonzero().get().to_string();
+    let mut children = Vec::new();
+    for entry in std::fs::read_dir("/proc").ok()?.flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else {
+            continue;
+        };
+        if parent_in_stat(&stat) == Some(parent.as_str()) {
+            children.extend(Pid::from_raw(pid));
+        }
+    }
+    // An empty /proc is no /proc: our own entry must be there.
+    std::path::Path::new("/proc/self/stat")
+        .exists()
+        .then_some(children)
+}
+
+/// The parent in a `/proc/PID/stat` line: `PID (name) STATE PARENT ...`, where the name may hold anything.
+fn parent_in_stat(stat: &str) -> Option<&str> {
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_name_cannot_fake_its_parent() {
+        assert_eq!(parent_in_stat("12 (sh) S 7 12 12 0"), Some("7"));
+        assert_eq!(parent_in_stat("12 (x) S 1 (y)) S 7 12"), Some("7"));
+        assert_eq!(parent_in_stat("nonsense"), None);
+    }
+
+    #[test]
+    fn our_own_children_are_found() {
+        let mut child = Command::new("sleep").arg("30").spawn().unwrap();
+        let id = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        let found = children_of(rustix::process::getpid());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(found.unwrap().contains(&id));
+    }
+}

@@ -1,0 +1,135 @@
+//! `starling agent`: agents of the workspace, and those that this device hosts. A command to run travels as a
+//! list of words, never through a shell.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::args::AgentVerb;
+use super::client::{Answer, Call, paths};
+use super::failure::{Exit, Failure};
+use super::model::Agents;
+use super::{Context, render};
+
+pub(super) async fn run(cx: &mut Context, verb: AgentVerb) -> Result<(), Failure> {
+    match verb {
+        AgentVerb::List => {
+            let answer = cx.client.ask(Call::get(paths::AGENTS)).await?;
+            show(cx, &answer)
+        }
+        AgentVerb::Remove { handle } => {
+            let answer = cx.client.ask(Call::delete(paths::agent(&handle))).await?;
+            cx.out.note(&format!("@{handle} is retired; its sessions stay"));
+            show(cx, &answer)
+        }
+        // Handed out by `parse`.
+        AgentVerb::Demo { .. } => Err(Failure::not_built_in("agent demo")),
+        add @ AgentVerb::Add { .. } => {
+            let answer = cx.client.ask(Call::post(paths::AGENTS, profile(add)?)).await?;
+            show(cx, &answer)
+        }
+    }
+}
+
+fn show(cx: &mut Context, answer: &Answer) -> Result<(), Failure> {
+    if cx.out.json {
+        return cx.out.document(&answer.body);
+    }
+    let agents = answer.parse::<Agents>()?.agents;
+    if agents.is_empty() {
+        cx.out
+            .note("no agents; `starling agent add scribe --demo` makes one");
+    }
+    let text = render::node::agents(&agents, cx.now_ms());
+    cx.out.data(&text)
+}
+
+/// The node's working directory is not ours, so paths are made absolute here.
+fn profile(verb: AgentVerb) -> Result<Value, Failure> {
+    let AgentVerb::Add {
+        handle,
+        cwd,
+        env,
+        allow,
+        acp,
+        script,
+        ..
+    } = verb
+    else {
+        return Err(Failure::not_built_in("agent"));
+    };
+    let mut body = json!({
+        "handle": handle.as_str(),
+        "kind": if acp.is_empty() { "demo" } else { "acp" },
+        "env": env,
+        "allow": allow.iter().map(|handle| handle.as_str()).collect::<Vec<_>>(),
+    });
+    if !acp.is_empty() {
+        body["command"] = json!(acp);
+    }
+    if let Some(cwd) = cwd {
+        body["cwd"] = json!(existing(&cwd, Path::is_dir, "a directory")?);
+    }
+    if let Some(script) = script {
+        body["script"] = json!(existing(&script, Path::is_file, "a file")?);
+    }
+    Ok(body)
+}
+
+fn existing(path: &PathBuf, is: fn(&Path) -> bool, what: &str) -> Result<String, Failure> {
+    let invalid = |detail: String| Failure::new(Exit::Usage, "invalid_field", detail);
+    let absolute =
+        std::path::absolute(path).map_err(|error| invalid(format!("{}: {error}", path.display())))?;
+    if !is(&absolute) {
+        return Err(invalid(format!("{} is not {what}", absolute.display())));
+    }
+    let text = absolute.to_str().map(str::to_owned);
+    text.ok_or_else(|| invalid(format!("{} is not UTF-8", absolute.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::args::{Args, Verb};
+
+    fn profile_of(words: &[&str]) -> Result<Value, Failure> {
+        let words = ["starling", "agent", "add"].iter().chain(words);
+        match Args::try_parse_from(words).unwrap().verb {
+            Verb::Agent(verb) => profile(verb),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_agent_is_described_by_words_and_absolute_paths() {
+        let dir = tempfile::tempdir().unwrap();
+        let cwd = dir.path().to_str().unwrap();
+        let body = profile_of(&[
+            "@bot", "--cwd", cwd, "--allow", "@alice", "--env", "K", "--acp", "sh", "-c", "x y",
+        ]);
+        assert_eq!(
+            body.unwrap(),
+            json!({ "handle": "bot", "kind": "acp", "command": ["sh", "-c", "x y"], "cwd": cwd,
+                    "env": ["K"], "allow": ["alice"] })
+        );
+        let relative = profile_of(&["bot", "--cwd", ".", "--demo"]).unwrap();
+        assert!(Path::new(relative["cwd"].as_str().unwrap()).is_absolute());
+        assert_eq!(relative["kind"], "demo");
+    }
+
+    #[test]
+    fn a_directory_or_script_that_is_not_there_is_refused_at_once() {
+        for words in [
+            ["bot", "--demo", "--cwd", "/no/such"],
+            ["bot", "--demo", "--script", "/no/such"],
+        ] {
+            let failure = profile_of(&words).unwrap_err();
+            assert_eq!(
+                (failure.exit, failure.code.as_str()),
+                (Exit::Usage, "invalid_field")
+            );
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! The words of the command line, as clap reads them. Each verb has an example in its help. Values are
+//! checked by [`super::values`] while they are read; what a verb does is told in the modules beside this one.
+
+mod agent;
+mod session;
+
+pub(super) use agent::AgentVerb;
+pub(super) use session::SessionVerb;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
+use starling_crdt::id::Handle;
+
+use super::values::{self, Target};
+
+/// Quick sessions with the agents on your machines, on every device, offline first, with no server.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "starling",
+    bin_name = "starling",
+    version,
+    disable_help_subcommand = true,
+    after_help = "Examples:\n  starling up\n  starling session new --agent scribe -m 'Hello' --follow\n  starling invite create --as bob"
+)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+/// Options of every verb, before or after it.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Global {
+    /// Directory of keys, settings and store [default: the platform's directories]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "STARLING_HOME",
+        hide_env_values = true
+    )]
+    pub(super) home: Option<PathBuf>,
+    /// Print the node's JSON; streams print one object a line
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// No progress, no hints
+    #[arg(long, short, global = true)]
+    pub(super) quiet: bool,
+    /// Give up after this time (500ms, 30s, 5m), with exit status 7
+    #[arg(long, global = true, value_name = "DUR", value_parser = values::duration)]
+    pub(super) timeout: Option<Duration>,
+    /// The node's Unix socket [default: the one of the home]
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "STARLING_SOCKET",
+        hide_env_values = true
+    )]
+    pub(super) socket: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(super) enum Verb {
+    /// Run the node of this home, in the foreground
+    #[command(after_help = "Example:\n  starling up --handle alice --http 127.0.0.1:0")]
+    Up(UpArgs),
+    /// Stop the node
+    #[command(after_help = "Example:\n  starling down")]
+    Down,
+    /// Who and where this node is, its peers, its sessions, and what is waited for
+    #[command(after_help = "Examples:\n  starling status\n  starling status --watch")]
+    Status {
+        /// Show it anew every two seconds, until Ctrl-C
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Print this device's key; no node needs to run
+    #[command(after_help = "Example:\n  starling id")]
+    Id,
+    /// Open the web page, logged in
+    #[command(after_help = "Example:\n  starling open --print")]
+    Open {
+        /// Print the one-time login link instead of opening it
+        #[arg(long)]
+        print: bool,
+    },
+    /// Let another device or person in
+    #[command(
+        subcommand,
+        after_help = "Example:\n  starling invite create --as bob --expires 24h"
+    )]
+    Invite(InviteVerb),
+    /// Join a workspace with a ticket
+    #[command(
+        after_help = "Examples:\n  starling join TICKET\n  ssh alice starling invite create | starling join -"
+    )]
+    Join(JoinArgs),
+    /// The founder's recovery key
+    #[command(subcommand, after_help = "Example:\n  starling recovery show")]
+    Recovery(RecoveryVerb),
+    /// People of the workspace, and their devices
+    #[command(subcommand, after_help = "Example:\n  starling member list")]
+    Member(MemberVerb),
+    /// Other devices, as the network sees them
+    #[command(
+        subcommand,
+        after_help = "Example:\n  starling peer add /ip4/192.0.2.1/udp/4001/quic-v1"
+    )]
+    Peer(PeerVerb),
+    /// The exchange with peers
+    #[command(subcommand, after_help = "Example:\n  starling sync wait --timeout 30s")]
+    Sync(SyncVerb),
+    /// Sessions with agents
+    #[command(
+        subcommand,
+        after_help = "Example:\n  starling session new --agent scribe -m 'Hello' --follow"
+    )]
+    Session(SessionVerb),
+    /// Agents, and those that this device hosts
+    #[command(
+        subcommand,
+        after_help = "Example:\n  starling agent add claude --acp npx -y @zed-industries/claude-code-acp"
+    )]
+    Agent(AgentVerb),
+    /// Serve a turn's tools to its agent, over stdin and stdout (MCP)
+    #[command(after_help = "Example, in an agent's settings:\n  starling mcp")]
+    Mcp,
+    /// Bring the git export up to date
+    #[command(after_help = "Example:\n  starling export && git clone ~/.local/share/starling/export.git")]
+    Export,
+    /// What happens in the workspace, as it happens, until Ctrl-C
+    #[command(after_help = "Example:\n  starling events --json | jq .event")]
+    Events {
+        /// Begin after the event with this number
+        #[arg(long, value_name = "N")]
+        since: Option<u64>,
+    },
+    /// Print a completion script
+    #[command(
+        after_help = "Example:\n  starling completion bash > ~/.local/share/bash-completion/completions/starling"
+    )]
+    Completion {
+        /// For which shell
+        shell: Shell,
+    },
+    /// Run an agent so that it cannot outlive the node
+    #[command(hide = true)]
+    AgentGuard {
+        /// Program and arguments
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<OsString>,
+    },
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct UpArgs {
+    /// Your name in a new workspace [default: the login name]
+    #[arg(long, value_name = "NAME", value_parser = values::handle)]
+    pub(super) handle: Option<Handle>,
+    /// Loopback address of the web page; port 0 picks one
+    #[arg(long, value_name = "ADDR", value_parser = values::loopback)]
+    pub(super) http: Option<SocketAddr>,
+    /// Where peers reach this node; may be repeated
+    #[arg(long, value_name = "MULTIADDR", value_parser = values::multiaddr)]
+    pub(super) listen: Vec<String>,
+    /// Neither look for other nodes on the local network nor be found there
+    #[arg(long)]
+    pub(super) no_mdns: bool,
+    /// A new workspace without the agent @scribe
+    #[arg(long)]
+    pub(super) no_demo_agent: bool,
+    /// Open the web page
+    #[arg(long)]
+    pub(super) open: bool,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct JoinArgs {
+    /// What `invite create` printed; `-` reads it from standard input
+    #[arg(value_name = "TICKET|-", allow_hyphen_values = true)]
+    pub(super) ticket: String,
+    /// What this device is called [default: the machine's name]
+    #[arg(long, value_name = "NAME", value_parser = values::label)]
+    pub(super) label: Option<String>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(super) enum InviteVerb {
+    /// Make a ticket: for one device, once
+    #[command(
+        after_help = "Examples:\n  starling invite create\n  starling invite create --as bob --expires 1h"
+    )]
+    Create {
+        /// Whose device it will be [default: yours]
+        #[arg(long = "as", value_name = "HANDLE", value_parser = values::handle)]
+        handle: Option<Handle>,
+        /// How long the ticket is good
+        #[arg(long, value_name = "DUR", default_value = "24h", value_parser = values::duration)]
+        expires: Duration,
+    },
+    /// Tickets that may still be used
+    #[command(after_help = "Example:\n  starling invite list")]
+    List,
+    /// Withdraw a ticket
+    #[command(after_help = "Example:\n  starling invite revoke ID")]
+    Revoke {
+        /// As `invite list` shows it
+        #[arg(value_parser = values::plain_id)]
+        id: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(super) enum RecoveryVerb {
+    /// Print the key that can take the workspace back, and where it is
+    #[command(
+        after_help = "Example:\n  starling recovery show | lpr && rm ~/.local/share/starling/recovery.key"
+    )]
+    Show,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(super) enum MemberVerb {
+    /// Members and their devices
+    #[command(after_help = "Example:\n  starling member list")]
+    List,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(super) enum PeerVerb {
+    /// Known peers, whether they are connected and in step
+    #[command(after_help = "Example:\n  starling peer list")]
+    List,
+    /// Remember an address and call it
+    #[command(after_help = "Example:\n  starling peer add /ip4/192.0.2.1/udp/4001/quic-v1")]
+    Add {
+        /// Where the peer listens
+        #[arg(value_parser = values::multiaddr)]
+        multiaddr: String,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(super) enum SyncVerb {
+    /// Who has what
+    #[command(after_help = "Examples:\n  starling sync status\n  starling sync status qs-01JZ")]
+    Status {
+        /// Only what this session waits for
+        #[arg(value_parser = values::target)]
+        session: Option<Target>,
+    },
+    /// Wait until every connected peer has what we have; at most `--timeout`, or 30 s
+    #[command(after_help = "Example:\n  starling sync wait --timeout 30s")]
+    Wait,
+    /// Cut the exchange with peers until `resume`
+    #[command(after_help = "Example:\n  starling sync pause")]
+    Pause,
+    /// Take it up again
+    #[command(after_help = "Example:\n  starling sync resume")]
+    Resume,
+}

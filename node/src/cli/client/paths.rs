@@ -1,0 +1,92 @@
+//! The node's paths that the command line uses, in one place. Parts that vary are parsed ids and handles, or
+//! texts that were checked to be safe in a path.
+
+use starling_crdt::id::{AttemptId, Handle, SessionId};
+
+pub(in crate::cli) const SESSIONS: &str = "/im/quick-sessions";
+pub(in crate::cli) const AGENTS: &str = "/im/agents";
+pub(in crate::cli) const MEMBERS: &str = "/im/members";
+pub(in crate::cli) const INVITES: &str = "/invites";
+pub(in crate::cli) const PEERS: &str = "/peers";
+pub(in crate::cli) const STATUS: &str = "/status";
+pub(in crate::cli) const SYNC: &str = "/sync";
+pub(in crate::cli) const SYNC_WAIT: &str = "/sync?wait=true";
+pub(in crate::cli) const SYNC_PAUSE: &str = "/sync/pause";
+pub(in crate::cli) const SYNC_RESUME: &str = "/sync/resume";
+pub(in crate::cli) const EXPORT: &str = "/export";
+pub(in crate::cli) const SHUTDOWN: &str = "/shutdown";
+pub(in crate::cli) const HEALTH: &str = "/healthz";
+pub(in crate::cli) const LOGIN_LINK: &str = "/login-link";
+pub(in crate::cli) const EVENTS: &str = "/events";
+
+pub(in crate::cli) fn session(id: SessionId) -> String {
+    format!("{SESSIONS}/{id}")
+}
+
+/// `messages`, `title`, `archive`, `unarchive`, `stop`, `retry`.
+pub(in crate::cli) fn session_verb(id: SessionId, verb: &str) -> String {
+    format!("{SESSIONS}/{id}/{verb}")
+}
+
+/// `title`, `reply`, `summary`.
+pub(in crate::cli) fn turn(attempt: AttemptId, verb: &str) -> String {
+    format!("/turns/{attempt}/{verb}")
+}
+
+/// One page of the list.
+pub(in crate::cli) fn page(
+    archived: bool,
+    agent: Option<&Handle>,
+    limit: usize,
+    cursor: Option<&str>,
+) -> String {
+    let mut path = format!("{SESSIONS}?archived={archived}&limit={limit}");
+    if let Some(agent) = agent {
+        path.push_str(&format!("&agent_id={agent}"));
+    }
+    if let Some(cursor) = cursor {
+        path.push_str("&cursor=");
+        path.push_str(&in_query(cursor));
+    }
+    path
+}
+
+/// The ids that begin with `prefix`.
+pub(in crate::cli) fn resolve(prefix: &str) -> String {
+    format!("/resolve?prefix={}", in_query(prefix))
+}
+
+pub(in crate::cli) fn invite(id: &str) -> String {
+    format!("{INVITES}/{id}")
+}
+
+pub(in crate::cli) fn agent(handle: &Handle) -> String {
+    format!("{AGENTS}/{handle}")
+}
+
+/// Percent-encodes all but letters, digits and `-._~` (RFC 3986, unreserved).
+fn in_query(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_safe_in_a_query() {
+        let path = page(true, Some(&"scribe".parse().unwrap()), 10, Some("a&b=c d/é"));
+        assert_eq!(
+            path,
+            "/im/quick-sessions?archived=true&limit=10&agent_id=scribe&cursor=a%26b%3Dc%20d%2F%C3%A9"
+        );
+    }
+}

@@ -1,0 +1,261 @@
+//! The endpoints of the workspace: agents, members, invitations. How an agent is run is checked for shape and size only;
+//! whether its program exists shows when it is started.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::ask::Ask;
+use super::dto;
+use super::extract::{Input, NoInput, PathText};
+use super::parse;
+use super::problem::Problem;
+use crate::machine::input::{AgentKind, AgentProfile};
+use crate::machine::request::{Answer, Request};
+
+/// Program and arguments of an agent: a command line, not a script.
+const COMMAND_PARTS_MAX: usize = 64;
+/// Bytes of one argument or path, as much as Linux allows a path.
+const PART_BYTES_MAX: usize = 4_096;
+/// Names of variables, and handles, in an agent's profile.
+const PROFILE_NAMES_MAX: usize = 64;
+/// Bytes of an environment variable's name.
+const VARIABLE_BYTES_MAX: usize = 128;
+/// How long an invitation is good when nobody says otherwise.
+const INVITE_SECONDS: u64 = 24 * 60 * 60;
+/// How long an invitation may be good: it is a key to the workspace, so it must run out within a month.
+const INVITE_SECONDS_MAX: u64 = 30 * 24 * 60 * 60;
+
+/// Lists the workspace's agents.
+#[utoipa::path(get, path = "/im/agents", tag = "workspace", responses((status = 200, body = dto::Agents), Problem))]
+pub(super) async fn agents(State(ask): State<Ask>) -> Result<Json<dto::Agents>, Problem> {
+    agents_of(ask.ask(Request::Agents).await?)
+}
+
+fn agents_of(answer: Answer) -> Result<Json<dto::Agents>, Problem> {
+    match answer {
+        Answer::Agents(agents) => Ok(Json(agents.into())),
+        other => Err(Problem::unexpected(&other)),
+    }
+}
+
+/// What kind of program an agent is.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    /// The embedded demo agent.
+    Demo,
+    /// Any program that speaks ACP over stdio.
+    Acp,
+}
+
+/// An agent to host on this device.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewAgent {
+    handle: String,
+    kind: Kind,
+    /// Path of the demo agent's script.
+    script: Option<String>,
+    /// Program and arguments; needed for `acp`.
+    #[serde(default)]
+    #[schema(required = false)]
+    command: Vec<String>,
+    /// Absolute path of its working directory; default: a scratch directory of the node's.
+    cwd: Option<String>,
+    /// Names of environment variables that it may see beyond the usual ones.
+    #[serde(default)]
+    #[schema(required = false)]
+    env: Vec<String>,
+    /// Handles whose messages start turns; default: every member.
+    #[serde(default)]
+    #[schema(required = false)]
+    allow: Vec<String>,
+}
+
+/// Hosts an agent on this device.
+#[utoipa::path(
+    post, path = "/im/agents", tag = "workspace", request_body = NewAgent,
+    responses((status = 201, body = dto::Agents), Problem),
+)]
+pub(super) async fn add_agent(
+    State(ask): State<Ask>,
+    Input(new): Input<NewAgent>,
+) -> Result<(StatusCode, Json<dto::Agents>), Problem> {
+    let handle = parse::handle("handle", &new.handle)?;
+    let profile = profile(new)?;
+    let answer = ask.ask(Request::AddAgent { handle, profile }).await?;
+    Ok((StatusCode::CREATED, agents_of(answer)?))
+}
+
+fn profile(new: NewAgent) -> Result<AgentProfile, Problem> {
+    let cwd = new.cwd.map(|path| absolute_path("cwd", path)).transpose()?;
+    let env = bounded("env", new.env, PROFILE_NAMES_MAX)?;
+    let allow = bounded("allow", new.allow, PROFILE_NAMES_MAX)?;
+    Ok(AgentProfile {
+        kind: kind(new.kind, new.script, new.command)?,
+        cwd,
+        env: env.into_iter().map(variable).collect::<Result<_, _>>()?,
+        allow: allow
+            .iter()
+            .map(|text| parse::handle("allow", text))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn kind(kind: Kind, script: Option<String>, command: Vec<String>) -> Result<AgentKind, Problem> {
+    match kind {
+        Kind::Demo if command.is_empty() => Ok(AgentKind::Demo {
+            script: script.map(|path| absolute_path("script", path)).transpose()?,
+        }),
+        Kind::Demo => Err(parse::field("command", "the demo agent takes none")),
+        Kind::Acp if script.is_some() => Err(parse::field("script", "only the demo agent takes one")),
+        Kind::Acp if command.is_empty() => Err(parse::field("command", "name the program to run")),
+        Kind::Acp => {
+            let command = bounded("command", command, COMMAND_PARTS_MAX)?;
+            for part in &command {
+                check_part(part)?;
+            }
+            Ok(AgentKind::Acp { command })
+        }
+    }
+}
+
+fn bounded(name: &str, list: Vec<String>, max: usize) -> Result<Vec<String>, Problem> {
+    if list.len() > max {
+        return Err(parse::field(
+            name,
+            format!("it has {} parts; {max} are allowed", list.len()),
+        ));
+    }
+    Ok(list)
+}
+
+/// An argument may be empty and may hold line ends, but not what no argument can hold.
+fn check_part(part: &str) -> Result<(), Problem> {
+    if part.len() > PART_BYTES_MAX || part.contains('\0') {
+        let reason = format!("each part has at most {PART_BYTES_MAX} bytes, none of them zero");
+        return Err(parse::field("command", reason));
+    }
+    Ok(())
+}
+
+fn absolute_path(name: &str, path: String) -> Result<String, Problem> {
+    let path = parse::short_text(name, path, PART_BYTES_MAX)?;
+    if !std::path::Path::new(&path).is_absolute() {
+        return Err(parse::field(name, "give an absolute path"));
+    }
+    Ok(path)
+}
+
+fn variable(name: String) -> Result<String, Problem> {
+    let first_ok = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let rest_ok = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !first_ok || !rest_ok || name.len() > VARIABLE_BYTES_MAX {
+        return Err(parse::field(
+            "env",
+            "names of variables are letters, digits and `_`",
+        ));
+    }
+    Ok(name)
+}
+
+/// Retires an agent.
+#[utoipa::path(
+    delete, path = "/im/agents/{handle}", tag = "workspace", params(("handle" = String, Path)),
+    responses((status = 200, body = dto::Agents), Problem),
+)]
+pub(super) async fn remove_agent(
+    State(ask): State<Ask>,
+    PathText(text): PathText,
+    _: NoInput,
+) -> Result<Json<dto::Agents>, Problem> {
+    let handle = parse::handle("handle", &text)?;
+    agents_of(ask.ask(Request::RemoveAgent { handle }).await?)
+}
+
+/// Lists the workspace's members and their devices.
+#[utoipa::path(get, path = "/im/members", tag = "workspace", responses((status = 200, body = dto::Members), Problem))]
+pub(super) async fn members(State(ask): State<Ask>) -> Result<Json<dto::Members>, Problem> {
+    match ask.ask(Request::Members).await? {
+        Answer::Members(members) => Ok(Json(members.into())),
+        other => Err(Problem::unexpected(&other)),
+    }
+}
+
+/// An invitation to make.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewInvite {
+    /// For whom; for a further device of oneself if absent.
+    handle: Option<String>,
+    /// How long it is good; default a day, at most 30.
+    expires_in_seconds: Option<u64>,
+}
+
+/// Makes an invitation.
+#[utoipa::path(
+    post, path = "/invites", tag = "workspace", request_body = NewInvite,
+    responses((status = 201, body = dto::Invited), Problem),
+)]
+pub(super) async fn invite(
+    State(ask): State<Ask>,
+    Input(new): Input<NewInvite>,
+) -> Result<(StatusCode, Json<dto::Invited>), Problem> {
+    let handle = new.handle.as_deref();
+    let seconds = new.expires_in_seconds.unwrap_or(INVITE_SECONDS);
+    if !(1..=INVITE_SECONDS_MAX).contains(&seconds) {
+        let reason = format!("it is {seconds}; 1 to {INVITE_SECONDS_MAX} are allowed");
+        return Err(parse::field("expires_in_seconds", reason));
+    }
+    let request = Request::Invite {
+        handle: handle.map(|text| parse::handle("handle", text)).transpose()?,
+        expires_in_ms: seconds * 1_000,
+    };
+    match ask.ask(request).await? {
+        Answer::Invited {
+            ticket,
+            id,
+            handle,
+            expires_at_ms,
+        } => {
+            let invited = dto::Invited {
+                ticket,
+                id,
+                handle: handle.to_string(),
+                expires_at: dto::rfc3339(expires_at_ms),
+            };
+            Ok((StatusCode::CREATED, Json(invited)))
+        }
+        other => Err(Problem::unexpected(&other)),
+    }
+}
+
+/// Lists open invitations.
+#[utoipa::path(get, path = "/invites", tag = "workspace", responses((status = 200, body = dto::Invites), Problem))]
+pub(super) async fn invites(State(ask): State<Ask>) -> Result<Json<dto::Invites>, Problem> {
+    invites_of(ask.ask(Request::Invites).await?)
+}
+
+/// Withdraws an invitation.
+#[utoipa::path(
+    delete, path = "/invites/{id}", tag = "workspace", params(("id" = String, Path)),
+    responses((status = 200, body = dto::Invites), Problem),
+)]
+pub(super) async fn revoke_invite(
+    State(ask): State<Ask>,
+    PathText(text): PathText,
+    _: NoInput,
+) -> Result<Json<dto::Invites>, Problem> {
+    let id = parse::token("id", text)?;
+    invites_of(ask.ask(Request::RevokeInvite(id)).await?)
+}
+
+fn invites_of(answer: Answer) -> Result<Json<dto::Invites>, Problem> {
+    match answer {
+        Answer::Invites(invites) => Ok(Json(invites.into())),
+        other => Err(Problem::unexpected(&other)),
+    }
+}

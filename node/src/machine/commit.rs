@@ -1,0 +1,356 @@
+//! What becomes durable together, and what follows from it. During one input, changes are staged; at its end they leave
+//! as one batch. Whatever lets others see them (answers, gossip, frames, views, turns, the export) waits in [`After`]
+//! until the batch is reported durable (INV-3).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use starling_crdt::id::{AttemptId, RecordId, StreamKey};
+use starling_crdt::record::Record;
+use starling_crdt::signed::{Signed, Verified};
+use starling_net::proto;
+
+use super::Node;
+use super::info::{Item, Notice};
+use super::ingest::Origin;
+use super::input::{BatchSeq, Effect, GossipVerdict, NetEffect, Ticket};
+use super::request::{Answer, Code, Rejection};
+use super::rows::{self, IndexRow};
+use crate::store::{AsideRow, Batch, IndexRow as StoredRow, LocalRow, RecordRow, Space};
+
+/// What follows when a batch is durable.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct After {
+    answers: Vec<(Ticket, Answer)>,
+    rows: BTreeMap<StreamKey, IndexRow>,
+    changes: Vec<(StreamKey, RecordId)>,
+    publish: Vec<(RecordId, Vec<u8>)>,
+    verdicts: Vec<u64>,
+    frames: Vec<(proto::FrameToken, usize, Option<StreamKey>)>,
+    admissions: Vec<proto::Input>,
+    turns: Vec<(StreamKey, AttemptId)>,
+    roster: bool,
+}
+
+impl After {
+    fn merge(&mut self, later: Self) {
+        self.answers.extend(later.answers);
+        self.rows.extend(later.rows);
+        self.changes.extend(later.changes);
+        self.publish.extend(later.publish);
+        self.verdicts.extend(later.verdicts);
+        self.frames.extend(later.frames);
+        self.admissions.extend(later.admissions);
+        self.turns.extend(later.turns);
+        self.roster |= later.roster;
+    }
+}
+
+/// Batches on their way to the disk.
+#[derive(Debug, Default)]
+pub(super) struct Commits {
+    seq: BatchSeq,
+    batch: Batch,
+    after: After,
+    touched: BTreeSet<StreamKey>,
+    pending: BTreeMap<BatchSeq, After>,
+    /// Our records that no other device is known to have.
+    pub(super) outbox: BTreeSet<RecordId>,
+}
+
+impl Commits {
+    pub(super) fn answer(&mut self, ticket: Ticket, answer: Answer) {
+        self.after.answers.push((ticket, answer));
+    }
+
+    pub(super) fn start_turn(&mut self, key: StreamKey, attempt: AttemptId) {
+        self.after.turns.push((key, attempt));
+    }
+
+    pub(super) fn accept_gossip(&mut self, token: u64) {
+        self.after.verdicts.push(token);
+    }
+
+    pub(super) fn finish_frame(&mut self, token: proto::FrameToken, new: usize, missing: Option<StreamKey>) {
+        self.after.frames.push((token, new, missing));
+    }
+
+    /// Lets a peer in when the roster records that admit it are durable.
+    pub(super) fn admit(&mut self, admission: proto::Input) {
+        self.after.admissions.push(admission);
+    }
+
+    pub(super) fn stage_row(&mut self, key: StreamKey, row: IndexRow) {
+        self.batch.index.push(StoredRow {
+            stream: *key.as_bytes(),
+            row: rows::encode(&row),
+        });
+        self.after.rows.insert(key, row);
+    }
+
+    pub(super) fn stage_local(&mut self, space: Space, key: Vec<u8>, value: Option<Vec<u8>>) {
+        self.batch.local.push(LocalRow { space, key, value });
+    }
+
+    pub(super) fn stage_aside(&mut self, stream: StreamKey, id: RecordId, wire: Vec<u8>) {
+        self.batch.aside.push(AsideRow::Put {
+            stream: *stream.as_bytes(),
+            id: *id.as_bytes(),
+            wire,
+        });
+    }
+
+    pub(super) fn stage_exported(&mut self, keys: impl IntoIterator<Item = StreamKey>) {
+        self.batch
+            .exported
+            .extend(keys.into_iter().map(|key| *key.as_bytes()));
+    }
+
+    /// Everything that we wrote so far is on another device too.
+    pub(super) fn outbox_is_empty(&mut self) {
+        self.batch
+            .published
+            .extend(self.outbox.iter().map(|id| *id.as_bytes()));
+        self.outbox.clear();
+    }
+
+    /// Whether a session has changes that are not even on their way.
+    pub(super) fn is_staged(&self, key: &StreamKey) -> bool {
+        self.touched.contains(key)
+    }
+
+    /// Whether nothing is staged and nothing is on its way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.pending.is_empty() && self.is_clean()
+    }
+
+    /// Whether nothing is staged.
+    pub(super) fn is_clean(&self) -> bool {
+        self.touched.is_empty() && self.batch == Batch::default() && self.after == After::default()
+    }
+
+    fn stage_record(&mut self, stream: StreamKey, position: u64, signed: &Signed<Verified>, outbox: bool) {
+        let (id, wire) = (*signed.id().as_bytes(), signed.wire().to_vec());
+        self.batch.records.push(RecordRow {
+            stream: *stream.as_bytes(),
+            position,
+            id,
+            wire,
+            outbox,
+        });
+    }
+}
+
+impl Node {
+    /// Stages records that a session has just admitted; they are its newest ones.
+    pub(super) fn stage_session(&mut self, key: StreamKey, admitted: &[Signed<Verified>], local: bool) {
+        let Some(session) = self.slots.get(&key).and_then(|slot| slot.session()) else {
+            return;
+        };
+        let first = session.len().saturating_sub(admitted.len()) as u64;
+        if let Some(header) = session.header() {
+            self.slots.name(header.session, key);
+        }
+        for (position, record) in (first..).zip(admitted) {
+            self.stage_record(key, position, record, local);
+            self.commits.after.changes.push((key, record.id()));
+        }
+        self.commits.touched.insert(key);
+        self.commits.batch.export_pending.push(*key.as_bytes());
+    }
+
+    /// Stages records that the roster has just admitted.
+    pub(super) fn stage_roster(&mut self, admitted: &[Signed<Verified>], local: bool) {
+        let key = self.roster.key();
+        for record in admitted {
+            self.stage_record(key, self.roster_len, record, local);
+            self.roster_len += 1;
+        }
+        self.commits.after.roster = true;
+    }
+
+    fn stage_record(&mut self, key: StreamKey, position: u64, record: &Signed<Verified>, local: bool) {
+        let outbox = local && self.standing().devices().nth(1).is_some();
+        self.commits.stage_record(key, position, record, outbox);
+        if outbox {
+            self.commits.outbox.insert(record.id());
+        }
+        if local {
+            self.commits
+                .after
+                .publish
+                .push((record.id(), record.wire().to_vec()));
+        }
+    }
+
+    /// Sends what was staged to the disk, with the index rows of the sessions that it touches.
+    pub(super) fn flush(&mut self) {
+        for key in std::mem::take(&mut self.commits.touched) {
+            if let Some((session, view)) = self.view(&key) {
+                let row = IndexRow::of(&view, session.heads().iter().copied());
+                self.commits.stage_row(key, row);
+            }
+        }
+        let commits = &mut self.commits;
+        let batch = std::mem::take(&mut commits.batch);
+        let after = std::mem::take(&mut commits.after);
+        if batch == Batch::default() {
+            // Nothing to write: what follows may follow at once, or with what it speaks of.
+            match commits.pending.values_mut().next_back() {
+                Some(last) => last.merge(after),
+                None => self.carry_out(after),
+            }
+            return;
+        }
+        commits.seq += 1;
+        let seq = commits.seq;
+        for key in after.rows.keys() {
+            self.slots.slot(*key).dirty = Some(seq);
+        }
+        self.commits.pending.insert(seq, after);
+        self.effects.push(Effect::Commit { seq, batch });
+    }
+
+    pub(super) fn on_committed(&mut self, seq: BatchSeq) {
+        let later = self.commits.pending.split_off(&(seq + 1));
+        let durable = std::mem::replace(&mut self.commits.pending, later);
+        for (done, after) in durable {
+            let keys: Vec<_> = after.rows.keys().copied().collect();
+            for key in &keys {
+                let slot = self.slots.slot(*key);
+                if slot.dirty == Some(done) {
+                    slot.dirty = None;
+                }
+            }
+            self.carry_out(after);
+            keys.into_iter().for_each(|key| self.pump(key));
+        }
+        self.stop_if_idle();
+    }
+
+    /// Shows what has become durable.
+    fn carry_out(&mut self, after: After) {
+        if after.roster {
+            self.announce_roster();
+        }
+        self.note_changes(&after.changes);
+        for (key, row) in after.rows {
+            self.feed(proto::Input::Changed {
+                stream: key,
+                digest: row.digest,
+            });
+            self.watch_row(key, &row);
+            let item = self.item(&row);
+            self.effects.push(Effect::Notify(Notice::Session(item)));
+            self.slots.slot(key).row = Some(row);
+        }
+        for (ticket, answer) in after.answers {
+            self.answer(ticket, Ok(answer));
+        }
+        for (id, data) in after.publish {
+            self.effects.push(Effect::Net(NetEffect::Publish { id, data }));
+        }
+        for token in after.verdicts {
+            self.effects.push(Effect::Net(NetEffect::Verdict {
+                token,
+                verdict: GossipVerdict::Accept,
+            }));
+        }
+        for (token, new, missing) in after.frames {
+            self.frame_part_done(token, new, missing);
+        }
+        for admission in after.admissions {
+            self.feed(admission);
+        }
+        for (key, attempt) in after.turns {
+            self.run_turn(key, attempt);
+        }
+    }
+
+    fn note_changes(&mut self, changes: &[(StreamKey, RecordId)]) {
+        for (key, id) in changes {
+            let record = self
+                .slots
+                .get(key)
+                .and_then(|slot| slot.session()?.entry(id))
+                .map(|e| e.signed.record().clone());
+            let change = record.map(|record: Record| (*id, record));
+            self.exporter.mark(*key, change);
+        }
+        let ids: BTreeSet<_> = changes.iter().map(|(key, _)| *key).collect();
+        for key in ids {
+            self.mark_collisions(key);
+        }
+    }
+
+    /// Batches that are not on disk: who waits for them is told, and their sessions are read from the disk again.
+    pub(super) fn on_commit_failed(&mut self, batches: &[BatchSeq], error: &str) {
+        let mut roster = false;
+        for after in batches
+            .iter()
+            .filter_map(|seq| self.commits.pending.remove(seq))
+            .collect::<Vec<_>>()
+        {
+            roster |= after.roster;
+            let rejection = Rejection::new(Code::StoreFailed, format!("it was not stored: {error}"));
+            for (ticket, _) in after.answers {
+                self.answer(ticket, Err(rejection.clone()));
+            }
+            for token in after.verdicts {
+                self.effects.push(Effect::Net(NetEffect::Verdict {
+                    token,
+                    verdict: GossipVerdict::Ignore,
+                }));
+            }
+            for (token, ..) in after.frames {
+                self.frame_part_done(token, 0, None);
+            }
+            for (_, attempt) in after.turns {
+                self.forget_turn(attempt);
+            }
+            after.rows.into_keys().for_each(|key| self.reload(key));
+        }
+        if roster {
+            self.effects
+                .push(Effect::Fatal(format!("a roster record was not stored: {error}")));
+        }
+    }
+
+    /// The row of the list.
+    pub(super) fn item(&self, row: &IndexRow) -> Item {
+        let standing = self.standing();
+        let nobody = || {
+            starling_crdt::id::Handle::fit("unknown").unwrap_or_else(|| unreachable!("`unknown` is a handle"))
+        };
+        Item {
+            id: row.id,
+            title: row.title.clone(),
+            agent: standing
+                .agent(&row.agent)
+                .map_or_else(nobody, |agent| agent.handle.clone()),
+            created_by: standing
+                .member(&row.creator)
+                .map_or_else(nobody, |member| member.handle.clone()),
+            status: row.status(),
+            updated_at_ms: row.updated_at_ms,
+            preview: row.preview.clone(),
+            revision: row.revision,
+        }
+    }
+
+    /// A frame or a gossiped record was looked at and nothing has to be stored for it.
+    pub(super) fn settle(
+        &mut self,
+        origin: Origin,
+        verdict: GossipVerdict,
+        new: usize,
+        missing: Option<StreamKey>,
+    ) {
+        match origin {
+            Origin::Frame { token } => self.frame_part_done(token, new, missing),
+            Origin::Gossip { token, .. } => {
+                self.effects
+                    .push(Effect::Net(NetEffect::Verdict { token, verdict }));
+            }
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! Turns: which session is the agent's next, and what becomes of a turn. One turn at a time for an agent, first in first
+//! out across its sessions. A turn is claimed by a durable record before its process starts (INV-7), and ends by a reply
+//! or a failure, never silently: a claim that nobody runs is failed as interrupted at the next start.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use starling_crdt::command::Command;
+use starling_crdt::id::{AgentId, AttemptId, Handle, StreamKey};
+use starling_crdt::limits::BODY_BYTES_MAX;
+use starling_crdt::reference::Reference;
+use starling_crdt::text::{Body, Reason};
+use starling_crdt::view::View;
+
+use super::Node;
+use super::input::{AgentProfile, Effect, Ticket, TurnContext, TurnInput, TurnOrder};
+use super::request::{Code, Rejection, TurnCall};
+use super::rows::{self, IndexRow, ProfileRow};
+use super::slots::Task;
+use super::writing::{Done, not_found};
+
+/// Bytes of transcript that an agent is given: the newest lines that fit.
+const TRANSCRIPT_BYTES_MAX: usize = 256 * 1024;
+
+/// A turn whose process runs, or is about to.
+#[derive(Debug)]
+struct Turn {
+    key: StreamKey,
+    agent: AgentId,
+    secret: String,
+    asked_for_title: bool,
+    cancelled: bool,
+}
+
+#[derive(Debug, Default)]
+struct Host {
+    queue: VecDeque<StreamKey>,
+    running: Option<AttemptId>,
+    claiming: bool,
+    announced: bool,
+}
+
+/// The agents hosted here.
+#[derive(Debug, Default)]
+pub(super) struct Hosting {
+    profiles: BTreeMap<AgentId, AgentProfile>,
+    hosts: BTreeMap<AgentId, Host>,
+    turns: BTreeMap<AttemptId, Turn>,
+}
+
+impl Hosting {
+    pub(super) fn load(rows: &[(Vec<u8>, Vec<u8>)]) -> Self {
+        let read = |(key, row): &(Vec<u8>, Vec<u8>)| {
+            let agent = AgentId::from_bytes(key.as_slice().try_into().ok()?);
+            Some((agent, rows::decode::<ProfileRow>(row)?.profile))
+        };
+        Self {
+            profiles: rows.iter().filter_map(read).collect(),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn profile(&self, agent: &AgentId) -> Option<&AgentProfile> {
+        self.profiles.get(agent)
+    }
+
+    pub(super) fn set_profile(&mut self, agent: AgentId, profile: AgentProfile) {
+        self.profiles.insert(agent, profile);
+    }
+
+    /// The session that an agent works on, and how many wait for it.
+    pub(super) fn load_of(&self, agent: &AgentId) -> (Option<StreamKey>, usize) {
+        let Some(host) = self.hosts.get(agent) else {
+            return (None, 0);
+        };
+        let running = host
+            .running
+            .and_then(|attempt| self.turns.get(&attempt))
+            .map(|turn| turn.key);
+        (running, host.queue.len())
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
+        self.turns.is_empty()
+    }
+}
+
+impl Node {
+    /// Whether this device hosts an agent now.
+    pub(super) fn hosts(&self, agent: &AgentId) -> bool {
+        self.standing()
+            .agent(agent)
+            .is_some_and(|found| found.host == self.me && !found.retired)
+    }
+
+    /// Tells the shell which agents run here, after a start or a change of the roster.
+    pub(super) fn host_agents(&mut self) {
+        for (agent, profile) in self.hosting.profiles.clone() {
+            let hosted = self.hosts(&agent);
+            let Some(handle) = self.standing().agent(&agent).map(|found| found.handle.clone()) else {
+                continue;
+            };
+            let host = self.hosting.hosts.entry(agent).or_default();
+            if host.announced != hosted {
+                host.announced = hosted;
+                self.effects.push(Effect::Host {
+                    agent: handle,
+                    profile: hosted.then_some(profile),
+                });
+            }
+        }
+    }
+
+    /// A session's committed row changed: is there something to answer, to end, or to stop?
+    pub(super) fn watch_row(&mut self, key: StreamKey, row: &IndexRow) {
+        if !self.hosts(&row.agent) {
+            return;
+        }
+        let host = self.hosting.hosts.entry(row.agent).or_default();
+        if row.is_actionable() && !host.queue.contains(&key) {
+            host.queue.push_back(key);
+        }
+        if row.open > 0 && self.hosting.turns.values().all(|turn| turn.key != key) {
+            self.with_session(key, Task::Recover);
+        }
+        if row.stop {
+            for (attempt, turn) in self.hosting.turns.iter_mut().filter(|(_, turn)| turn.key == key) {
+                if !turn.cancelled {
+                    turn.cancelled = true;
+                    self.effects.push(Effect::CancelTurn { attempt: *attempt });
+                }
+            }
+        }
+    }
+
+    /// Gives each idle agent its next session.
+    pub(super) fn dispatch(&mut self) {
+        if self.stopping {
+            return;
+        }
+        let idle = |host: &Host| host.running.is_none() && !host.claiming && !host.queue.is_empty();
+        let agents: Vec<_> = self
+            .hosting
+            .hosts
+            .iter()
+            .filter(|(_, h)| idle(h))
+            .map(|(agent, _)| *agent)
+            .collect();
+        for agent in agents {
+            if !self.hosts(&agent) || self.hosting.profile(&agent).is_none() {
+                continue;
+            }
+            let Some(host) = self.hosting.hosts.get_mut(&agent) else {
+                continue;
+            };
+            if let Some(key) = host.queue.pop_front() {
+                host.claiming = true;
+                self.with_session(key, Task::Claim);
+            }
+        }
+    }
+
+    /// Claims a session's input, if there still is one and local policy lets its author start turns.
+    pub(super) fn claim(&mut self, key: StreamKey) {
+        let agent = self
+            .slots
+            .get(&key)
+            .and_then(|slot| slot.session()?.header())
+            .map(|header| header.agent);
+        let Some(agent) = agent else { return };
+        if let Some(host) = self.hosting.hosts.get_mut(&agent) {
+            host.claiming = false;
+        }
+        let ready = self
+            .view(&key)
+            .is_some_and(|(_, view)| view.is_actionable() && self.may_start(&view));
+        if !ready || self.stopping {
+            return;
+        }
+        let attempt = self.draw_attempt_id();
+        if let Ok(Done::Wrote(_)) = self.command(key, Command::Claim(attempt)) {
+            let secret = data_encoding::HEXLOWER.encode(&self.random::<32>());
+            let turn = Turn {
+                key,
+                agent,
+                secret,
+                asked_for_title: false,
+                cancelled: false,
+            };
+            self.hosting.turns.insert(attempt, turn);
+            self.hosting.hosts.entry(agent).or_default().running = Some(attempt);
+            self.commits.start_turn(key, attempt);
+        }
+    }
+
+    /// Whether the agent's policy lets this session's creator start turns. Default: every member.
+    pub(super) fn may_start(&self, view: &View) -> bool {
+        let is_member = self
+            .standing()
+            .member(&view.creator)
+            .is_some_and(|member| !member.removed);
+        let allowed = |p: &AgentProfile| p.allow.is_empty() || p.allow.contains(&view.created_by);
+        is_member && self.hosting.profile(&view.agent).is_some_and(allowed)
+    }
+
+    /// The claim is durable: start the process.
+    pub(super) fn run_turn(&mut self, key: StreamKey, attempt: AttemptId) {
+        let order = self.view(&key).and_then(|(_, view)| self.order(&view, attempt));
+        match order {
+            Some(order) => self.effects.push(Effect::RunTurn(order)),
+            None => self.forget_turn(attempt),
+        }
+    }
+
+    fn order(&self, view: &View, attempt: AttemptId) -> Option<TurnOrder> {
+        let turn = self.hosting.turns.get(&attempt)?;
+        Some(TurnOrder {
+            agent: view.agent_handle.clone(),
+            profile: self.hosting.profile(&turn.agent)?.clone(),
+            session: view.id,
+            attempt,
+            secret: turn.secret.clone(),
+            context: context_of(view),
+        })
+    }
+
+    /// The turn is no more: its agent is free.
+    pub(super) fn forget_turn(&mut self, attempt: AttemptId) {
+        let Some(turn) = self.hosting.turns.remove(&attempt) else {
+            return;
+        };
+        self.effects.push(Effect::CloseTurn { attempt });
+        if let Some(host) = self.hosting.hosts.get_mut(&turn.agent) {
+            if host.running == Some(attempt) {
+                host.running = None;
+            }
+        }
+        // What arrived during the turn, and was not covered by its claim, is the next in line.
+        let row = self.slots.get(&turn.key).and_then(|slot| slot.row.clone());
+        if let Some(row) = row {
+            self.watch_row(turn.key, &row);
+        }
+        self.stop_if_idle();
+    }
+
+    pub(super) fn on_turn(&mut self, attempt: AttemptId, event: TurnInput) {
+        if let Some(turn) = self.hosting.turns.get(&attempt) {
+            self.with_session(turn.key, Task::Turn { attempt, event });
+        }
+    }
+
+    /// The process ended, or wants the next prompt. Makes sure that the attempt ends with a record.
+    pub(super) fn end_turn(&mut self, key: StreamKey, attempt: AttemptId, event: TurnInput) {
+        let view = self.view(&key).map(|(_, view)| view);
+        let open = view
+            .as_ref()
+            .is_some_and(|view| view.open_attempts.contains(&attempt));
+        if open {
+            let titled = view.is_some_and(|view| view.title.is_some());
+            match event {
+                TurnInput::Finished { text } if titled => self.finish_with_text(key, attempt, &text),
+                TurnInput::Finished { .. } => {
+                    let turn = self
+                        .hosting
+                        .turns
+                        .get_mut(&attempt)
+                        .filter(|turn| !turn.asked_for_title);
+                    if let Some(turn) = turn {
+                        turn.asked_for_title = true;
+                        return self.effects.push(Effect::AskForTitle { attempt });
+                    }
+                    self.fail(
+                        key,
+                        attempt,
+                        "title_missing: the agent ended its turn without setting a title",
+                    );
+                }
+                TurnInput::Failed { reason } => self.fail(key, attempt, &reason),
+                TurnInput::Cancelled if self.stopping => {
+                    self.fail(key, attempt, "interrupted: the node was stopped")
+                }
+                TurnInput::Cancelled => self.fail(key, attempt, "stopped"),
+            }
+        }
+        self.forget_turn(attempt);
+    }
+
+    /// A turn that ended without `reply`: what the agent said is the reply.
+    fn finish_with_text(&mut self, key: StreamKey, attempt: AttemptId, text: &str) {
+        let mut end = text.len().min(BODY_BYTES_MAX);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let replied = Body::new(&text[..end])
+            .ok()
+            .and_then(|body| self.command(key, Command::Reply(attempt, body)).ok());
+        if replied.is_none() {
+            self.fail(key, attempt, "the agent ended its turn without an answer");
+        }
+    }
+
+    fn fail(&mut self, key: StreamKey, attempt: AttemptId, reason: &str) {
+        // A refusal means that the attempt ended otherwise meanwhile: then there is nothing to fail.
+        let _ended_otherwise = self.command(key, Command::Fail(attempt, Reason::cut(reason)));
+    }
+
+    /// Fails the open claims of an agent hosted here that no process works on: a crash came between.
+    pub(super) fn recover(&mut self, key: StreamKey) {
+        let Some((_, view)) = self.view(&key) else { return };
+        let dead: Vec<_> = view
+            .open_attempts
+            .iter()
+            .filter(|a| !self.hosting.turns.contains_key(a))
+            .copied()
+            .collect();
+        for attempt in dead {
+            self.fail(
+                key,
+                attempt,
+                "interrupted: the node stopped while the agent was at work",
+            );
+        }
+    }
+
+    /// A tool call of a turn: only with the turn's secret, only while it runs.
+    pub(super) fn on_turn_call(&mut self, ticket: Ticket, attempt: AttemptId, secret: &str, call: TurnCall) {
+        let Some(turn) = self.hosting.turns.get(&attempt) else {
+            let over = Rejection::new(
+                Code::QuickSessionStaleAttempt,
+                "this turn is over; nothing more can be written in it",
+            );
+            return self.answer(ticket, Err(over));
+        };
+        // Hashes are compared, so that the time taken says nothing about the secret.
+        if blake3::hash(turn.secret.as_bytes()) != blake3::hash(secret.as_bytes()) {
+            return self.answer(
+                ticket,
+                Err(Rejection::new(
+                    Code::Unauthorized,
+                    "the secret is not this turn's",
+                )),
+            );
+        }
+        match self.slots.get(&turn.key) {
+            Some(_) => self.with_session(
+                turn.key,
+                Task::Call {
+                    ticket,
+                    attempt,
+                    call,
+                },
+            ),
+            None => self.answer(ticket, Err(not_found())),
+        }
+    }
+
+    pub(super) fn cancel_all_turns(&mut self) {
+        for (attempt, turn) in &mut self.hosting.turns {
+            if !turn.cancelled {
+                turn.cancelled = true;
+                self.effects.push(Effect::CancelTurn { attempt: *attempt });
+            }
+        }
+    }
+
+    /// Says that the shell may stop, once turns have ended and everything is durable.
+    pub(super) fn stop_if_idle(&mut self) {
+        if self.stopping && self.hosting.is_quiet() && self.commits.is_idle() && !self.exporter.is_busy() {
+            self.effects.push(Effect::Stopped);
+        }
+    }
+}
+
+fn context_of(view: &View) -> TurnContext {
+    let claimed = view.lines.iter().filter(|line| line.sealed);
+    let answered = view.last_completed.as_ref().map_or(0, |done| done.line);
+    let mut bytes = 0;
+    let fits = |line: &&starling_crdt::view::Line| {
+        bytes += line.body.as_str().len();
+        bytes <= TRANSCRIPT_BYTES_MAX
+    };
+    let mut transcript: Vec<(u64, Handle, String)> = claimed
+        .rev()
+        .take_while(fits)
+        .map(|line| {
+            (
+                line.number,
+                view.handle_of(line.author).clone(),
+                line.body.to_string(),
+            )
+        })
+        .collect();
+    transcript.reverse();
+    TurnContext {
+        reference: Reference {
+            session: view.id,
+            line: None,
+        }
+        .to_string(),
+        creator: view.created_by.clone(),
+        title: view.title.as_ref().map(ToString::to_string),
+        summary: view.summary.as_ref().map(|(summary, _)| summary.to_string()),
+        transcript,
+        new_from: answered + 1,
+    }
+}

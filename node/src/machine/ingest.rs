@@ -1,0 +1,393 @@
+//! Records that peers bring: frames of the sync machine, gossip, proofs of admission. Each is decoded, verified and
+//! offered; what is admitted is staged like a local write. What peers lack is found here too. Nothing from a peer is
+//! believed before its signature is checked (INV-4), and what a peer can make us hold is bounded (INV-8).
+
+use std::collections::BTreeMap;
+
+use starling_crdt::id::{DeviceKey, RecordId, StreamKey};
+use starling_crdt::session::{AuthorCounts, Offer, Session};
+use starling_crdt::signed::{Received, Signed, Unverified, Verified};
+use starling_net::proto::limits::{PROOF_BYTES_MAX, PROOF_RECORDS_MAX};
+use starling_net::proto::{self, FrameToken, Have, RefusalCode, Verdict};
+
+use super::Node;
+use super::input::{Effect, GossipVerdict, NetEffect};
+use super::slots::Task;
+
+/// Records of later versions that are held for an upgrade.
+const ASIDE_MAX: u64 = 10_000;
+
+/// Where records came from, to be told what became of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A frame of the sync machine.
+    Frame { token: FrameToken },
+    /// Gossip.
+    Gossip { from: DeviceKey, token: u64 },
+}
+
+#[derive(Debug)]
+struct Frame {
+    peer: DeviceKey,
+    parts: usize,
+    new: usize,
+    missing: Option<StreamKey>,
+}
+
+/// Frames whose records are being worked on. The sync machine's window bounds them.
+#[derive(Debug, Default)]
+pub(super) struct Frames(BTreeMap<FrameToken, Frame>);
+
+impl Node {
+    /// A frame of records: the roster's at once, each session's through its queue.
+    pub(super) fn on_records(&mut self, peer: DeviceKey, token: FrameToken, batches: Vec<proto::Batch>) {
+        self.frames.0.insert(
+            token,
+            Frame {
+                peer,
+                parts: 1,
+                new: 0,
+                missing: None,
+            },
+        );
+        let mut roster_new = 0;
+        for batch in batches {
+            let records = self.verified(&batch.records);
+            if batch.stream == self.roster.key() {
+                roster_new += self.offer_roster(records);
+                continue;
+            }
+            let fitting: Vec<_> = records
+                .into_iter()
+                .filter(|record| record.stream() == batch.stream)
+                .collect();
+            if let Some(frame) = self.frames.0.get_mut(&token) {
+                frame.parts += 1;
+            }
+            self.with_session(
+                batch.stream,
+                Task::Offer {
+                    records: fitting,
+                    origin: Origin::Frame { token },
+                },
+            );
+        }
+        self.commits.finish_frame(token, roster_new, None);
+    }
+
+    /// One part of a frame is settled; the last one gives the peer its credit back.
+    pub(super) fn frame_part_done(&mut self, token: FrameToken, new: usize, missing: Option<StreamKey>) {
+        let Some(frame) = self.frames.0.get_mut(&token) else {
+            return;
+        };
+        frame.parts = frame.parts.saturating_sub(1);
+        frame.new += new;
+        frame.missing = frame.missing.or(missing);
+        if frame.parts > 0 {
+            return;
+        }
+        if let Some(Frame {
+            peer, new, missing, ..
+        }) = self.frames.0.remove(&token)
+        {
+            self.feed(proto::Input::Processed {
+                peer,
+                token,
+                new,
+                missing,
+            });
+        }
+    }
+
+    /// Decodes and verifies. What is no record or badly signed is dropped; what is of a later version is held.
+    fn verified(&mut self, wires: &[Vec<u8>]) -> Vec<Signed<Verified>> {
+        let mut good = Vec::with_capacity(wires.len());
+        for wire in wires {
+            match Signed::<Unverified>::decode(wire) {
+                Ok(Received::Record(record)) => good.extend(record.verify().ok()),
+                Ok(Received::NeedsUpgrade { id, stream, wire }) => self.hold(stream, id, wire.to_vec()),
+                Err(_) => {}
+            }
+        }
+        good
+    }
+
+    fn hold(&mut self, stream: StreamKey, id: RecordId, wire: Vec<u8>) {
+        if self.aside < ASIDE_MAX {
+            self.aside += 1;
+            self.commits.stage_aside(stream, id, wire);
+        }
+    }
+
+    /// Offers records to a session and stages what is admitted.
+    pub(super) fn offer_all(&mut self, key: StreamKey, records: Vec<Signed<Verified>>, origin: Origin) {
+        let mut admitted = Vec::new();
+        let mut last = Offer::Known;
+        let mut missing = None;
+        let mut new = 0;
+        for record in &records {
+            let Some(session) = self.slots.get_mut(&key).and_then(|slot| slot.session_mut()) else {
+                break;
+            };
+            last = session.offer(record.clone(), &self.roster);
+            match &last {
+                Offer::Admitted(list) => admitted.extend(list.iter().cloned()),
+                Offer::Waiting { .. } => {
+                    missing = Some(key);
+                    new += 1;
+                }
+                Offer::NoRoom | Offer::Refused(_) | Offer::Known => {}
+            }
+        }
+        if admitted.is_empty() {
+            return self.settle_offer(origin, key, &last, new, missing);
+        }
+        self.stage_session(key, &admitted, false);
+        match origin {
+            Origin::Frame { token } => self.commits.finish_frame(token, new + admitted.len(), missing),
+            Origin::Gossip { token, .. } => self.commits.accept_gossip(token),
+        }
+    }
+
+    /// Records that could not even be offered.
+    pub(super) fn offered(
+        &mut self,
+        origin: Origin,
+        key: StreamKey,
+        _records: &[Signed<Verified>],
+        last: &Offer,
+    ) {
+        self.settle_offer(origin, key, last, 0, None);
+    }
+
+    fn settle_offer(
+        &mut self,
+        origin: Origin,
+        key: StreamKey,
+        last: &Offer,
+        new: usize,
+        missing: Option<StreamKey>,
+    ) {
+        let verdict = match last {
+            Offer::Admitted(_) => GossipVerdict::Accept,
+            Offer::Known | Offer::Waiting { .. } | Offer::NoRoom => GossipVerdict::Ignore,
+            Offer::Refused(_) => GossipVerdict::Reject,
+        };
+        if let (Origin::Gossip { from, .. }, Offer::Waiting { .. }) = (origin, last) {
+            self.feed(proto::Input::NeedDeps {
+                peer: from,
+                stream: key,
+            });
+        }
+        self.settle(origin, verdict, new, missing);
+    }
+
+    /// A gossiped record: forwarded only when it is valid and durable here.
+    pub(super) fn on_gossip(&mut self, from: DeviceKey, token: u64, bytes: &[u8]) {
+        let origin = Origin::Gossip { from, token };
+        let record = match Signed::<Unverified>::decode(bytes) {
+            Ok(Received::Record(record)) => record.verify().ok(),
+            Ok(Received::NeedsUpgrade { id, stream, wire }) => {
+                self.hold(stream, id, wire.to_vec());
+                return self.settle(origin, GossipVerdict::Ignore, 0, None);
+            }
+            Err(_) => None,
+        };
+        let Some(record) = record else {
+            return self.settle(origin, GossipVerdict::Reject, 0, None);
+        };
+        if record.stream() == self.roster.key() {
+            let admitted = self.offer_roster(vec![record]) > 0;
+            return if admitted {
+                self.commits.accept_gossip(token);
+            } else {
+                self.feed(proto::Input::NeedDeps {
+                    peer: from,
+                    stream: self.roster.key(),
+                });
+                self.effects.push(Effect::Net(NetEffect::Verdict {
+                    token,
+                    verdict: GossipVerdict::Ignore,
+                }));
+            };
+        }
+        self.with_session(
+            record.stream(),
+            Task::Offer {
+                records: vec![record],
+                origin,
+            },
+        );
+    }
+
+    /// Offers roster records, stages what is admitted, and lets sessions go on that waited for it. Returns how many
+    /// were admitted.
+    pub(super) fn offer_roster(&mut self, records: Vec<Signed<Verified>>) -> usize {
+        let mut count = 0;
+        for record in records {
+            if let Offer::Admitted(admitted) = self.roster.offer(record) {
+                count += admitted.len();
+                self.stage_roster(&admitted, false);
+                self.wake_sessions(&admitted);
+            }
+        }
+        count
+    }
+
+    /// Sessions whose records waited for these roster records.
+    pub(super) fn wake_sessions(&mut self, roster: &[Signed<Verified>]) {
+        for key in self.slots.open_keys() {
+            let mut admitted = Vec::new();
+            for record in roster {
+                if let Some(session) = self.slots.get_mut(&key).and_then(|slot| slot.session_mut()) {
+                    admitted.extend(session.roster_grew(record.id(), &self.roster));
+                }
+            }
+            if !admitted.is_empty() {
+                self.stage_session(key, &admitted, false);
+            }
+        }
+    }
+
+    /// An unknown peer shows the roster records that admit it. They are the workspace's, whoever brings them.
+    pub(super) fn on_proof(&mut self, peer: DeviceKey, records: &[Vec<u8>]) {
+        let records = self.verified(records);
+        self.offer_roster(records);
+        let verdict = if self.standing().member_of(&peer).is_some() {
+            Verdict::Accept { records: Vec::new() }
+        } else {
+            self.refusal(&peer)
+        };
+        self.commits.admit(proto::Input::Admission { peer, verdict });
+    }
+
+    fn refusal(&self, peer: &DeviceKey) -> Verdict {
+        let known = self.standing().device(peer).is_some();
+        let (code, detail) = if known {
+            (RefusalCode::Revoked, "this device was removed from the workspace")
+        } else {
+            (
+                RefusalCode::NotMember,
+                "this device is not a member of the workspace; ask for an invitation",
+            )
+        };
+        Verdict::Refuse {
+            code,
+            detail: detail.to_owned(),
+            records: Vec::new(),
+        }
+    }
+
+    /// Tells the sync machine and the transport who is in good standing now.
+    pub(super) fn announce_roster(&mut self) {
+        let allowed: std::collections::BTreeSet<_> = self.standing().admitted_devices().copied().collect();
+        let digest = super::rows::digest_of(self.roster.heads().iter().copied());
+        let proof = self.roster.proof_of(&self.me);
+        let (proof, _) = fill(proof.into_iter().take(PROOF_RECORDS_MAX), PROOF_BYTES_MAX);
+        self.feed(proto::Input::RosterChanged {
+            allowed: allowed.clone(),
+            proof,
+            digest,
+        });
+        self.allow(allowed);
+        self.exporter.mark_roster();
+        self.host_agents();
+        self.effects.push(Effect::Notify(super::info::Notice::Roster));
+        self.redial(false);
+    }
+
+    pub(super) fn on_describe(&mut self, peer: DeviceKey, stream: StreamKey) {
+        if stream == self.roster.key() {
+            let heads = self.roster.heads().iter().copied().collect();
+            return self.described(
+                stream,
+                peer,
+                Have {
+                    heads,
+                    ..Have::default()
+                },
+            );
+        }
+        if self.slots.get(&stream).is_some() {
+            self.with_session(stream, Task::Describe { peer });
+        } else {
+            self.described(stream, peer, Have::default());
+        }
+    }
+
+    pub(super) fn on_collect(&mut self, peer: DeviceKey, stream: StreamKey, theirs: Have, bytes_max: usize) {
+        if stream == self.roster.key() {
+            let (records, more) = fill(self.roster.missing_for(&theirs.heads).into_iter(), bytes_max);
+            return self.collected(stream, peer, records, more);
+        }
+        if self.slots.get(&stream).is_some() {
+            self.with_session(
+                stream,
+                Task::Collect {
+                    peer,
+                    theirs,
+                    bytes_max,
+                },
+            );
+        } else {
+            self.collected(stream, peer, Vec::new(), false);
+        }
+    }
+
+    pub(super) fn described(&mut self, stream: StreamKey, peer: DeviceKey, have: Have) {
+        self.feed(proto::Input::Described { peer, stream, have });
+    }
+
+    pub(super) fn collected(
+        &mut self,
+        stream: StreamKey,
+        peer: DeviceKey,
+        records: Vec<Vec<u8>>,
+        more: bool,
+    ) {
+        self.feed(proto::Input::Collected {
+            peer,
+            stream,
+            records,
+            more,
+        });
+    }
+}
+
+/// As many records as fit, at least one; and whether there are more.
+pub(super) fn fill<'a>(
+    records: impl Iterator<Item = &'a Signed<Verified>>,
+    bytes_max: usize,
+) -> (Vec<Vec<u8>>, bool) {
+    let mut bytes = 0;
+    let mut filled = Vec::new();
+    for record in records {
+        bytes += record.wire().len();
+        if bytes > bytes_max && !filled.is_empty() {
+            return (filled, true);
+        }
+        filled.push(record.wire().to_vec());
+    }
+    (filled, false)
+}
+
+/// What we tell a peer of a session.
+pub(super) fn have_of(session: &Session) -> Have {
+    let counts = session
+        .author_counts()
+        .into_iter()
+        .map(|(author, (count, last))| (author, count, last))
+        .collect();
+    Have {
+        heads: session.heads().iter().copied().collect(),
+        counts,
+    }
+}
+
+/// What a peer told us of a session.
+pub(super) fn counts_of(have: &Have) -> AuthorCounts {
+    have.counts
+        .iter()
+        .map(|(author, count, last)| (*author, (*count, *last)))
+        .collect()
+}

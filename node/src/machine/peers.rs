@@ -1,0 +1,383 @@
+//! The network as the machine sees it: which devices are known where, who is connected, when to dial again; and the
+//! sync machine's words carried out. A connection comes back by itself after sleep, a changed address or a cut.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use starling_crdt::id::DeviceKey;
+use starling_net::proto::{self, DropReason, Output};
+
+use super::Node;
+use super::info::{Notice, PeerInfo};
+use super::input::{Effect, NetEffect, NetInput};
+use super::rows::{self, PeerRow};
+use crate::store::Space;
+
+/// Addresses kept of a peer: the newest ones.
+const ADDRESSES_MAX: usize = 8;
+/// First pause before a lost peer is dialled again, ms.
+const BACKOFF_MS_MIN: u64 = 500;
+/// Longest pause, ms: a device that comes back is met within this time.
+const BACKOFF_MS_MAX: u64 = 30_000;
+/// Pause after a peer was dropped for cause, ms.
+const BACKOFF_MS_DROPPED: u64 = 120_000;
+/// Addresses given by hand whose device is not known yet.
+const NAMELESS_MAX: usize = 64;
+
+#[derive(Debug, Default)]
+struct Peer {
+    row: PeerRow,
+    connected: Option<String>,
+    rtt_micros: Option<u64>,
+    failures: u32,
+    next_dial_ms: u64,
+    last_error: Option<String>,
+}
+
+/// Devices that we know where to find, and our own addresses.
+#[derive(Debug, Default)]
+pub(super) struct Peers {
+    peers: BTreeMap<DeviceKey, Peer>,
+    listen: BTreeSet<String>,
+    nameless: BTreeMap<String, u64>,
+}
+
+impl Peers {
+    pub(super) fn load(rows: &[(Vec<u8>, Vec<u8>)]) -> Self {
+        let read = |(key, row): &(Vec<u8>, Vec<u8>)| {
+            let device = DeviceKey::from_bytes(key.as_slice().try_into().ok()?);
+            Some((
+                device,
+                Peer {
+                    row: rows::decode(row)?,
+                    ..Peer::default()
+                },
+            ))
+        };
+        Self {
+            peers: rows.iter().filter_map(read).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Our own addresses.
+    pub(super) fn listen(&self) -> impl Iterator<Item = &String> {
+        self.listen.iter()
+    }
+
+    pub(super) fn is_connected(&self, device: &DeviceKey) -> bool {
+        self.peers
+            .get(device)
+            .is_some_and(|peer| peer.connected.is_some())
+    }
+
+    pub(super) fn last_seen_ms(&self, device: &DeviceKey) -> Option<u64> {
+        self.peers.get(device)?.row.last_seen_ms
+    }
+}
+
+impl Peer {
+    /// Puts addresses first, without repetition. Returns whether anything changed.
+    fn learn(&mut self, addresses: impl IntoIterator<Item = String>) -> bool {
+        let before = self.row.addresses.clone();
+        for address in addresses {
+            self.row.addresses.retain(|known| *known != address);
+            self.row.addresses.insert(0, address);
+        }
+        self.row.addresses.truncate(ADDRESSES_MAX);
+        self.row.addresses != before
+    }
+
+    fn back_off(&mut self, now: u64) {
+        let pause = BACKOFF_MS_MIN
+            .saturating_mul(1 << self.failures.min(8))
+            .min(BACKOFF_MS_MAX);
+        self.failures = self.failures.saturating_add(1);
+        self.next_dial_ms = now + pause;
+    }
+}
+
+impl Node {
+    pub(super) fn on_net(&mut self, event: NetInput) {
+        match event {
+            NetInput::Listening { address } => {
+                self.peers.listen.insert(address);
+            }
+            NetInput::Connected {
+                peer,
+                address,
+                outbound,
+            } => self.on_connected(peer, address, outbound),
+            NetInput::Disconnected { peer } => self.on_disconnected(peer),
+            NetInput::Frame { peer, bytes } => self.feed(proto::Input::Frame { peer, bytes }),
+            NetInput::Gossip { from, token, bytes } => self.on_gossip(from, token, &bytes),
+            NetInput::Discovered { peer, addresses } => self.learn(peer, addresses),
+            NetInput::Rtt { peer, micros } => {
+                if let Some(peer) = self.peers.peers.get_mut(&peer) {
+                    peer.rtt_micros = Some(micros);
+                }
+            }
+            NetInput::DialFailed { peer, error } => self.on_dial_failed(peer, error),
+        }
+    }
+
+    fn on_connected(&mut self, peer: DeviceKey, address: String, outbound: bool) {
+        let now = self.now;
+        let known = self.standing().device(&peer).is_some();
+        if known {
+            let state = self.peers.peers.entry(peer).or_default();
+            state.connected = Some(address.clone());
+            state.failures = 0;
+            state.row.last_seen_ms = Some(now);
+            // QUIC dials from the port that it listens on, so such an address can be dialled back.
+            if outbound || address.contains("/quic") {
+                state.learn([address]);
+            }
+            self.keep_peer(peer);
+        }
+        self.feed(proto::Input::Connected { peer, outbound });
+        self.effects.push(Effect::Notify(Notice::Peers));
+    }
+
+    fn on_disconnected(&mut self, peer: DeviceKey) {
+        let now = self.now;
+        if let Some(state) = self.peers.peers.get_mut(&peer) {
+            state.connected = None;
+            state.rtt_micros = None;
+            state.row.last_seen_ms = Some(now);
+            state.back_off(now);
+            self.keep_peer(peer);
+        }
+        self.feed(proto::Input::Disconnected { peer });
+        self.effects.push(Effect::Notify(Notice::Peers));
+        self.answer_waiters();
+        self.redial(false);
+    }
+
+    fn on_dial_failed(&mut self, peer: Option<DeviceKey>, error: String) {
+        if let Some(state) = peer.and_then(|peer| self.peers.peers.get_mut(&peer)) {
+            state.last_error = Some(error);
+        }
+    }
+
+    /// Remembers where a device of the workspace can be found, and goes there.
+    pub(super) fn learn(&mut self, device: DeviceKey, addresses: Vec<String>) {
+        if device == self.me || self.standing().member_of(&device).is_none() {
+            return;
+        }
+        let state = self.peers.peers.entry(device).or_default();
+        if state.learn(addresses) {
+            state.next_dial_ms = 0;
+            self.keep_peer(device);
+            self.redial(false);
+        }
+    }
+
+    /// An address given by hand. With a device in it, it is that device's.
+    pub(super) fn add_address(&mut self, address: String, device: Option<DeviceKey>) -> bool {
+        match device {
+            Some(device) if self.standing().member_of(&device).is_some() => self.learn(device, vec![address]),
+            _ if self.peers.nameless.len() >= NAMELESS_MAX => return false,
+            _ => {
+                self.peers.nameless.insert(address, 0);
+                self.redial(false);
+            }
+        }
+        true
+    }
+
+    fn keep_peer(&mut self, device: DeviceKey) {
+        if let Some(state) = self.peers.peers.get(&device) {
+            self.commits.stage_local(
+                Space::Peer,
+                device.as_bytes().to_vec(),
+                Some(rows::encode(&state.row)),
+            );
+        }
+    }
+
+    /// Dials the devices of the workspace that are due. `all` asks for every one now.
+    pub(super) fn redial(&mut self, all: bool) {
+        if self.proto.is_paused() || self.stopping {
+            return;
+        }
+        let now = self.now;
+        let members: BTreeSet<_> = self.standing().admitted_devices().copied().collect();
+        let mut next = None;
+        for (device, state) in &mut self.peers.peers {
+            let lost = state.connected.is_none() && *device != self.me && members.contains(device);
+            if !lost || state.row.addresses.is_empty() {
+                continue;
+            }
+            if all || state.next_dial_ms <= now {
+                state.back_off(now);
+                let addresses = state.row.addresses.clone();
+                self.effects.push(Effect::Net(NetEffect::Dial {
+                    peer: Some(*device),
+                    addresses,
+                }));
+            }
+            next = Some(next.unwrap_or(u64::MAX).min(state.next_dial_ms));
+        }
+        for (address, due) in &mut self.peers.nameless {
+            if all || *due <= now {
+                *due = now + BACKOFF_MS_MAX;
+                self.effects.push(Effect::Net(NetEffect::Dial {
+                    peer: None,
+                    addresses: vec![address.clone()],
+                }));
+            }
+            next = Some(next.unwrap_or(u64::MAX).min(*due));
+        }
+        if let Some(at) = next {
+            self.wake("dial", at);
+        }
+    }
+
+    /// Only these devices take part in gossip; none while the exchange is cut.
+    pub(super) fn allow(&mut self, peers: BTreeSet<DeviceKey>) {
+        let peers = if self.proto.is_paused() {
+            BTreeSet::new()
+        } else {
+            peers
+        };
+        self.effects.push(Effect::Net(NetEffect::Allow { peers }));
+    }
+
+    pub(super) fn pause(&mut self, pause: bool) {
+        if pause == self.proto.is_paused() {
+            return;
+        }
+        self.feed(if pause {
+            proto::Input::Pause
+        } else {
+            proto::Input::Resume
+        });
+        let allowed = self.standing().admitted_devices().copied().collect();
+        self.allow(allowed);
+        if !pause {
+            self.redial(true);
+        }
+        self.effects.push(Effect::Notify(Notice::Peers));
+    }
+
+    /// Gives the sync machine an input and carries out its words, in order, also those that follow from others.
+    pub(super) fn feed(&mut self, input: proto::Input) {
+        let said = self.proto.handle(input, self.now);
+        self.said.extend(said);
+        if self.saying {
+            return;
+        }
+        self.saying = true;
+        while let Some(output) = self.said.pop_front() {
+            self.carry(output);
+        }
+        self.saying = false;
+    }
+
+    fn carry(&mut self, output: Output) {
+        match output {
+            Output::Send { peer, bytes } => self
+                .effects
+                .push(Effect::Net(NetEffect::Send { peer, frame: bytes })),
+            Output::Describe { peer, stream } => self.on_describe(peer, stream),
+            Output::Collect {
+                peer,
+                stream,
+                theirs,
+                bytes_max,
+            } => self.on_collect(peer, stream, theirs, bytes_max),
+            Output::Records { peer, token, batches } => self.on_records(peer, token, batches),
+            Output::Proof { peer, records } => self.on_proof(peer, &records),
+            Output::JoinRequest { peer, secret, label } => self.on_join_request(peer, &secret, &label),
+            // Only a joiner is welcomed; a member that is has what it needs.
+            Output::Welcome { .. } => {}
+            Output::Refused {
+                peer, code, detail, ..
+            } => self.note_error(peer, format!("{code}: {}", printable(&detail))),
+            Output::Drop { peer, reason } => self.on_drop(peer, &reason),
+            Output::Accepted { peer } => self.on_accepted(peer),
+            Output::InStep { in_step, .. } => self.on_in_step(in_step),
+            Output::WakeAt(at) => self.wake("sync", at),
+        }
+    }
+
+    fn on_drop(&mut self, peer: DeviceKey, reason: &DropReason) {
+        self.effects.push(Effect::Net(NetEffect::Disconnect { peer }));
+        self.note_error(peer, reason.to_string());
+        let now = self.now;
+        if let Some(state) = self.peers.peers.get_mut(&peer) {
+            if !reason.is_transient() && *reason != DropReason::Paused {
+                state.next_dial_ms = now + BACKOFF_MS_DROPPED;
+            }
+        }
+    }
+
+    fn on_accepted(&mut self, peer: DeviceKey) {
+        let now = self.now;
+        if let Some(state) = self.peers.peers.get_mut(&peer) {
+            state.row.last_seen_ms = Some(now);
+            state.last_error = None;
+            if let Some(address) = state.connected.clone() {
+                self.peers.nameless.remove(&address);
+            }
+        }
+        self.effects.push(Effect::Notify(Notice::Peers));
+    }
+
+    fn on_in_step(&mut self, in_step: bool) {
+        if in_step {
+            self.commits.outbox_is_empty();
+        }
+        self.effects.push(Effect::Notify(Notice::Peers));
+        self.answer_waiters();
+    }
+
+    fn note_error(&mut self, peer: DeviceKey, error: String) {
+        if let Some(state) = self.peers.peers.get_mut(&peer) {
+            state.last_error = Some(error);
+        }
+    }
+
+    /// Every other device of the workspace.
+    pub(super) fn peer_infos(&self) -> Vec<PeerInfo> {
+        let status: BTreeMap<_, _> = self
+            .proto
+            .peers()
+            .into_iter()
+            .map(|peer| (peer.peer, peer))
+            .collect();
+        let others = self
+            .standing()
+            .devices()
+            .filter(|(device, _)| **device != self.me);
+        others
+            .map(|(device, info)| {
+                let state = self.peers.peers.get(device);
+                let sync = status.get(device);
+                PeerInfo {
+                    device: *device,
+                    handle: self
+                        .standing()
+                        .member(&info.member)
+                        .map(|member| member.handle.clone()),
+                    label: info.label.clone(),
+                    connected: state.is_some_and(|state| state.connected.is_some()),
+                    addresses: state.map(|state| state.row.addresses.clone()).unwrap_or_default(),
+                    rtt_micros: state.and_then(|state| state.rtt_micros),
+                    last_seen_ms: state.and_then(|state| state.row.last_seen_ms),
+                    in_step: sync.is_some_and(|sync| sync.in_step),
+                    last_exchange_ms: sync.and_then(|sync| sync.last_exchange_ms),
+                    records: sync.map_or((0, 0), |sync| (sync.sent_records, sync.received_records)),
+                    last_error: sync
+                        .and_then(|s| s.last_error.clone())
+                        .or_else(|| state?.last_error.clone()),
+                }
+            })
+            .collect()
+    }
+}
+
+/// Text of a peer, safe to show.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}

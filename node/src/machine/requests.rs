@@ -1,0 +1,284 @@
+//! Requests of clients: which part of the node answers what. Lists come from committed index rows, so they open no
+//! session; whatever touches one goes through its queue.
+
+use starling_crdt::id::{Handle, SessionId, StreamKey};
+use starling_crdt::payload::Payload;
+
+use super::Node;
+use super::input::{AgentProfile, Effect, Ticket};
+use super::request::{Answer, Code, Rejection, Request};
+use super::rows::{self, ProfileRow};
+use super::slots::Task;
+use super::writing::not_found;
+use crate::store::Space;
+
+/// Candidates that an ambiguous prefix is answered with.
+const IDS_MAX: usize = 20;
+/// Items of a page at most.
+const PAGE_MAX: usize = 1_000;
+/// Clients that may wait for peers at the same time.
+const WAITERS_MAX: usize = 256;
+
+impl Node {
+    pub(super) fn on_request(&mut self, ticket: Ticket, request: Request) {
+        if self.stopping && !matches!(request, Request::Status | Request::Turn { .. }) {
+            return self.answer(
+                ticket,
+                Err(Rejection::new(Code::ShuttingDown, "the node is stopping")),
+            );
+        }
+        match request {
+            Request::Create {
+                session,
+                agent,
+                body,
+                request_id,
+            } => {
+                self.on_create(ticket, session, &agent, body, request_id);
+            }
+            Request::Message {
+                session,
+                body,
+                request_id,
+                reply_to,
+            } => {
+                self.in_session(
+                    ticket,
+                    &session,
+                    Task::Message {
+                        ticket,
+                        body,
+                        request_id,
+                        reply_to,
+                    },
+                );
+            }
+            Request::Change { session, change } => {
+                self.in_session(ticket, &session, Task::Change { ticket, change })
+            }
+            Request::Show { session } => self.in_session(ticket, &session, Task::Show { ticket }),
+            Request::Turn {
+                attempt,
+                secret,
+                call,
+            } => self.on_turn_call(ticket, attempt, &secret, call),
+            Request::List {
+                archived,
+                agent,
+                limit,
+                cursor,
+            } => {
+                let page = self.list(archived, agent.as_ref(), limit, cursor.as_deref());
+                self.answer(ticket, page);
+            }
+            Request::Resolve { prefix } => {
+                let ids = self.slots.ids().filter(|id| id.to_string().starts_with(&prefix));
+                let ids = ids.take(IDS_MAX).copied().collect();
+                self.answer(ticket, Ok(Answer::Ids(ids)));
+            }
+            Request::Agents => self.answer(ticket, Ok(self.agents())),
+            Request::Members => self.answer(ticket, Ok(self.members())),
+            Request::Peers => self.answer(ticket, Ok(Answer::Peers(self.peer_infos()))),
+            Request::Status => self.answer(ticket, self.status()),
+            Request::Sync { wait } => self.on_sync(ticket, wait),
+            Request::Pause(pause) => {
+                self.pause(pause);
+                self.answer(ticket, Ok(self.sync_info()));
+            }
+            Request::Invite {
+                handle,
+                expires_in_ms,
+            } => self.on_invite(ticket, handle, expires_in_ms),
+            Request::Invites => self.answer(ticket, Ok(self.list_invites())),
+            Request::RevokeInvite(id) => self.revoke_invite(ticket, &id),
+            Request::AddPeer { address, device } => self.on_add_peer(ticket, address, device),
+            Request::AddAgent { handle, profile } => self.on_add_agent(ticket, &handle, profile),
+            Request::RemoveAgent { handle } => self.on_remove_agent(ticket, &handle),
+            Request::Export => self.on_export_now(ticket),
+        }
+    }
+
+    /// Finds the session by its id; of two that collide, our own.
+    fn in_session(&mut self, ticket: Ticket, session: &SessionId, task: Task) {
+        match self.find(session) {
+            Ok(key) => self.with_session(key, task),
+            Err(rejection) => self.answer(ticket, Err(rejection)),
+        }
+    }
+
+    fn find(&self, session: &SessionId) -> Result<StreamKey, Rejection> {
+        let keys = self.slots.called(session);
+        if let [key] = keys.as_slice() {
+            return Ok(*key);
+        }
+        let me = self.my_member().ok();
+        let is_mine = |key: &&StreamKey| {
+            let row = self.slots.get(key).and_then(|slot| slot.row.as_ref());
+            row.is_some_and(|row| Some(row.creator) == me)
+        };
+        match keys.iter().filter(is_mine).collect::<Vec<_>>().as_slice() {
+            [key] => Ok(**key),
+            _ if keys.is_empty() => Err(not_found()),
+            _ => Err(Rejection::new(
+                Code::QuickSessionIdCollision,
+                format!("several sessions are called {session}"),
+            )),
+        }
+    }
+
+    /// Newest first; the cursor is the last item's time and id.
+    fn list(
+        &self,
+        archived: bool,
+        agent: Option<&Handle>,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<Answer, Rejection> {
+        let after = match cursor.map(parse_cursor) {
+            None => None,
+            Some(Some(after)) => Some(after),
+            Some(None) => {
+                return Err(Rejection::new(
+                    Code::InvalidField,
+                    "this cursor is not one of ours",
+                ));
+            }
+        };
+        let limit = limit.clamp(1, PAGE_MAX);
+        let status = starling_crdt::view::Status::Archived;
+        let wanted = self
+            .slots
+            .rows()
+            .map(|(_, row)| row)
+            .filter(|row| (row.status() == status) == archived);
+        let mut items: Vec<_> = wanted
+            .filter(|row| after.is_none_or(|after| (row.updated_at_ms, row.id) < after))
+            .map(|row| self.item(row))
+            .filter(|item| agent.is_none_or(|agent| item.agent == *agent))
+            .collect();
+        items.sort_by_key(|item| std::cmp::Reverse((item.updated_at_ms, item.id)));
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let last = items.last().filter(|_| more);
+        let next_cursor = last.map(|item| format!("{}.{}", item.updated_at_ms, item.id));
+        Ok(Answer::Sessions { items, next_cursor })
+    }
+
+    fn on_sync(&mut self, ticket: Ticket, wait: bool) {
+        if !wait || self.proto.all_in_step() {
+            return self.answer(ticket, Ok(self.sync_info()));
+        }
+        if self.waiters.len() >= WAITERS_MAX {
+            return self.answer(
+                ticket,
+                Err(Rejection::new(
+                    Code::RateLimited,
+                    "too many clients wait for peers",
+                )),
+            );
+        }
+        self.waiters.push(ticket);
+        self.feed(starling_net::proto::Input::SyncNow);
+    }
+
+    /// Answers those who wait for peers, once every connected one has what we have.
+    pub(super) fn answer_waiters(&mut self) {
+        if self.waiters.is_empty() || !self.proto.all_in_step() {
+            return;
+        }
+        for ticket in std::mem::take(&mut self.waiters) {
+            self.answer(ticket, Ok(self.sync_info()));
+        }
+    }
+
+    fn on_add_peer(&mut self, ticket: Ticket, address: String, device: Option<starling_crdt::id::DeviceKey>) {
+        if self.add_address(address, device) {
+            self.answer(ticket, Ok(Answer::Peers(self.peer_infos())));
+        } else {
+            self.answer(
+                ticket,
+                Err(Rejection::new(
+                    Code::RateLimited,
+                    "too many addresses wait for an answer",
+                )),
+            );
+        }
+    }
+
+    fn on_add_agent(&mut self, ticket: Ticket, handle: &Handle, profile: AgentProfile) {
+        match self.add_agent(handle, profile) {
+            Ok(()) => {
+                let agents = self.agents();
+                self.commits.answer(ticket, agents);
+            }
+            Err(rejection) => self.answer(ticket, Err(rejection)),
+        }
+    }
+
+    /// Hosts a new agent, or runs one that is hosted here already in another way.
+    fn add_agent(&mut self, handle: &Handle, profile: AgentProfile) -> Result<(), Rejection> {
+        if self.standing().member_called(handle).is_some() {
+            return Err(Rejection::new(Code::HandleTaken, format!("{handle} is a member")));
+        }
+        let known = self
+            .standing()
+            .agent_called(handle)
+            .map(|(id, agent)| (*id, agent.host));
+        let agent = match known {
+            Some((agent, host)) if host == self.me => agent,
+            Some(_) => {
+                let detail = format!("@{handle} is hosted by another device; remove it there first");
+                return Err(Rejection::new(Code::HandleTaken, detail));
+            }
+            None => self.write_roster(Payload::HostAgent {
+                handle: handle.clone(),
+                device: self.me,
+            })?,
+        };
+        let row = rows::encode(&ProfileRow {
+            profile: profile.clone(),
+        });
+        self.commits
+            .stage_local(Space::Setting, agent.as_bytes().to_vec(), Some(row));
+        self.hosting.set_profile(agent, profile.clone());
+        self.effects.push(Effect::Host {
+            agent: handle.clone(),
+            profile: Some(profile),
+        });
+        // Sessions that had waited for a program can go on.
+        let rows: Vec<_> = self.slots.rows().map(|(key, row)| (*key, row.clone())).collect();
+        rows.iter()
+            .filter(|(_, row)| row.agent == agent)
+            .for_each(|(key, row)| self.watch_row(*key, row));
+        Ok(())
+    }
+
+    fn on_remove_agent(&mut self, ticket: Ticket, handle: &Handle) {
+        let found = self.standing().agent_called(handle).map(|(id, _)| *id);
+        let missing = || {
+            Rejection::new(
+                Code::QuickSessionAgentNotFound,
+                format!("no agent is called {handle}"),
+            )
+        };
+        let removed = found.ok_or_else(missing).and_then(|agent| {
+            if self.hosting.load_of(&agent).0.is_some() {
+                let busy = format!("@{handle} is at work; stop its session first");
+                return Err(Rejection::new(Code::QuickSessionInvalidState, busy));
+            }
+            self.write_roster(Payload::RetireAgent { agent })
+        });
+        match removed {
+            Ok(_) => {
+                let agents = self.agents();
+                self.commits.answer(ticket, agents);
+            }
+            Err(rejection) => self.answer(ticket, Err(rejection)),
+        }
+    }
+}
+
+fn parse_cursor(text: &str) -> Option<(u64, SessionId)> {
+    let (ms, id) = text.split_once('.')?;
+    Some((ms.parse().ok()?, id.parse().ok()?))
+}

@@ -1,0 +1,433 @@
+//! Sessions in memory. A session is cold (only its index row), loading, or open (its replica). What is to be done with
+//! it is a [`Task`] in the session's own queue: tasks run in order, and one that shows something to somebody waits until
+//! what was written before it is durable (INV-3). Cold sessions are loaded on demand, idle ones are closed again.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use starling_crdt::id::{AttemptId, DeviceKey, RecordId, SessionId, StreamKey};
+use starling_crdt::payload::Header;
+use starling_crdt::session::Session;
+use starling_crdt::signed::{Received, Signed, Unverified, Verified};
+use starling_crdt::text::{Body, RequestId};
+use starling_crdt::view::{View, fold};
+use starling_net::proto::Have;
+
+use super::Node;
+use super::ingest::Origin;
+use super::input::{BatchSeq, Effect, Ticket, TurnInput};
+use super::request::{Change, Code, Rejection, TurnCall};
+use super::rows::IndexRow;
+
+/// Replicas held open at once. An open session of a few hundred records takes about a megabyte.
+const OPEN_MAX: usize = 256;
+/// Tasks that may wait for one session: clients and peers beyond it are told to come again.
+const TASKS_MAX: usize = 4_096;
+
+/// Something to do with a session.
+#[derive(Debug)]
+pub(super) enum Task {
+    /// Open it with its first message.
+    Create {
+        ticket: Ticket,
+        header: Header,
+        body: Body,
+        request_id: RequestId,
+    },
+    /// A message of its creator.
+    Message {
+        ticket: Ticket,
+        body: Body,
+        request_id: RequestId,
+        reply_to: Option<RecordId>,
+    },
+    /// Another act of its creator.
+    Change { ticket: Ticket, change: Change },
+    /// An agent's tool call.
+    Call {
+        ticket: Ticket,
+        attempt: AttemptId,
+        call: TurnCall,
+    },
+    /// Show it to a client.
+    Show { ticket: Ticket },
+    /// Records of a peer.
+    Offer {
+        records: Vec<Signed<Verified>>,
+        origin: Origin,
+    },
+    /// Tell a peer what we have.
+    Describe { peer: DeviceKey },
+    /// Send a peer what it lacks.
+    Collect {
+        peer: DeviceKey,
+        theirs: Have,
+        bytes_max: usize,
+    },
+    /// Start a turn if there is something to answer.
+    Claim,
+    /// End the claims of turns that nobody runs.
+    Recover,
+    /// A turn's process reported.
+    Turn { attempt: AttemptId, event: TurnInput },
+    /// Make its index row anew.
+    Reindex,
+    /// Show it in the export.
+    Export,
+}
+
+impl Task {
+    /// Whether it shows the session to somebody, and so waits for what was written before it.
+    const fn reads(&self) -> bool {
+        match self {
+            Self::Show { .. } | Self::Describe { .. } | Self::Collect { .. } | Self::Export => true,
+            Self::Create { .. }
+            | Self::Message { .. }
+            | Self::Change { .. }
+            | Self::Call { .. }
+            | Self::Offer { .. }
+            | Self::Claim
+            | Self::Recover
+            | Self::Turn { .. }
+            | Self::Reindex => false,
+        }
+    }
+
+    pub(super) const fn ticket(&self) -> Option<Ticket> {
+        match self {
+            Self::Create { ticket, .. }
+            | Self::Message { ticket, .. }
+            | Self::Change { ticket, .. }
+            | Self::Call { ticket, .. }
+            | Self::Show { ticket } => Some(*ticket),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+enum Replica {
+    #[default]
+    Cold,
+    Loading,
+    Open(Box<Session>),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    /// The committed row; `None` before the first commit.
+    pub(super) row: Option<IndexRow>,
+    replica: Replica,
+    /// The newest batch with a change of this session that is not durable yet.
+    pub(super) dirty: Option<BatchSeq>,
+    queue: VecDeque<Task>,
+    used: u64,
+}
+
+/// All sessions, by key.
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    slots: BTreeMap<StreamKey, Slot>,
+    by_id: BTreeMap<SessionId, BTreeSet<StreamKey>>,
+    clock: u64,
+    open: usize,
+}
+
+impl Slots {
+    pub(super) fn get(&self, key: &StreamKey) -> Option<&Slot> {
+        self.slots.get(key)
+    }
+
+    pub(super) fn get_mut(&mut self, key: &StreamKey) -> Option<&mut Slot> {
+        self.slots.get_mut(key)
+    }
+
+    pub(super) fn slot(&mut self, key: StreamKey) -> &mut Slot {
+        self.clock += 1;
+        let slot = self.slots.entry(key).or_default();
+        slot.used = self.clock;
+        slot
+    }
+
+    /// Committed rows, by key.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&StreamKey, &IndexRow)> {
+        self.slots
+            .iter()
+            .filter_map(|(key, slot)| slot.row.as_ref().map(|row| (key, row)))
+    }
+
+    /// The sessions that have this id: one, or several that collide.
+    pub(super) fn called(&self, id: &SessionId) -> Vec<StreamKey> {
+        self.by_id.get(id).into_iter().flatten().copied().collect()
+    }
+
+    pub(super) fn name(&mut self, id: SessionId, key: StreamKey) {
+        self.by_id.entry(id).or_default().insert(key);
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = &SessionId> {
+        self.by_id.keys()
+    }
+
+    /// Keys of the replicas that are open.
+    pub(super) fn open_keys(&self) -> Vec<StreamKey> {
+        let open = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| matches!(slot.replica, Replica::Open(_)));
+        open.map(|(key, _)| *key).collect()
+    }
+
+    /// Forgets a session that turned out to have no record.
+    fn forget(&mut self, key: &StreamKey) {
+        if self
+            .slots
+            .remove(key)
+            .is_some_and(|slot| matches!(slot.replica, Replica::Open(_)))
+        {
+            self.open = self.open.saturating_sub(1);
+        }
+    }
+
+    /// Closes the replicas that were used least recently, beyond the bound.
+    pub(super) fn evict(&mut self) {
+        if self.open <= OPEN_MAX {
+            return;
+        }
+        let idle = |slot: &Slot| {
+            let settled = matches!(&slot.replica, Replica::Open(session) if session.waiting().0 == 0);
+            settled && slot.dirty.is_none() && slot.queue.is_empty()
+        };
+        let mut idle: Vec<_> = self
+            .slots
+            .iter()
+            .filter(|(_, s)| idle(s))
+            .map(|(key, s)| (s.used, *key))
+            .collect();
+        idle.sort_unstable();
+        for (_, key) in idle.into_iter().take(self.open - OPEN_MAX / 2) {
+            if let Some(slot) = self.slots.get_mut(&key) {
+                slot.replica = Replica::Cold;
+                self.open -= 1;
+            }
+        }
+    }
+}
+
+impl Slot {
+    /// The replica, if it is open.
+    pub(super) fn session(&self) -> Option<&Session> {
+        match &self.replica {
+            Replica::Open(session) => Some(session),
+            Replica::Cold | Replica::Loading => None,
+        }
+    }
+
+    pub(super) fn session_mut(&mut self) -> Option<&mut Session> {
+        match &mut self.replica {
+            Replica::Open(session) => Some(session),
+            Replica::Cold | Replica::Loading => None,
+        }
+    }
+}
+
+impl Node {
+    /// Takes over a row that was read from the store.
+    pub(super) fn adopt_row(&mut self, key: StreamKey, row: IndexRow) {
+        self.slots.name(row.id, key);
+        self.feed(starling_net::proto::Input::Changed {
+            stream: key,
+            digest: row.digest,
+        });
+        self.watch_row(key, &row);
+        self.slots.slot(key).row = Some(row);
+    }
+
+    /// Does something with a session: now, or when it is loaded and what was written before is durable.
+    pub(super) fn with_session(&mut self, key: StreamKey, task: Task) {
+        let full = self.slots.slot(key).queue.len() >= TASKS_MAX;
+        if full {
+            self.fail_task(
+                key,
+                task,
+                &Rejection::new(
+                    Code::RateLimited,
+                    "too much is waiting for this session; try again",
+                ),
+            );
+            return;
+        }
+        self.slots.slot(key).queue.push_back(task);
+        self.pump(key);
+    }
+
+    /// Runs what can run of a session's queue.
+    pub(super) fn pump(&mut self, key: StreamKey) {
+        loop {
+            let slot = self.slots.slot(key);
+            let Some(front) = slot.queue.front() else { break };
+            match &slot.replica {
+                Replica::Loading => return,
+                Replica::Cold => {
+                    slot.replica = Replica::Loading;
+                    self.effects.push(Effect::Load { stream: key });
+                    return;
+                }
+                Replica::Open(_)
+                    if front.reads() && (slot.dirty.is_some() || self.commits.is_staged(&key)) =>
+                {
+                    return;
+                }
+                Replica::Open(_) => {}
+            }
+            let Some(task) = self.slots.slot(key).queue.pop_front() else {
+                break;
+            };
+            self.run_task(key, task);
+        }
+        self.drop_if_empty(key);
+    }
+
+    fn drop_if_empty(&mut self, key: StreamKey) {
+        let Some(slot) = self.slots.get(&key) else { return };
+        let empty = slot.session().is_some_and(Session::is_empty);
+        if empty && slot.row.is_none() && slot.dirty.is_none() && slot.queue.is_empty() {
+            self.slots.forget(&key);
+        }
+    }
+
+    fn run_task(&mut self, key: StreamKey, task: Task) {
+        match task {
+            Task::Create {
+                ticket,
+                header,
+                body,
+                request_id,
+            } => self.create(key, ticket, header, body, request_id),
+            Task::Message {
+                ticket,
+                body,
+                request_id,
+                reply_to,
+            } => self.message(key, ticket, body, request_id, reply_to),
+            Task::Change { ticket, change } => self.change(key, ticket, change),
+            Task::Call {
+                ticket,
+                attempt,
+                call,
+            } => self.tool_call(key, ticket, attempt, call),
+            Task::Show { ticket } => self.show(key, ticket),
+            Task::Offer { records, origin } => self.offer_all(key, records, origin),
+            Task::Describe { peer } => self.describe(key, peer),
+            Task::Collect {
+                peer,
+                theirs,
+                bytes_max,
+            } => self.collect(key, peer, &theirs, bytes_max),
+            Task::Claim => self.claim(key),
+            Task::Recover => self.recover(key),
+            Task::Turn { attempt, event } => self.end_turn(key, attempt, event),
+            Task::Reindex => self.reindex(key),
+            Task::Export => self.export_session(key),
+        }
+    }
+
+    /// A task that cannot be done is told so to whoever waits for it.
+    fn fail_task(&mut self, key: StreamKey, task: Task, rejection: &Rejection) {
+        if let Some(ticket) = task.ticket() {
+            self.answer(ticket, Err(rejection.clone()));
+        }
+        match task {
+            Task::Offer { records, origin } => {
+                self.offered(origin, key, &records, &starling_crdt::session::Offer::NoRoom)
+            }
+            Task::Describe { peer } => self.described(key, peer, Have::default()),
+            Task::Collect { peer, .. } => self.collected(key, peer, Vec::new(), false),
+            Task::Export => self.exporter.skip(key),
+            _ => {}
+        }
+    }
+
+    pub(super) fn on_loaded(&mut self, key: StreamKey, records: Result<Vec<Vec<u8>>, String>) {
+        let records = match records {
+            Ok(records) => records,
+            Err(error) => return self.on_unreadable(key, &error),
+        };
+        let mut session = Session::new(self.roster.workspace(), key);
+        for wire in &records {
+            if let Ok(Received::Record(record)) = Signed::<Unverified>::decode(wire) {
+                session.offer(record.trust(), &self.roster);
+            }
+        }
+        if session.len() != records.len() {
+            return self.on_unreadable(key, "its stored records do not fit together");
+        }
+        self.slots.open += 1;
+        self.slots.slot(key).replica = Replica::Open(Box::new(session));
+        self.pump(key);
+    }
+
+    /// One broken session never stops another (INV-9): its tasks fail, the rest goes on.
+    fn on_unreadable(&mut self, key: StreamKey, error: &str) {
+        let slot = self.slots.slot(key);
+        slot.replica = Replica::Cold;
+        let tasks = std::mem::take(&mut slot.queue);
+        let rejection = Rejection::new(Code::StoreFailed, format!("this session cannot be read: {error}"));
+        for task in tasks {
+            self.fail_task(key, task, &rejection);
+        }
+    }
+
+    /// Forgets a replica whose changes were not stored: the store has the truth.
+    pub(super) fn reload(&mut self, key: StreamKey) {
+        let slot = self.slots.slot(key);
+        slot.dirty = None;
+        if matches!(slot.replica, Replica::Open(_)) {
+            slot.replica = Replica::Cold;
+            self.slots.open = self.slots.open.saturating_sub(1);
+        }
+        self.pump(key);
+    }
+
+    /// The session and its view, if it is open and has a record.
+    pub(super) fn view(&self, key: &StreamKey) -> Option<(&Session, View)> {
+        let session = self.slots.get(key)?.session()?;
+        fold(session, self.standing()).map(|view| (session, view))
+    }
+
+    fn reindex(&mut self, key: StreamKey) {
+        let Some((session, view)) = self.view(&key) else {
+            return;
+        };
+        let row = IndexRow::of(&view, session.heads().iter().copied());
+        self.commits.stage_row(key, row);
+    }
+
+    fn show(&mut self, key: StreamKey, ticket: Ticket) {
+        let answer = self
+            .view(&key)
+            .map(|(_, view)| super::Answer::Session(Box::new(view)));
+        self.answer(
+            ticket,
+            answer.ok_or_else(|| Rejection::new(Code::QuickSessionNotFound, "there is no such session")),
+        );
+    }
+
+    fn describe(&mut self, key: StreamKey, peer: DeviceKey) {
+        let have = self
+            .slots
+            .get(&key)
+            .and_then(Slot::session)
+            .map(super::ingest::have_of)
+            .unwrap_or_default();
+        self.described(key, peer, have);
+    }
+
+    fn collect(&mut self, key: StreamKey, peer: DeviceKey, theirs: &Have, bytes_max: usize) {
+        let Some(session) = self.slots.get(&key).and_then(Slot::session) else {
+            return self.collected(key, peer, Vec::new(), false);
+        };
+        let missing = session.missing_for(&theirs.heads, &super::ingest::counts_of(theirs));
+        let (records, more) = super::ingest::fill(missing.into_iter(), bytes_max);
+        self.collected(key, peer, records, more);
+    }
+}

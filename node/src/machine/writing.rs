@@ -1,0 +1,313 @@
+//! What callers do to sessions: people through the interface, agents through their turn's door, and the node's own
+//! dispatch. Each becomes a command; `crdt::command::decide` says which record, if any; the record is signed, offered
+//! like any other, and staged. Answers wait until it is durable.
+
+use starling_crdt::command::{Command, Decision, Rejected, decide};
+use starling_crdt::id::{AttemptId, MemberId, RecordId, SessionId, StreamKey};
+use starling_crdt::limits::DEPS_MAX;
+use starling_crdt::payload::{Header, Payload};
+use starling_crdt::record::Record;
+use starling_crdt::session::{Offer, Session};
+use starling_crdt::signed::Signed;
+use starling_crdt::text::{Body, RequestId};
+use starling_crdt::view::View;
+
+use super::Node;
+use super::input::Ticket;
+use super::request::{Answer, Change, Code, Rejection, TurnCall};
+use super::slots::Task;
+
+/// What a command did.
+pub(super) enum Done {
+    /// It wrote this record.
+    Wrote(RecordId),
+    /// It was so already, by this record where there is one.
+    Already(Option<RecordId>),
+}
+
+impl Node {
+    /// Opens a session: the id may be given, the agent must be there.
+    pub(super) fn on_create(
+        &mut self,
+        ticket: Ticket,
+        session: Option<SessionId>,
+        agent: &starling_crdt::id::Handle,
+        body: Body,
+        request_id: Option<RequestId>,
+    ) {
+        let found = self.standing().agent_called(agent).map(|(id, _)| *id);
+        let prepared = self.my_member().and_then(|creator| {
+            let missing = || {
+                Rejection::new(
+                    Code::QuickSessionAgentNotFound,
+                    format!("no agent is called {agent}"),
+                )
+            };
+            found.map(|agent| (creator, agent)).ok_or_else(missing)
+        });
+        let (creator, agent) = match prepared {
+            Ok(found) => found,
+            Err(rejection) => return self.answer(ticket, Err(rejection)),
+        };
+        let session = session.unwrap_or_else(|| self.draw_session_id());
+        let header = Header {
+            session,
+            creator,
+            agent,
+        };
+        let key = header.key(&self.roster.workspace());
+        if self.slots.called(&session).iter().any(|other| *other != key) {
+            return self.answer(ticket, Err(collision(&session)));
+        }
+        // A session id is a request id too: it names the first message unless the caller names it otherwise.
+        let fallback = RequestId::new(session.to_string());
+        match request_id.map_or(fallback, Ok) {
+            Ok(request_id) => self.with_session(
+                key,
+                Task::Create {
+                    ticket,
+                    header,
+                    body,
+                    request_id,
+                },
+            ),
+            Err(error) => self.answer(ticket, Err(Rejection::new(Code::InvalidField, error.to_string()))),
+        }
+    }
+
+    pub(super) fn create(
+        &mut self,
+        key: StreamKey,
+        ticket: Ticket,
+        header: Header,
+        body: Body,
+        request_id: RequestId,
+    ) {
+        if let Some((session, view)) = self.view(&key) {
+            let same = session
+                .entries()
+                .any(|entry| match &entry.signed.record().payload {
+                    Payload::Open {
+                        body: b,
+                        request_id: r,
+                        ..
+                    } => *b == body && *r == request_id,
+                    _ => false,
+                });
+            return if same {
+                self.commits.answer(
+                    ticket,
+                    Answer::Created {
+                        view: Box::new(view),
+                        new: false,
+                    },
+                );
+            } else {
+                self.answer(ticket, Err(collision(&header.session)));
+            };
+        }
+        match self.write(
+            key,
+            Payload::Open {
+                header,
+                body,
+                request_id,
+            },
+        ) {
+            Ok(_) => {
+                if let Some((_, view)) = self.view(&key) {
+                    self.commits.answer(
+                        ticket,
+                        Answer::Created {
+                            view: Box::new(view),
+                            new: true,
+                        },
+                    );
+                }
+            }
+            Err(rejection) => self.answer(ticket, Err(rejection)),
+        }
+    }
+
+    pub(super) fn message(
+        &mut self,
+        key: StreamKey,
+        ticket: Ticket,
+        body: Body,
+        request_id: RequestId,
+        reply_to: Option<RecordId>,
+    ) {
+        let done = self.command(
+            key,
+            Command::Message {
+                body,
+                request_id,
+                reply_to,
+            },
+        );
+        let written = done.and_then(|done| match done {
+            Done::Wrote(id) | Done::Already(Some(id)) => Ok(id),
+            Done::Already(None) => Err(Rejection::new(
+                Code::QuickSessionInvalidState,
+                "nothing was written",
+            )),
+        });
+        let answer = written.and_then(|id| self.written(&key, id).ok_or_else(not_found));
+        self.answer_when_durable(ticket, answer);
+    }
+
+    fn written(&self, key: &StreamKey, id: RecordId) -> Option<Answer> {
+        let (session, view) = self.view(key)?;
+        let body = |id: &RecordId| {
+            session
+                .entry(id)
+                .and_then(|e| starling_crdt::session::body_of(&e.signed.record().payload))
+        };
+        // A repetition is shown once, under whichever record got there first.
+        let line = view.lines.iter().find(|line| line.message_id == id);
+        let line = line.or_else(|| view.lines.iter().find(|line| Some(&line.body) == body(&id)))?;
+        Some(Answer::Written {
+            session: view.id,
+            message_id: id,
+            line_number: line.number,
+            status: view.status,
+            revision: view.revision,
+        })
+    }
+
+    pub(super) fn change(&mut self, key: StreamKey, ticket: Ticket, change: Change) {
+        let command = match change {
+            Change::Title(title) => Command::Title(title),
+            Change::Archive => Command::Archive,
+            Change::Unarchive => Command::Unarchive,
+            Change::Stop => Command::Stop,
+            Change::Retry => Command::Retry,
+        };
+        let done = self.command(key, command);
+        let answer = done.and_then(|_| self.changed(&key).ok_or_else(not_found));
+        self.answer_when_durable(ticket, answer);
+    }
+
+    pub(super) fn tool_call(&mut self, key: StreamKey, ticket: Ticket, attempt: AttemptId, call: TurnCall) {
+        let command = match call {
+            TurnCall::Title(title) => Command::SetTitle(attempt, title),
+            TurnCall::Reply(body) => Command::Reply(attempt, body),
+            TurnCall::Summarize(summary) => Command::Summarize(attempt, summary),
+        };
+        let done = self.command(key, command);
+        let answer = done.and_then(|_| self.changed(&key).ok_or_else(not_found));
+        self.answer_when_durable(ticket, answer);
+    }
+
+    fn changed(&self, key: &StreamKey) -> Option<Answer> {
+        let (_, view) = self.view(key)?;
+        Some(Answer::Changed {
+            session: view.id,
+            title: view.title,
+            status: view.status,
+            revision: view.revision,
+        })
+    }
+
+    /// A refusal goes out at once; what was written, or was there before, when it is durable.
+    fn answer_when_durable(&mut self, ticket: Ticket, answer: Result<Answer, Rejection>) {
+        match answer {
+            Ok(answer) => self.commits.answer(ticket, answer),
+            Err(rejection) => self.answer(ticket, Err(rejection)),
+        }
+    }
+
+    /// Carries out a command on an open session.
+    pub(super) fn command(&mut self, key: StreamKey, command: Command) -> Result<Done, Rejection> {
+        let me: MemberId = self.my_member()?;
+        let decision = {
+            let (session, view): (&Session, View) = self.view(&key).ok_or_else(not_found)?;
+            decide(session, &view, me, command).map_err(rejection_of)?
+        };
+        match decision {
+            Decision::Write(payload) => self.write(key, payload).map(Done::Wrote),
+            Decision::Already(id) => Ok(Done::Already(id)),
+        }
+    }
+
+    /// Signs a record, offers it and stages it. The verdict is the same one that every other replica will come to.
+    pub(super) fn write(&mut self, key: StreamKey, payload: Payload) -> Result<RecordId, Rejection> {
+        let opens = matches!(payload, Payload::Open { .. });
+        let session = self
+            .slots
+            .get(&key)
+            .and_then(|slot| slot.session())
+            .ok_or_else(not_found)?;
+        let record = Record {
+            workspace: self.roster.workspace(),
+            stream: key,
+            author: self.me,
+            roster: self.roster.heads().iter().copied().collect(),
+            deps: if opens { Vec::new() } else { deps(session) },
+            at_ms: self.now,
+            payload,
+        };
+        let invalid = |why: String| Rejection::new(Code::QuickSessionInvalidState, why);
+        let signed = Signed::sign(record, &self.key).map_err(|error| invalid(error.to_string()))?;
+        let id = signed.id();
+        let session = self
+            .slots
+            .get_mut(&key)
+            .and_then(|slot| slot.session_mut())
+            .ok_or_else(not_found)?;
+        match session.offer(signed, &self.roster) {
+            Offer::Admitted(admitted) => {
+                self.stage_session(key, &admitted, true);
+                Ok(id)
+            }
+            Offer::Refused(refusal) => Err(invalid(refusal.to_string())),
+            Offer::Known | Offer::Waiting { .. } | Offer::NoRoom => {
+                Err(invalid("the record was not admitted".into()))
+            }
+        }
+    }
+}
+
+/// The session's heads; should an equivocator have made more than a record may name, the newest of them.
+fn deps(session: &Session) -> Vec<RecordId> {
+    let mut heads: Vec<_> = session
+        .heads()
+        .iter()
+        .filter_map(|head| session.entry(head))
+        .collect();
+    heads.sort_by_key(|entry| std::cmp::Reverse(entry.stamp()));
+    let mut deps: Vec<_> = heads
+        .iter()
+        .take(DEPS_MAX)
+        .map(|entry| entry.signed.id())
+        .collect();
+    deps.sort_unstable();
+    deps
+}
+
+fn collision(session: &SessionId) -> Rejection {
+    let detail = format!("{session} is another session already; use a new id");
+    Rejection::new(Code::QuickSessionIdCollision, detail)
+}
+
+/// The session is not here.
+pub(super) fn not_found() -> Rejection {
+    Rejection::new(
+        Code::QuickSessionNotFound,
+        "there is no such session on this node",
+    )
+}
+
+/// A command's refusal in the interface's codes.
+pub(super) fn rejection_of(rejected: Rejected) -> Rejection {
+    let code = match rejected {
+        Rejected::NotCreator => Code::QuickSessionForbidden,
+        Rejected::TitleRequired => Code::QuickSessionTitleRequired,
+        Rejected::StaleAttempt => Code::QuickSessionStaleAttempt,
+        Rejected::Archived => Code::QuickSessionArchived,
+        Rejected::RequestIdReused => Code::RequestIdReused,
+        Rejected::UnknownReplyTo => Code::InvalidField,
+        _ => Code::QuickSessionInvalidState,
+    };
+    Rejection::new(code, rejected.to_string())
+}

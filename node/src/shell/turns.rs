@@ -1,0 +1,217 @@
+//! Turns of hosted agents: one driver an agent, one task a turn. A turn's task opens it, prompts, reports how that ended,
+//! and waits to be told whether to ask for the title or to close. What the agent does meanwhile is shown to listeners.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use starling_crdt::id::{AttemptId, Handle, SessionId};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::agent::acp::AcpDriver;
+use crate::agent::prompt::{self, PromptContext, PromptLine};
+use crate::agent::{
+    AgentDriver, AgentSpec, Door, TURN_EVENTS_MAX, TurnEnd, TurnEvent, TurnLimits, TurnRequest, TurnSecret,
+};
+use crate::http::{Activity, Doing, Events};
+use crate::machine::input::{AgentKind, AgentProfile, Input, TurnContext, TurnInput, TurnOrder};
+use crate::spawner::Spawner;
+
+/// What a turn's task can be told.
+enum Word {
+    AskForTitle,
+}
+
+struct Running {
+    cancel: CancellationToken,
+    words: mpsc::Sender<Word>,
+}
+
+/// The agents of this node and their turns.
+pub(super) struct Turns {
+    spawner: Spawner,
+    inputs: mpsc::Sender<Input>,
+    events: Events,
+    exe: PathBuf,
+    socket: PathBuf,
+    scratch: PathBuf,
+    drivers: BTreeMap<Handle, Arc<dyn AgentDriver>>,
+    running: BTreeMap<AttemptId, Running>,
+}
+
+/// Where agents find what they need.
+pub(super) struct Places {
+    /// Our own binary: the demo agent, the guard and the MCP shim are in it.
+    pub(super) exe: PathBuf,
+    /// The daemon's socket.
+    pub(super) socket: PathBuf,
+    /// Below it each agent without a directory of its own gets one.
+    pub(super) scratch: PathBuf,
+}
+
+impl Turns {
+    pub(super) fn new(places: Places, spawner: Spawner, inputs: mpsc::Sender<Input>, events: Events) -> Self {
+        let Places { exe, socket, scratch } = places;
+        Self { spawner, inputs, events, exe, socket, scratch, drivers: BTreeMap::new(), running: BTreeMap::new() }
+    }
+
+    /// Starts or stops hosting an agent. A new profile replaces the process of the old one.
+    pub(super) fn host(&mut self, agent: Handle, profile: Option<AgentProfile>) {
+        if let Some(old) = self.drivers.remove(&agent) {
+            self.spawner.spawn("agent-shutdown", async move { old.shutdown().await });
+        }
+        let Some(profile) = profile else { return };
+        let spec = self.spec(&agent, profile);
+        let driver = AcpDriver::new(spec, self.exe.clone(), self.spawner.clone());
+        self.drivers.insert(agent, Arc::new(driver));
+    }
+
+    fn spec(&self, agent: &Handle, profile: AgentProfile) -> AgentSpec {
+        let scratch = || {
+            let dir = self.scratch.join(agent.as_str());
+            if let Err(error) = std::fs::create_dir_all(&dir) {
+                tracing::warn!(%error, dir = %dir.display(), "no directory for the agent");
+            }
+            dir
+        };
+        let cwd = profile.cwd.map_or_else(scratch, PathBuf::from);
+        match profile.kind {
+            AgentKind::Demo { script } => {
+                AgentSpec::demo(agent.as_str(), &self.exe, script.map(PathBuf::from).as_deref(), cwd)
+            }
+            AgentKind::Acp { command } => AgentSpec {
+                handle: agent.to_string(),
+                command,
+                cwd,
+                env: profile.env.into_iter().collect(),
+            },
+        }
+    }
+
+    /// Starts a turn.
+    pub(super) fn run(&mut self, order: TurnOrder) {
+        if !self.drivers.contains_key(&order.agent) {
+            self.host(order.agent.clone(), Some(order.profile.clone()));
+        }
+        let Some(driver) = self.drivers.get(&order.agent).map(Arc::clone) else { return };
+        let cancel = CancellationToken::new();
+        let (words, hears) = mpsc::channel(1);
+        self.running.insert(order.attempt, Running { cancel: cancel.clone(), words });
+        let (events, activity) = mpsc::channel(TURN_EVENTS_MAX);
+        self.show(order.session, order.attempt, activity);
+        let request = TurnRequest {
+            session_id: order.session.to_string(),
+            resume: None,
+            door: Door {
+                socket: self.socket.clone(),
+                attempt_id: order.attempt.to_string(),
+                secret: TurnSecret::new(order.secret),
+                exe: self.exe.clone(),
+            },
+            limits: TurnLimits::default(),
+            events,
+            cancel,
+        };
+        let prompt = prompt::build(&prompt_of(&order.agent, order.context));
+        let turn = Turn { attempt: order.attempt, driver, inputs: self.inputs.clone(), hears };
+        self.spawner.spawn("turn", turn.run(request, prompt));
+    }
+
+    fn show(&self, session: SessionId, attempt: AttemptId, mut activity: mpsc::Receiver<TurnEvent>) {
+        let events = self.events.clone();
+        self.spawner.spawn("activity", async move {
+            while let Some(event) = activity.recv().await {
+                if let Some(doing) = doing(event) {
+                    events.activity(&Activity { session, attempt, generation: 0, doing });
+                }
+            }
+        });
+    }
+
+    pub(super) fn ask_for_title(&self, attempt: &AttemptId) {
+        if let Some(running) = self.running.get(attempt) {
+            let _busy = running.words.try_send(Word::AskForTitle);
+        }
+    }
+
+    pub(super) fn cancel(&self, attempt: &AttemptId) {
+        if let Some(running) = self.running.get(attempt) {
+            running.cancel.cancel();
+        }
+    }
+
+    /// The turn is over: its task ends when nobody can speak to it any more.
+    pub(super) fn close(&mut self, attempt: &AttemptId) {
+        self.running.remove(attempt);
+    }
+
+    /// Ends all agents and waits until their processes are gone.
+    pub(super) async fn shutdown(&mut self) {
+        self.running.clear();
+        let drivers = std::mem::take(&mut self.drivers);
+        futures::future::join_all(drivers.values().map(|driver| driver.shutdown())).await;
+    }
+}
+
+struct Turn {
+    attempt: AttemptId,
+    driver: Arc<dyn AgentDriver>,
+    inputs: mpsc::Sender<Input>,
+    hears: mpsc::Receiver<Word>,
+}
+
+impl Turn {
+    async fn run(mut self, request: TurnRequest, prompt: String) {
+        let mut live = match self.driver.open(request).await {
+            Ok(live) => live,
+            Err(failure) => return self.report(TurnInput::Failed { reason: failure.to_string() }).await,
+        };
+        let end = live.prompt(prompt).await;
+        self.report(input_of(end)).await;
+        while let Some(Word::AskForTitle) = self.hears.recv().await {
+            let end = live.prompt(prompt::title_follow_up().to_owned()).await;
+            self.report(input_of(end)).await;
+        }
+        live.close().await;
+    }
+
+    async fn report(&self, event: TurnInput) {
+        let _gone = self.inputs.send(Input::Turn { attempt: self.attempt, event }).await;
+    }
+}
+
+fn input_of(end: TurnEnd) -> TurnInput {
+    match end {
+        TurnEnd::Finished { text, .. } => TurnInput::Finished { text },
+        TurnEnd::Failed { failure, .. } => TurnInput::Failed { reason: failure.to_string() },
+        TurnEnd::Cancelled => TurnInput::Cancelled,
+    }
+}
+
+fn prompt_of(agent: &Handle, context: TurnContext) -> PromptContext {
+    let line = |(line, author, body): (u64, Handle, String)| PromptLine { line, author: author.to_string(), body };
+    PromptContext {
+        agent: agent.to_string(),
+        session_ref: context.reference,
+        title: context.title,
+        summary: context.summary,
+        transcript: context.transcript.into_iter().map(line).collect(),
+        new_from: context.new_from,
+        ask_summary: false,
+    }
+}
+
+fn doing(event: TurnEvent) -> Option<Doing> {
+    Some(match event {
+        TurnEvent::Text(text) => Doing::Text { text },
+        TurnEvent::Thought(text) => Doing::Thought { text },
+        TurnEvent::ToolCall { id, title, status } => Doing::Tool { id, title, status: status.to_owned() },
+        TurnEvent::Plan(steps) => {
+            let steps = steps.into_iter().map(|step| (step.text, step.status.to_owned())).collect();
+            Doing::Plan { steps }
+        }
+        TurnEvent::Usage { used, size } => Doing::Usage { used, size },
+        TurnEvent::Permission { title, allowed } => Doing::Permission { title, allowed },
+    })
+}
