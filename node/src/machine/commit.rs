@@ -275,7 +275,7 @@ impl Node {
             self.frame_part_done(token, new, missing);
         }
         for (peer, question) in after.roster_questions {
-            self.answer_roster_question(peer, question);
+            self.on_roster_question(peer, question);
         }
         for admission in after.admissions {
             self.feed(admission);

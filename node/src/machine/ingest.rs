@@ -326,13 +326,13 @@ impl Node {
     }
 
     /// What we have of the roster, or what the peer lacks of it: only what is durable (INV-3).
-    fn on_roster_question(&mut self, peer: DeviceKey, question: Option<(Have, usize)>) {
+    pub(super) fn on_roster_question(&mut self, peer: DeviceKey, question: Option<(Have, usize)>) {
         if let Some(question) = self.commits.hold_roster_question(peer, question) {
             self.answer_roster_question(peer, question);
         }
     }
 
-    pub(super) fn answer_roster_question(&mut self, peer: DeviceKey, question: Option<(Have, usize)>) {
+    fn answer_roster_question(&mut self, peer: DeviceKey, question: Option<(Have, usize)>) {
         let key = self.roster.key();
         match question {
             None => {
