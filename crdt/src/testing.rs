@@ -1,5 +1,6 @@
-//! What the tests of this crate share: seeded keys, a workspace with a founder, devices and an agent, short names for
-//! payloads, and a replica that can write. Nothing here is random: the same test makes the same ids.
+//! What the tests of this crate share: seeded keys, a workspace with a founder, devices and an agent, short
+//! names for payloads, and a replica that can write. Nothing here is random: the same test makes the same
+//! ids.
 
 mod payloads;
 
@@ -289,8 +290,8 @@ impl Replica {
         self.refusal_on(seed, &self.heads(), payload)
     }
 
-    /// Why it is refused when written on `deps`. Each try has a time of its own: the refusal of an equal record would be
-    /// remembered, not judged.
+    /// Why it is refused when written on `deps`. Each try has a time of its own: the refusal of an equal
+    /// record would be remembered, not judged.
     pub(crate) fn refusal_on(&mut self, seed: u8, deps: &[RecordId], payload: Payload) -> Option<Refusal> {
         self.tries += 1;
         let mut record = self.workspace.record(seed, deps, payload).record().clone();
