@@ -1,7 +1,7 @@
-//! The fold from counted records to a view. The agent's claims are the sequencer (Bayou's primary commit, Terry et al.,
-//! SOSP 1995): each claim of the winning chain numbers every message in its causal past that has no number yet, in
-//! canonical order, and each reply takes the next number. Those lines are sealed (INV-6). What no claim covers comes
-//! after them with provisional numbers.
+//! The fold from counted records to a view. The agent's claims are the sequencer (Bayou's primary commit,
+//! Terry et al., SOSP 1995): each claim of the winning chain numbers every message in its causal past that
+//! has no number yet, in canonical order, and each reply takes the next number. Those lines are sealed
+//! (INV-6). What no claim covers comes after them with provisional numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -174,8 +174,8 @@ impl<'a> Chain<'a> {
         chain
     }
 
-    /// For each agent record the highest stamp of a claim that comes after it on its branch. A record's `prev` is in its
-    /// past, so going down from the newest lamport sees successors first.
+    /// For each agent record the highest stamp of a claim that comes after it on its branch. A record's
+    /// `prev` is in its past, so going down from the newest lamport sees successors first.
     fn latest_claims(
         next: &BTreeMap<Option<RecordId>, Vec<&'a Entry>>,
     ) -> BTreeMap<RecordId, (u64, RecordId)> {
