@@ -1,0 +1,7 @@
+//! The node machine in a simulated world: whole histories of one to three nodes, each over many seeds.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod machine {
+    mod common;
+    mod one_node;
+}
