@@ -309,6 +309,11 @@ impl World {
         }
     }
 
+    /// Does something on the network in a node's name, as a liar does.
+    pub fn liar_says(&mut self, node: usize, effect: NetEffect) {
+        self.on_net_effect(node, effect);
+    }
+
     fn hang_up(&mut self, node: usize, peer: &DeviceKey) {
         let Some(to) = self.node_of(peer) else { return };
         while let Some(conn) = self.net.between(node, to) {

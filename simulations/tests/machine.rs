@@ -3,5 +3,10 @@
 
 mod machine {
     mod common;
+    mod crashes;
+    mod disk;
+    mod liars;
+    mod network;
     mod one_node;
+    mod two_nodes;
 }
