@@ -1,6 +1,7 @@
-//! What a caller may ask of a session, and the record that does it. People, agents and the node's own dispatch come
-//! through here. [`decide`] answers before anything is signed or stored: the payload to write, "already done", or why
-//! not. It checks what a verdict cannot (counts, repeated requests) and leaves the verdict itself to `rules`.
+//! What a caller may ask of a session, and the record that does it. People, agents and the node's own
+//! dispatch come through here. [`decide`] answers before anything is signed or stored: the payload to write,
+//! "already done", or why not. It checks what a verdict cannot (counts, repeated requests) and leaves the
+//! verdict itself to `rules`.
 
 use crate::facts::Facts;
 use crate::id::{AttemptId, MemberId, RecordId};
@@ -89,7 +90,8 @@ pub enum Rejected {
     Full,
 }
 
-/// Decides on a command. What it says to write goes on [`Session::write_deps`]. `me` is the member on whose device it was given; commands of the agent's turn do not look at it.
+/// Decides on a command. What it says to write goes on [`Session::write_deps`]. `me` is the member on whose
+/// device it was given; commands of the agent's turn do not look at it.
 ///
 /// # Errors
 /// [`Rejected`] says why; the session is as it was.

@@ -1,5 +1,6 @@
-//! Golden vectors: for one record of each kind its name, id, wire bytes (record and signature) and the hash of the
-//! automerge change made from it. They pin the format: a change here means that replicas of two versions disagree.
+//! Golden vectors: for one record of each kind its name, id, wire bytes (record and signature) and the hash
+//! of the automerge change made from it. They pin the format: a change here means that replicas of two
+//! versions disagree.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,7 @@
-//! One replica of a session: it takes records in any order, admits those whose past is here and whose verdict is good,
-//! and keeps the graph, the facts and the automerge mirror. It never stores, sends or signs; nothing it admits is ever
-//! taken back. Order of use: [`Session::new`], then [`Session::offer`] for each verified record, and `view::fold` to see.
+//! One replica of a session: it takes records in any order, admits those whose past is here and whose verdict
+//! is good, and keeps the graph, the facts and the automerge mirror. It never stores, sends or signs; nothing
+//! it admits is ever taken back. Order of use: [`Session::new`], then [`Session::offer`] for each verified
+//! record, and `view::fold` to see.
 
 mod graph;
 mod past;
@@ -106,7 +107,8 @@ impl Session {
         }
     }
 
-    /// Offers a verified record. Returns what was admitted by it; a second offer of the same record changes nothing.
+    /// Offers a verified record. Returns what was admitted by it; a second offer of the same record changes
+    /// nothing.
     pub fn offer(&mut self, record: Signed<Verified>, roster: &Roster) -> Offer {
         match self.offer_one(record, roster) {
             Offer::Admitted(first) => Offer::Admitted(self.release(first, roster)),
@@ -200,8 +202,9 @@ impl Session {
         Ok(())
     }
 
-    /// Remembers a refusal, and lets those that waited for the record fall with it. Past the bound nothing more is
-    /// remembered: such a record is judged again when it comes again, and its dependants wait for what never comes.
+    /// Remembers a refusal, and lets those that waited for the record fall with it. Past the bound nothing
+    /// more is remembered: such a record is judged again when it comes again, and its dependants wait for
+    /// what never comes.
     fn refuse(&mut self, id: RecordId, refusal: Refusal) -> Offer {
         let dependants = self.room.release_all(id);
         let fallen = dependants

@@ -1,5 +1,6 @@
-//! What the tests of this crate share: seeded keys, a workspace with a founder, devices and an agent, short names for
-//! payloads, and a replica that can write. Nothing here is random: the same test makes the same ids.
+//! What the tests of this crate share: seeded keys, a workspace with a founder, devices and an agent, short
+//! names for payloads, and a replica that can write. Nothing here is random: the same test makes the same
+//! ids.
 
 mod payloads;
 
@@ -218,6 +219,7 @@ impl Workspace {
 pub(crate) struct Replica {
     pub(crate) workspace: Workspace,
     pub(crate) session: Session,
+    tries: u64,
 }
 
 impl Replica {
@@ -231,7 +233,11 @@ impl Replica {
 
     pub(crate) fn empty(workspace: Workspace) -> Self {
         let session = workspace.session();
-        Self { workspace, session }
+        Self {
+            workspace,
+            session,
+            tries: 0,
+        }
     }
 
     pub(crate) fn heads(&self) -> Vec<RecordId> {
@@ -284,8 +290,13 @@ impl Replica {
         self.refusal_on(seed, &self.heads(), payload)
     }
 
+    /// Why it is refused when written on `deps`. Each try has a time of its own: the refusal of an equal
+    /// record would be remembered, not judged.
     pub(crate) fn refusal_on(&mut self, seed: u8, deps: &[RecordId], payload: Payload) -> Option<Refusal> {
-        match self.offer_on(seed, deps, payload) {
+        self.tries += 1;
+        let mut record = self.workspace.record(seed, deps, payload).record().clone();
+        record.at_ms += self.tries;
+        match self.take(&Signed::sign(record, &key(seed)).unwrap()) {
             Offer::Refused(refusal) => Some(refusal),
             Offer::Admitted(_) => None,
             other => panic!("{other:?}"),

@@ -1,6 +1,6 @@
-//! A bounded room for records whose past is not here yet. A record waits for one missing id at a time and is offered
-//! again when that id comes. The room judges nothing; when it is full the record is dropped, and anti-entropy brings it
-//! again in topological order.
+//! A bounded room for records whose past is not here yet. A record waits for one missing id at a time and is
+//! offered again when that id comes. The room judges nothing; when it is full the record is dropped, and
+//! anti-entropy brings it again in topological order.
 
 use std::collections::{BTreeMap, BTreeSet};
 

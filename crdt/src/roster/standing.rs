@@ -1,5 +1,5 @@
-//! What stands after a set of roster records: members, devices, agents. A pure fold in canonical order, made anew at
-//! each change, because the roster is small. Also says what a device may write to the roster.
+//! What stands after a set of roster records: members, devices, agents. A pure fold in canonical order, made
+//! anew at each change, because the roster is small. Also says what a device may write to the roster.
 
 use std::collections::BTreeMap;
 
@@ -55,7 +55,8 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// Folds records in canonical order. What takes standing away is applied last, so that nothing concurrent undoes it.
+    /// Folds records in canonical order. What takes standing away is applied last, so that nothing concurrent
+    /// undoes it.
     pub(super) fn fold<'a>(records: impl Iterator<Item = (RecordId, &'a Record)> + Clone) -> Self {
         let mut standing = Self::default();
         for (id, record) in records.clone() {

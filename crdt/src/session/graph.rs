@@ -1,5 +1,6 @@
-//! The session's graph: what is in whose past, what the facts of a set of deps are, what a peer lacks. Past tests use
-//! the ancestor clock, which is exact for an author whose records form a chain; for an author who forked they walk.
+//! The session's graph: what is in whose past, what the facts of a set of deps are, what a peer lacks. Past
+//! tests use the ancestor clock, which is exact for an author whose records form a chain; for an author who
+//! forked they walk.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,9 +77,9 @@ impl Session {
         self.facts_at(&self.heads)
     }
 
-    /// The deps of a new record: the heads, sorted. Should there be more than a record may name (an author who forked can
-    /// make any number), those with the agent's newest record in their past and then the newest; what is left out is
-    /// merged by the records that follow.
+    /// The deps of a new record: the heads, sorted. Should there be more than a record may name (an author
+    /// who forked can make any number), those with the agent's newest record in their past and then the
+    /// newest; what is left out is merged by the records that follow.
     #[must_use]
     pub fn write_deps(&self) -> Vec<RecordId> {
         let mut heads: Vec<RecordId> = self.heads.iter().copied().collect();
@@ -164,8 +165,9 @@ impl Session {
             .collect()
     }
 
-    /// What a peer lacks that has `heads` and, of each author, `counts`: in topological order. Exact where its heads are
-    /// known here; where they are not, an author's chain is skipped as far as the peer is ahead on it, unless it forked.
+    /// What a peer lacks that has `heads` and, of each author, `counts`: in topological order. Exact where
+    /// its heads are known here; where they are not, an author's chain is skipped as far as the peer is ahead
+    /// on it, unless it forked.
     #[must_use]
     pub fn missing_for(&self, heads: &[RecordId], counts: &AuthorCounts) -> Vec<&Signed<Verified>> {
         let known_tips = heads

@@ -343,3 +343,18 @@ fn an_answered_message_is_a_line_of_the_past() {
         "a title is no line"
     );
 }
+
+#[test]
+fn two_claims_of_one_attempt_that_had_not_seen_each_other_are_both_kept() {
+    let mut replica = Replica::opened();
+    let root = replica.heads();
+    replica.agent(1, claim);
+    let asked = replica.put_on(FOUNDER, &root, message("more"));
+    assert_eq!(replica.refusal_on(HOST, &[asked], claim(turn(1, None))), None);
+    let facts = replica.session.facts();
+    assert_eq!((facts.open.len(), facts.tips.len()), (2, 2));
+    // One failure ends what its past holds of the attempt: on both, both.
+    let tip = replica.tip();
+    assert_eq!(replica.refusal(HOST, failure("boom")(turn(1, tip))), None);
+    assert!(replica.session.facts().open.is_empty());
+}

@@ -1,7 +1,7 @@
-//! The fold from counted records to a view. The agent's claims are the sequencer (Bayou's primary commit, Terry et al.,
-//! SOSP 1995): each claim of the winning chain numbers every message in its causal past that has no number yet, in
-//! canonical order, and each reply takes the next number. Those lines are sealed (INV-6). What no claim covers comes
-//! after them with provisional numbers.
+//! The fold from counted records to a view. The agent's claims are the sequencer (Bayou's primary commit,
+//! Terry et al., SOSP 1995): each claim of the winning chain numbers every message in its causal past that
+//! has no number yet, in canonical order, and each reply takes the next number. Those lines are sealed
+//! (INV-6). What no claim covers comes after them with provisional numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -174,8 +174,8 @@ impl<'a> Chain<'a> {
         chain
     }
 
-    /// For each agent record the highest stamp of a claim that comes after it on its branch. A record's `prev` is in its
-    /// past, so going down from the newest lamport sees successors first.
+    /// For each agent record the highest stamp of a claim that comes after it on its branch. A record's
+    /// `prev` is in its past, so going down from the newest lamport sees successors first.
     fn latest_claims(
         next: &BTreeMap<Option<RecordId>, Vec<&'a Entry>>,
     ) -> BTreeMap<RecordId, (u64, RecordId)> {
@@ -365,12 +365,21 @@ impl<'a> Numbering<'a> {
         self.human.clone().unwrap_or_else(|| (0, fallback()))
     }
 
+    /// The highest line of the creator in a claim's past. A claim on the losing branch of a fork numbered nothing, but
+    /// what it answers has its number by the winning one.
+    fn input_seen_by(&self, claim: &Entry) -> u64 {
+        let claim = claim.signed.id();
+        let seen = |line: &&Line| self.session.is_in_past(&line.message_id, &claim);
+        let human = self.lines.iter().filter(|line| line.author == Author::Creator);
+        human.filter(seen).map(|line| line.number).max().unwrap_or(1)
+    }
+
     fn processing(&self, session: &Session, claim: &Entry) -> Option<Processing> {
         let attempt = claim.signed.record().payload.turn()?.attempt;
         let stops = |entry: &Entry| matches!(entry.signed.record().payload, Payload::Stop { attempt: a } if a == attempt);
         Some(Processing {
             attempt,
-            input_line: self.input_of(&attempt),
+            input_line: self.input_seen_by(claim),
             started_at_ms: claim.signed.record().at_ms,
             claim: claim.signed.id(),
             stop_requested: session.entries().any(stops),

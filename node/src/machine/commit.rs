@@ -4,10 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use starling_crdt::id::{AttemptId, RecordId, StreamKey};
+use starling_crdt::id::{AttemptId, DeviceKey, RecordId, StreamKey};
 use starling_crdt::record::Record;
 use starling_crdt::signed::{Signed, Verified};
-use starling_net::proto;
+use starling_net::proto::{self, Have};
 
 use super::Node;
 use super::info::{Item, Notice};
@@ -29,6 +29,7 @@ pub(super) struct After {
     admissions: Vec<proto::Input>,
     turns: Vec<(StreamKey, AttemptId)>,
     roster: bool,
+    roster_questions: Vec<(DeviceKey, Option<(Have, usize)>)>,
 }
 
 impl After {
@@ -42,6 +43,7 @@ impl After {
         self.admissions.extend(later.admissions);
         self.turns.extend(later.turns);
         self.roster |= later.roster;
+        self.roster_questions.extend(later.roster_questions);
     }
 }
 
@@ -116,6 +118,20 @@ impl Commits {
     /// Whether a session has changes that are not even on their way.
     pub(super) fn is_staged(&self, key: &StreamKey) -> bool {
         self.touched.contains(key)
+    }
+
+    /// Keeps a peer's question about the roster until what was written to it is durable. Gives it back when nothing is
+    /// under way.
+    pub(super) fn hold_roster_question(
+        &mut self,
+        peer: DeviceKey,
+        question: Option<(Have, usize)>,
+    ) -> Option<Option<(Have, usize)>> {
+        if !self.after.roster && !self.pending.values().any(|after| after.roster) {
+            return Some(question);
+        }
+        self.after.roster_questions.push((peer, question));
+        None
     }
 
     /// Whether nothing is staged and nothing is on its way.
@@ -257,6 +273,9 @@ impl Node {
         }
         for (token, new, missing) in after.frames {
             self.frame_part_done(token, new, missing);
+        }
+        for (peer, question) in after.roster_questions {
+            self.on_roster_question(peer, question);
         }
         for admission in after.admissions {
             self.feed(admission);

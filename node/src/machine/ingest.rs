@@ -298,15 +298,7 @@ impl Node {
 
     pub(super) fn on_describe(&mut self, peer: DeviceKey, stream: StreamKey) {
         if stream == self.roster.key() {
-            let heads = self.roster.heads().iter().copied().collect();
-            return self.described(
-                stream,
-                peer,
-                Have {
-                    heads,
-                    ..Have::default()
-                },
-            );
+            return self.on_roster_question(peer, None);
         }
         if self.slots.get(&stream).is_some() {
             self.with_session(stream, Task::Describe { peer });
@@ -317,8 +309,7 @@ impl Node {
 
     pub(super) fn on_collect(&mut self, peer: DeviceKey, stream: StreamKey, theirs: Have, bytes_max: usize) {
         if stream == self.roster.key() {
-            let (records, more) = fill(self.roster.missing_for(&theirs.heads).into_iter(), bytes_max);
-            return self.collected(stream, peer, records, more);
+            return self.on_roster_question(peer, Some((theirs, bytes_max)));
         }
         if self.slots.get(&stream).is_some() {
             self.with_session(
@@ -331,6 +322,34 @@ impl Node {
             );
         } else {
             self.collected(stream, peer, Vec::new(), false);
+        }
+    }
+
+    /// What we have of the roster, or what the peer lacks of it: only what is durable (INV-3).
+    pub(super) fn on_roster_question(&mut self, peer: DeviceKey, question: Option<(Have, usize)>) {
+        if let Some(question) = self.commits.hold_roster_question(peer, question) {
+            self.answer_roster_question(peer, question);
+        }
+    }
+
+    fn answer_roster_question(&mut self, peer: DeviceKey, question: Option<(Have, usize)>) {
+        let key = self.roster.key();
+        match question {
+            None => {
+                let heads = self.roster.heads().iter().copied().collect();
+                self.described(
+                    key,
+                    peer,
+                    Have {
+                        heads,
+                        ..Have::default()
+                    },
+                );
+            }
+            Some((theirs, bytes_max)) => {
+                let (records, more) = fill(self.roster.missing_for(&theirs.heads).into_iter(), bytes_max);
+                self.collected(key, peer, records, more);
+            }
         }
     }
 

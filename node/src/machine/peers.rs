@@ -305,10 +305,11 @@ impl Node {
         self.effects.push(Effect::Net(NetEffect::Disconnect { peer }));
         self.note_error(peer, reason.to_string());
         let now = self.now;
-        if let Some(state) = self.peers.peers.get_mut(&peer) {
-            if !reason.is_transient() && *reason != DropReason::Paused {
-                state.next_dial_ms = now + BACKOFF_MS_DROPPED;
-            }
+        if let Some(state) = self.peers.peers.get_mut(&peer)
+            && !reason.is_transient()
+            && *reason != DropReason::Paused
+        {
+            state.next_dial_ms = now + BACKOFF_MS_DROPPED;
         }
     }
 

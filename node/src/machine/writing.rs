@@ -4,7 +4,6 @@
 
 use starling_crdt::command::{Command, Decision, Rejected, decide};
 use starling_crdt::id::{AttemptId, MemberId, RecordId, SessionId, StreamKey};
-use starling_crdt::limits::DEPS_MAX;
 use starling_crdt::payload::{Header, Payload};
 use starling_crdt::record::Record;
 use starling_crdt::session::{Offer, Session};
@@ -243,7 +242,7 @@ impl Node {
             stream: key,
             author: self.me,
             roster: self.roster.heads().iter().copied().collect(),
-            deps: if opens { Vec::new() } else { deps(session) },
+            deps: if opens { Vec::new() } else { session.write_deps() },
             at_ms: self.now,
             payload,
         };
@@ -266,23 +265,6 @@ impl Node {
             }
         }
     }
-}
-
-/// The session's heads; should an equivocator have made more than a record may name, the newest of them.
-fn deps(session: &Session) -> Vec<RecordId> {
-    let mut heads: Vec<_> = session
-        .heads()
-        .iter()
-        .filter_map(|head| session.entry(head))
-        .collect();
-    heads.sort_by_key(|entry| std::cmp::Reverse(entry.stamp()));
-    let mut deps: Vec<_> = heads
-        .iter()
-        .take(DEPS_MAX)
-        .map(|entry| entry.signed.id())
-        .collect();
-    deps.sort_unstable();
-    deps
 }
 
 fn collision(session: &SessionId) -> Rejection {

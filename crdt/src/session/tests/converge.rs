@@ -1,5 +1,6 @@
-//! Convergence over random histories (INV-2), the title gate by brute force (INV-1), and sealed lines (INV-6). Honest
-//! writers go through `command::decide`; hostile ones write whatever can be encoded, on whatever deps.
+//! Convergence over random histories (INV-2), the title gate by brute force (INV-1), and sealed lines
+//! (INV-6). Honest writers go through `command::decide`; hostile ones write whatever can be encoded, on
+//! whatever deps.
 
 use std::collections::BTreeSet;
 

@@ -112,8 +112,8 @@ fn a_line_points_to_the_line_it_answers() {
 
 #[test]
 fn no_line_points_to_itself_or_on() {
-    // The answered message is numbered later than its answer: a claim covers neither, order is by stamp, so it cannot
-    // be; but a repetition may stand for it.
+    // The answered message is numbered later than its answer: a claim covers neither, order is by stamp, so
+    // it cannot be; but a repetition may stand for it.
     let mut replica = titled();
     let mut other = replica.fork();
     let first = replica.put(FOUNDER, message_as("req", "same"));
