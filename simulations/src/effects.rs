@@ -109,6 +109,8 @@ impl World {
             Effect::Net(effect) => self.on_net_effect(node, effect),
             Effect::RunTurn(order) => self.on_run(node, order),
             Effect::AskForTitle { attempt } => self.on_ask_for_title(node, attempt),
+            // The world's agents forget a turn by themselves when it ends.
+            Effect::CloseTurn { .. } => {}
             Effect::CancelTurn { attempt } => {
                 if let Some(sim) = self.nodes.get_mut(node) {
                     sim.turns.remove(&attempt);
