@@ -39,7 +39,7 @@ use starling_net::proto::{self, Proto};
 use commit::Commits;
 use dispatch::Hosting;
 use export_plan::Exporter;
-pub use genesis::found;
+pub use genesis::{Founded, found};
 use ingest::Frames;
 use input::{Effect, Input};
 use invites::Invites;
@@ -181,6 +181,9 @@ impl Node {
         }
         self.commits.outbox = stored.outbox.into_iter().collect();
         self.host_agents();
+        if stored.paused {
+            self.pause(true);
+        }
         self.redial(true);
     }
 
@@ -190,6 +193,7 @@ impl Node {
         self.now = self.now.max(now_ms);
         match input {
             Input::Request { ticket, request } => self.on_request(ticket, request),
+            Input::Withdrawn(ticket) => self.waiters.retain(|waiter| *waiter != ticket),
             Input::Committed(seq) => self.on_committed(seq),
             Input::CommitFailed { batches, error } => self.on_commit_failed(&batches, &error),
             Input::Loaded { stream, records } => self.on_loaded(stream, records),

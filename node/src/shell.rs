@@ -3,7 +3,9 @@
 //! order: `setup` (from an empty home to a booted machine), `run` (the loop), `disk`, `network`, `turns` (the effects),
 //! `join` (a device that is not a member yet).
 
+mod clock;
 mod disk;
+mod greeting;
 mod join;
 mod network;
 mod run;
@@ -11,7 +13,7 @@ mod setup;
 mod turns;
 
 use std::future::Future;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cli::{Ambient, Failure, JoinOptions, UpOptions};
@@ -89,9 +91,9 @@ fn failed(code: &str, detail: impl Into<String>) -> Failure {
 /// [`Failure`] says what to do.
 pub async fn up(options: UpOptions) -> Result<(), Failure> {
     log_to_stderr();
-    if join::has_pending(&options.home) {
-        join::resume(&options).await?;
-    }
+    options.home.create()?;
+    let _lock = options.home.lock()?;
+    boxed(join::before_up(&options)).await?;
     boxed(run::up(options)).await
 }
 
@@ -113,9 +115,8 @@ fn boxed<T>(work: impl Future<Output = T>) -> std::pin::Pin<Box<impl Future<Outp
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("STARLING_LOG");
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    let logging = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
+    let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
     // A second call in one process keeps the first subscriber.
     let _already_set = logging.try_init();
 }

@@ -28,6 +28,8 @@ pub enum Input {
         /// The question.
         request: Request,
     },
+    /// A client went away without waiting for its answer.
+    Withdrawn(Ticket),
     /// All batches up to this one are durable.
     Committed(BatchSeq),
     /// These batches were not stored, and nothing after them was tried.
@@ -67,6 +69,11 @@ pub enum NetInput {
     /// An address of ours that others can dial.
     Listening {
         /// As a multiaddr, without the peer id.
+        address: String,
+    },
+    /// An address of [`NetInput::Listening`] is gone.
+    NotListening {
+        /// The same multiaddr.
         address: String,
     },
     /// A peer's first connection is up.

@@ -186,7 +186,11 @@ impl Node {
             "this invitation is unknown here, or was revoked",
         ))?;
         match row.used_by {
-            Some(device) if device == peer => return Ok(()),
+            Some(device) if device == peer => {
+                let stands = self.standing().member_of(&peer).is_some();
+                let revoked = (RefusalCode::Revoked, "this device was removed from the workspace");
+                return if stands { Ok(()) } else { Err(revoked) };
+            }
             Some(_) => {
                 return Err((
                     RefusalCode::InviteUsed,

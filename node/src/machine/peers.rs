@@ -112,6 +112,9 @@ impl Node {
             NetInput::Listening { address } => {
                 self.peers.listen.insert(address);
             }
+            NetInput::NotListening { address } => {
+                self.peers.listen.remove(&address);
+            }
             NetInput::Connected {
                 peer,
                 address,
@@ -265,6 +268,8 @@ impl Node {
         } else {
             proto::Input::Resume
         });
+        // A restart goes on as it was: cut until it is taken up again.
+        self.commits.stage_local(Space::Setting, rows::PAUSED.to_vec(), pause.then(Vec::new));
         let allowed = self.standing().admitted_devices().copied().collect();
         self.allow(allowed);
         if !pause {

@@ -83,7 +83,8 @@ impl Node {
             Request::Sync { wait } => self.on_sync(ticket, wait),
             Request::Pause(pause) => {
                 self.pause(pause);
-                self.answer(ticket, Ok(self.sync_info()));
+                let info = self.sync_info();
+                self.commits.answer(ticket, info);
             }
             Request::Invite {
                 handle,

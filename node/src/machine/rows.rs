@@ -150,6 +150,9 @@ pub struct ProfileRow {
     pub profile: AgentProfile,
 }
 
+/// Key of the setting that is there while the exchange with peers is cut.
+pub const PAUSED: &[u8] = b"paused";
+
 /// The version that leads every row.
 const ROW_VERSION: u8 = 1;
 
@@ -192,6 +195,8 @@ pub struct Stored {
     pub invites: Vec<(Vec<u8>, Vec<u8>)>,
     /// Rows of [`ProfileRow`], by agent.
     pub profiles: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Whether the exchange with peers was cut, and not taken up again.
+    pub paused: bool,
     /// Records of later versions that are held.
     pub aside: u64,
 }

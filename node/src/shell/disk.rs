@@ -15,7 +15,7 @@ use crate::git;
 use crate::machine::export_plan::ExportPlan;
 use crate::machine::info::ExportState;
 use crate::machine::input::{BatchSeq, Input};
-use crate::machine::rows::Stored;
+use crate::machine::rows::{self, Stored};
 use crate::spawner::Spawner;
 use crate::store::{Batch, LocalRow, Queue, Report, Space, Store, StoreError, SubmitError, Writer};
 
@@ -59,6 +59,7 @@ pub(super) fn workspace_row(workspace: &WorkspaceId) -> LocalRow {
 pub(super) fn stored(store: &Store, workspace: &WorkspaceId) -> Result<Stored, StoreError> {
     let keys = |keys: Vec<[u8; 32]>| keys.into_iter().map(StreamKey::from_bytes).collect();
     let roster = store.load_stream(*workspace.roster().as_bytes())?;
+    let settings = store.local(Space::Setting)?;
     Ok(Stored {
         roster: roster.into_iter().map(|(_, wire)| wire).collect(),
         streams: keys(store.streams()?),
@@ -71,7 +72,8 @@ pub(super) fn stored(store: &Store, workspace: &WorkspaceId) -> Result<Stored, S
         outbox: store.outbox()?.into_iter().map(RecordId::from_bytes).collect(),
         peers: store.local(Space::Peer)?,
         invites: store.local(Space::Invite)?,
-        profiles: store.local(Space::Setting)?,
+        paused: settings.iter().any(|(key, _)| key == rows::PAUSED),
+        profiles: settings,
         aside: store.stats()?.aside,
     })
 }
@@ -83,6 +85,7 @@ pub(super) struct Disk {
     held: VecDeque<(BatchSeq, Batch)>,
     inputs: mpsc::Sender<Input>,
     writer: Option<JoinHandle<()>>,
+    ended: mpsc::Receiver<String>,
 }
 
 impl Disk {
@@ -93,18 +96,13 @@ impl Disk {
             // The loop never waits for the writer, so this never waits long; a loop that is gone wants no report.
             let _gone = reports.blocking_send(input_of(report));
         });
+        let (end, ended) = mpsc::channel(1);
         let writer = thread("starling-store", move || {
             if let Err(error) = writer.run() {
-                tracing::error!(%error, "the store has failed");
+                let _gone = end.blocking_send(error.to_string());
             }
         })?;
-        Ok(Self {
-            store,
-            queue: Some(queue),
-            held: VecDeque::new(),
-            inputs,
-            writer: Some(writer),
-        })
+        Ok(Self { store, queue: Some(queue), held: VecDeque::new(), inputs, writer: Some(writer), ended })
     }
 
     /// Queues a batch. When the disk is slow it waits here, in order.
@@ -113,23 +111,18 @@ impl Disk {
         self.drain();
     }
 
-    /// Hands over what was held back, as far as there is room.
+    /// Hands over what was held back, as far as there is room. A writer that has ended is told by [`Disk::failed`].
     pub(super) fn drain(&mut self) {
         while let (Some(queue), Some((seq, batch))) = (&self.queue, self.held.pop_front()) {
-            match queue.submit(seq, batch) {
-                Ok(()) => {}
-                Err(SubmitError::Full(batch)) => return self.held.push_front((seq, *batch)),
-                Err(SubmitError::Closed(_)) => {
-                    let error =
-                        "the store has failed; free space or mend the disk, then start the node again"
-                            .to_owned();
-                    let _full = self.inputs.try_send(Input::CommitFailed {
-                        batches: vec![seq],
-                        error,
-                    });
-                }
+            if let Err(SubmitError::Full(batch) | SubmitError::Closed(batch)) = queue.submit(seq, batch) {
+                return self.held.push_front((seq, *batch));
             }
         }
+    }
+
+    /// Waits for the writer to give up: nothing can be stored any more.
+    pub(super) async fn failed(&mut self) -> Option<String> {
+        self.ended.recv().await
     }
 
     /// Reads a session's records, away from the loop.

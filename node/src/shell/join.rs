@@ -7,78 +7,103 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use starling_crdt::id::WorkspaceId;
+use starling_crdt::roster::Roster;
+use starling_crdt::signed::{Received, Signed, Unverified};
 use zeroize::Zeroizing;
 
 use super::disk::{self, store_failed};
 use super::network::{Network, Start};
 use super::setup::{device_key, label};
-use super::{failed, now_ms, random_32, run, spawner};
+use super::{failed, now_ms, random_32, spawner};
 use crate::cli::{Exit, Failure, JoinOptions, UpOptions};
-use crate::config::{Home, NodeKey};
+use crate::config::{Home, NodeKey, Settings};
 use crate::machine::joining::{Joining, Step};
 use crate::machine::rows::{self, PeerRow};
 use crate::machine::ticket::Ticket;
-use crate::store::{Batch, LocalRow, RecordRow, Space, Store};
+use crate::store::{Batch, LocalRow, RecordRow, Space, Store, StoreError};
+
 
 /// How long `join` waits for the inviter unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The ticket that waits for its inviter.
 const PENDING: &str = "pending.ticket";
 
-/// Redeems a ticket in an empty home, or in one whose own workspace was never used.
+/// Redeems a ticket in an empty home, or in one whose own workspace was never used. The home is locked throughout, so
+/// that no node runs in it meanwhile.
 pub(super) async fn join(options: JoinOptions) -> Result<(), Failure> {
     let ticket = parse(&options.ticket)?;
     let home = &options.home;
     home.create()?;
+    let _lock = home.lock()?;
     if already_joined(home, &ticket)? {
         return say(&options, &ticket, "this device is a member already");
     }
+    check_not_expired(&ticket)?;
     files::keep(&pending(home), &options.ticket)?;
+    files::forget(&refused(home));
+    if !options.quiet && !options.json {
+        crate::cli::note("calling the inviting device (Ctrl-C keeps the ticket for the next `starling up`)");
+    }
     let label = match &options.label {
         Some(label) => label.clone(),
-        None => label(&run::settings(home)?).to_string(),
+        None => label(&settings(home)?).to_string(),
     };
-    let joined = redeem(home, &ticket, label, Some(options.timeout.unwrap_or(TIMEOUT))).await;
-    if let Err(failure) = joined {
-        // Only who could not be reached may be asked again.
-        if failure.exit != Exit::TimedOut {
-            files::forget(&pending(home));
-        }
-        return Err(failure);
-    }
+    let timeout = Some(options.timeout.unwrap_or(TIMEOUT));
+    settle(home, redeem(home, &ticket, label, timeout).await)?;
     say(&options, &ticket, "joined")
 }
 
-/// Whether a ticket waits for its inviter.
-pub(super) fn has_pending(home: &Home) -> bool {
-    pending(home).exists()
+/// A refused ticket is put away; after any other failure it is tried again.
+fn settle(home: &Home, joined: Result<(), Failure>) -> Result<(), Failure> {
+    if joined.as_ref().is_err_and(|failure| failure.exit == Exit::NotAllowed) {
+        let _kept = std::fs::rename(pending(home), refused(home));
+    }
+    joined
 }
 
-/// Goes on with a join that did not reach its inviter, until it does.
-pub(super) async fn resume(options: &UpOptions) -> Result<(), Failure> {
-    let path = pending(&options.home);
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| failed("io", format!("{}: {error}", path.display())))?;
-    let ticket = match parse(&text) {
-        Ok(ticket) => ticket,
-        Err(failure) => {
-            files::forget(&path);
-            return Err(failure);
-        }
-    };
-    if already_joined(&options.home, &ticket)? {
+/// Before a node starts in this home: goes on with a join that did not reach its inviter, until it does. A home whose
+/// ticket was refused does not silently found a workspace of its own.
+pub(super) async fn before_up(options: &UpOptions) -> Result<(), Failure> {
+    let home = &options.home;
+    if refused(home).exists() && !home.store().exists() {
+        let detail = "this home was to join a workspace, and its ticket was refused";
+        let hint = format!("join with a new ticket, or remove {} to begin a workspace here", refused(home).display());
+        return Err(Failure::new(Exit::NotAllowed, "ticket_refused", detail).hint(hint));
+    }
+    let path = pending(home);
+    if !path.exists() {
+        return Ok(());
+    }
+    let text = std::fs::read_to_string(&path).map_err(|error| failed("io", format!("{}: {error}", path.display())))?;
+    let ticket = parse(&text)?;
+    if already_joined(home, &ticket)? {
         files::forget(&path);
         return Ok(());
     }
+    settle(home, check_not_expired(&ticket))?;
     if !options.quiet {
-        crate::cli::note("waiting for the inviter, to join its workspace (Ctrl-C stops)");
+        crate::cli::note("waiting for the inviting device, to join its workspace (Ctrl-C stops; the ticket is kept)");
     }
-    let label = label(&run::settings(&options.home)?).to_string();
-    let joined = redeem(&options.home, &ticket, label, None).await;
-    if joined.is_err() {
-        files::forget(&path);
+    let label = label(&settings(home)?).to_string();
+    let left = Duration::from_millis(ticket.expires_at_ms.saturating_sub(now_ms()));
+    settle(home, redeem(home, &ticket, label, Some(left)).await)
+}
+
+fn check_not_expired(ticket: &Ticket) -> Result<(), Failure> {
+    if ticket.expires_at_ms > now_ms() {
+        return Ok(());
     }
-    joined
+    Err(Failure::new(Exit::NotAllowed, "invite_expired", "this invitation has expired").hint("ask for a new one"))
+}
+
+fn settings(home: &Home) -> Result<Settings, Failure> {
+    Ok(Settings::load(home)?)
+}
+
+/// Where a ticket is put that its inviter refused.
+fn refused(home: &Home) -> PathBuf {
+    home.dir().join("refused.ticket")
 }
 
 fn pending(home: &Home) -> PathBuf {
@@ -99,26 +124,29 @@ fn already_joined(home: &Home, ticket: &Ticket) -> Result<bool, Failure> {
     }
     let store = disk::open(&home.store())?;
     let workspace = disk::workspace(&store)?;
-    let streams = store.streams().map_err(|error| store_failed(&error))?;
-    let roster = match &workspace {
-        Some(workspace) => store
-            .load_stream(*workspace.roster().as_bytes())
-            .map_err(|error| store_failed(&error))?
-            .len(),
-        None => 0,
-    };
+    let used = workspace.as_ref().map(|workspace| is_used(&store, workspace)).transpose();
     store.close().map_err(|error| store_failed(&error))?;
-    // Founding, and the demo agent that the first `up` hosts, are no use yet.
-    let unused = streams.len() <= 1 && roster <= 2;
+    let used = used.map_err(|error| store_failed(&error))?.unwrap_or(false);
     match workspace {
         Some(workspace) if workspace == ticket.workspace => Ok(true),
-        Some(_) if !unused => {
+        Some(_) if used => {
             let detail = "this home belongs to another workspace, which has sessions or other devices";
-            Err(Failure::new(Exit::Conflict, "home_in_use", detail)
-                .hint("choose another home: `starling --home DIR join`"))
+            Err(Failure::new(Exit::Conflict, "home_in_use", detail).hint("choose another home: `starling --home DIR join`"))
         }
         _ => Ok(false),
     }
+}
+
+/// Whether a workspace has a session or a second device.
+fn is_used(store: &Store, workspace: &WorkspaceId) -> Result<bool, StoreError> {
+    let mut roster = Roster::new(*workspace);
+    for (_, wire) in store.load_stream(*workspace.roster().as_bytes())? {
+        if let Ok(Received::Record(record)) = Signed::<Unverified>::decode(&wire) {
+            roster.offer(record.trust());
+        }
+    }
+    let sessions = store.streams()?.into_iter().any(|stream| stream != *workspace.roster().as_bytes());
+    Ok(sessions || roster.standing().devices().nth(1).is_some())
 }
 
 /// Meets the inviter and writes what it gives.

@@ -105,6 +105,7 @@ impl Network {
                     continue;
                 }
                 Some(event) = self.events.recv() => event,
+                else => return Err(failed("network", "the network task has ended")),
             };
             if let Some(input) = self.translate(event) {
                 return Ok(input);
@@ -166,10 +167,7 @@ impl Network {
                 tracing::warn!(address, error, "cannot listen");
                 return None;
             }
-            Event::NotListening { address } => {
-                tracing::debug!(address, "no longer listening");
-                return None;
-            }
+            Event::NotListening { address } => NetInput::NotListening { address },
             // Anti-entropy carries what gossip did not.
             Event::NotPublished { .. } | Event::SendFailed { .. } => return None,
         })

@@ -11,25 +11,31 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
+use super::clock::Clock;
 use super::disk::{Disk, Exporting};
+use super::greeting::{greet, stop_on_signals};
 use super::network::{Network, Start};
 use super::setup::{self, Ready};
 use super::turns::{Places, Turns};
 use super::{failed, now_ms, random_32, spawner};
 use crate::cli::{Failure, UpOptions};
-use crate::config::{Endpoint, Home, Settings};
+use crate::config::Endpoint;
 use crate::http::{self, Ask, Context, Events, HttpConfig, Question};
 use crate::machine::Node;
-use crate::machine::input::{AgentKind, AgentProfile, Effect, Input, Ticket};
-use crate::machine::request::{Answer, Rejection, Request};
+use crate::machine::input::{Effect, Input, NetInput, Ticket};
+use crate::machine::request::{Answer, Code, Rejection, Request};
 use crate::spawner::Spawner;
 
 /// Reports that may wait for the loop.
 const INPUTS_MAX: usize = 1_024;
 /// How long turns and commits may take to end at a stop.
 const STOP_TIME: Duration = Duration::from_secs(15);
-/// The agent that a new workspace begins with.
-const FIRST_AGENT: &str = "scribe";
+/// How long the transport may take to tell its addresses before clients are served.
+const LISTEN_TIME: Duration = Duration::from_secs(1);
+/// How long requests under way may take to end at a stop.
+const SERVE_TIME: Duration = Duration::from_secs(7);
+/// Questions whose clients may have gone are looked through when there are this many.
+const ASKED_MANY: usize = 64;
 
 /// Runs the node until it is stopped.
 pub(super) async fn up(options: UpOptions) -> Result<(), Failure> {
@@ -37,48 +43,41 @@ pub(super) async fn up(options: UpOptions) -> Result<(), Failure> {
     let http = setup::bind_http(&options, &mut ready.settings)?;
     let socket = options.home.prepare_socket()?;
     let unix = setup::bind_socket(&socket)?;
-    let (node, first) =
-        Node::start(setup::boot(&ready)?).map_err(|error| failed("boot_failed", error.to_string()))?;
-
-    let stop = CancellationToken::new();
+    let bound = http.local_addr().map_err(|error| failed("io", error.to_string()))?;
     let (ask, questions) = Ask::channel();
-    let http = tokio::net::TcpListener::from_std(http).map_err(|error| failed("io", error.to_string()))?;
-    let bound = http
-        .local_addr()
-        .map_err(|error| failed("io", error.to_string()))?;
-    let token = Zeroizing::new(data_encoding::HEXLOWER.encode(&random_32()?));
-    let events = Events::new(now_ms());
     let served = Served {
         http: bound,
         socket,
-        token,
+        token: Zeroizing::new(data_encoding::HEXLOWER.encode(&random_32()?)),
         ask: ask.clone(),
-        events: events.clone(),
-        stop: stop.clone(),
+        events: Events::new(now_ms()),
+        stop: CancellationToken::new(),
     };
-
-    let founded = ready.founded && options.demo_agent;
-    let peers = ready.settings.peers.clone();
+    let (founded, peers) = (ready.founded && options.demo_agent, ready.settings.peers.clone());
+    let (node, first) =
+        Node::start(setup::boot(&ready)?).map_err(|error| failed("boot_failed", error.to_string()))?;
     let mut shell = Shell::start(node, ready, &options, &served, questions)?;
-    let closing = shell.serve(http, unix, &served);
-    options.home.write_token(&served.token)?;
-    let endpoint = Endpoint {
-        http: format!("http://{bound}"),
-        socket: served.socket.clone(),
-        pid: std::process::id(),
-    };
-    options.home.write_endpoint(&endpoint)?;
-    shell
-        .spawner
-        .spawn("greeting", greet(ask, options.clone(), bound, founded, peers));
-    stop_on_signals(&shell.spawner, stop.clone());
-
+    options.home.close_to_others();
     shell.carry_out_all(first);
-    let ended = shell.run(stop).await;
-    shell.close().await;
-    closing.cancel();
+    stop_on_signals(&shell.spawner, served.stop.clone());
+    shell.await_addresses().await?;
+
+    let serving = shell.serve(http, unix, &served)?;
+    options.home.write_token(&served.token)?;
+    let endpoint =
+        Endpoint { http: format!("http://{bound}"), socket: served.socket.clone(), pid: std::process::id() };
+    options.home.write_endpoint(&endpoint)?;
+    shell.spawner.spawn("greeting", greet(ask, options.clone(), bound, founded, peers));
+    let ended = shell.run(served.stop.clone()).await;
+    shell.close(serving).await;
     options.home.clear_endpoint();
     ended
+}
+
+/// The listeners: cancelled to end, and gone when nobody holds the other end of `gone`.
+struct Serving {
+    closing: CancellationToken,
+    gone: mpsc::Receiver<()>,
 }
 
 struct Served {
@@ -103,6 +102,8 @@ struct Shell {
     turns: Turns,
     events: Events,
     wake_ms: Option<u64>,
+    listeners: usize,
+    clock: Clock,
     stopped: bool,
     fatal: Option<String>,
 }
@@ -135,6 +136,7 @@ impl Shell {
             mdns: options.mdns && ready.settings.mdns,
             allow: BTreeSet::new(),
         };
+        let listeners = network.listen.len();
         Ok(Self {
             node,
             inputs,
@@ -148,19 +150,23 @@ impl Shell {
             spawner,
             events: served.events.clone(),
             wake_ms: None,
+            listeners,
+            clock: Clock::new(),
             stopped: false,
             fatal: None,
         })
     }
 
-    /// Serves clients until the returned token is cancelled.
+    /// Serves clients until told to end.
     fn serve(
         &self,
-        tcp: tokio::net::TcpListener,
+        tcp: std::net::TcpListener,
         unix: tokio::net::UnixListener,
         served: &Served,
-    ) -> CancellationToken {
+    ) -> Result<Serving, Failure> {
+        let tcp = tokio::net::TcpListener::from_std(tcp).map_err(|error| failed("io", error.to_string()))?;
         let closing = CancellationToken::new();
+        let (holds, gone) = mpsc::channel(1);
         let context = Context::new(HttpConfig {
             token: served.token.clone(),
             http: Some(served.http),
@@ -170,18 +176,37 @@ impl Shell {
             entropy: Arc::new(|| random_32().unwrap_or_default()),
             stop: served.stop.clone(),
         });
-        let (shared, end) = (context.clone(), closing.clone());
+        let (shared, end, hold) = (context.clone(), closing.clone(), holds.clone());
         self.spawner.spawn("http", async move {
             if let Err(error) = http::serve_tcp(tcp, shared, end).await {
                 tracing::error!(%error, "the web interface has ended");
             }
+            drop(hold);
         });
         let end = closing.clone();
-        self.spawner.spawn(
-            "http-unix",
-            async move { http::serve_unix(unix, context, end).await },
-        );
-        closing
+        self.spawner.spawn("http-unix", async move {
+            http::serve_unix(unix, context, end).await;
+            drop(holds);
+        });
+        Ok(Serving { closing, gone })
+    }
+
+    /// Lets the transport tell its addresses before anybody is served: an invitation without them is of no use.
+    async fn await_addresses(&mut self) -> Result<(), Failure> {
+        let mut heard = 0;
+        let deadline = tokio::time::sleep(LISTEN_TIME);
+        tokio::pin!(deadline);
+        while heard < self.listeners {
+            let Some(network) = self.network.as_mut() else { break };
+            let event = tokio::select! {
+                biased;
+                event = network.next() => event?,
+                () = &mut deadline => break,
+            };
+            heard += usize::from(matches!(event, NetInput::Listening { .. }));
+            self.feed(Input::Net(event));
+        }
+        Ok(())
     }
 
     /// Feeds the machine until it is stopped, or something that it cannot do without has failed.
@@ -189,12 +214,8 @@ impl Shell {
         let mut stopping = false;
         let mut deadline = None;
         while !self.stopped && self.fatal.is_none() {
-            let wake = self
-                .wake_ms
-                .map(|at| Duration::from_millis(at.saturating_sub(now_ms())));
-            let Some(network) = self.network.as_mut() else {
-                break;
-            };
+            let wake = self.wake_ms.map(|at| self.clock.until(at));
+            let Some(network) = self.network.as_mut() else { break };
             let input = tokio::select! {
                 biased;
                 () = stop.cancelled(), if !stopping => {
@@ -202,27 +223,45 @@ impl Shell {
                     deadline = Some(Box::pin(tokio::time::sleep(STOP_TIME)));
                     Input::Shutdown
                 }
-                Some(input) = self.inputs.recv() => input,
-                Some((request, reply)) = self.questions.recv() => self.question(request, reply),
-                event = network.next() => Input::Net(event?),
-                () = sleep(wake) => {
-                    self.wake_ms = None;
-                    Input::Tick
-                }
                 () = expired(&mut deadline) => {
                     tracing::warn!("not everything ended in time");
                     break;
                 }
+                Some(input) = self.inputs.recv() => input,
+                Some(error) = self.disk.failed() => {
+                    self.fatal = Some(error);
+                    break;
+                }
+                () = sleep(wake) => {
+                    self.wake_ms = None;
+                    self.forget_who_left();
+                    Input::Tick
+                }
+                Some((request, reply)) = self.questions.recv() => self.question(request, reply),
+                event = network.next() => Input::Net(event?),
             };
             self.feed(input);
         }
         match self.fatal.take() {
-            Some(error) => Err(failed("store_failed", error)),
+            Some(error) => Err(failed("store_failed", error)
+                .hint("everything that was acknowledged is safe; make room or mend the disk, then start the node again")),
             None => Ok(()),
         }
     }
 
+    /// Clients that went away want no answer; those among them that waited for peers free their place.
+    fn forget_who_left(&mut self) {
+        let left: Vec<_> = self.asked.iter().filter(|(_, reply)| reply.is_closed()).map(|(ticket, _)| *ticket).collect();
+        for ticket in left {
+            self.asked.remove(&ticket);
+            self.feed(Input::Withdrawn(ticket));
+        }
+    }
+
     fn question(&mut self, request: Request, reply: oneshot::Sender<Result<Answer, Rejection>>) -> Input {
+        if self.asked.len() >= ASKED_MANY {
+            self.forget_who_left();
+        }
         self.next_ticket += 1;
         self.asked.insert(self.next_ticket, reply);
         Input::Request {
@@ -235,7 +274,7 @@ impl Shell {
         if matches!(input, Input::Committed(_) | Input::CommitFailed { .. }) {
             self.disk.drain();
         }
-        let effects = self.node.handle(input, now_ms());
+        let effects = self.node.handle(input, self.clock.now());
         self.carry_out_all(effects);
     }
 
@@ -271,8 +310,18 @@ impl Shell {
         }
     }
 
-    /// Ends agents, network, export and store, in this order.
-    async fn close(&mut self) {
+    /// Ends what comes in first, then agents, network, export, and the store last.
+    async fn close(&mut self, mut serving: Serving) {
+        self.questions.close();
+        let over = Rejection::new(Code::ShuttingDown, "the node is stopping");
+        while let Ok((_, reply)) = self.questions.try_recv() {
+            let _gone = reply.send(Err(over.clone()));
+        }
+        for (_, reply) in std::mem::take(&mut self.asked) {
+            let _gone = reply.send(Err(over.clone()));
+        }
+        serving.closing.cancel();
+        let _late = tokio::time::timeout(SERVE_TIME, serving.gone.recv()).await;
         self.turns.shutdown().await;
         if let Some(network) = self.network.take() {
             let _late = tokio::time::timeout(Duration::from_secs(5), network.close()).await;
@@ -299,133 +348,3 @@ async fn expired(deadline: &mut Option<std::pin::Pin<Box<tokio::time::Sleep>>>) 
     }
 }
 
-/// SIGINT and SIGTERM stop the node cleanly; a second one ends it at once.
-fn stop_on_signals(spawner: &Spawner, stop: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
-    spawner.spawn("signals", async move {
-        let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
-            return;
-        };
-        for _ in 0..2 {
-            tokio::select! {
-                biased;
-                _ = int.recv() => {}
-                _ = term.recv() => {}
-            }
-            if stop.is_cancelled() {
-                std::process::exit(130);
-            }
-            stop.cancel();
-        }
-    });
-}
-
-/// Hosts the first agent in a new workspace, dials the peers of the settings, and says where the node is.
-async fn greet(ask: Ask, options: UpOptions, http: SocketAddr, founded: bool, peers: Vec<String>) {
-    if founded && let Ok(handle) = FIRST_AGENT.parse() {
-        let profile = AgentProfile {
-            kind: AgentKind::Demo { script: None },
-            cwd: None,
-            env: Vec::new(),
-            allow: Vec::new(),
-        };
-        if let Err(error) = ask.ask(Request::AddAgent { handle, profile }).await {
-            tracing::warn!(detail = error.detail, "no demo agent");
-        }
-    }
-    for address in peers {
-        match starling_net::transport::parse_address(&address) {
-            Ok((peer, address)) => {
-                let device = peer.map(|peer| starling_crdt::id::DeviceKey::from_bytes(peer.0));
-                let _full = ask.ask(Request::AddPeer { address, device }).await;
-            }
-            Err(error) => tracing::warn!(%error, "an address in config.toml is left out"),
-        }
-    }
-    // The transport tells its addresses within moments; a greeting without them would be of little use.
-    tokio::time::sleep(Duration::from_millis(150)).await;
-    if let Ok(Answer::Status(status)) = ask.ask(Request::Status).await {
-        let greeting = Greeting {
-            status: &status,
-            http,
-            home: &options.home,
-        };
-        let text = if options.json {
-            greeting.json()
-        } else {
-            greeting.text(founded)
-        };
-        if !options.quiet || options.json {
-            let _closed = crate::cli::print(&text);
-        }
-    }
-}
-
-struct Greeting<'a> {
-    status: &'a crate::machine::info::NodeStatus,
-    http: SocketAddr,
-    home: &'a Home,
-}
-
-impl Greeting<'_> {
-    fn json(&self) -> String {
-        let document = serde_json::json!({
-            "device": self.status.device.to_string(),
-            "workspace": self.status.workspace.to_string(),
-            "handle": self.status.handle.as_str(),
-            "http": format!("http://{}", self.http),
-            "listen": self.status.listen,
-        });
-        format!("{document}\n")
-    }
-
-    fn text(&self, founded: bool) -> String {
-        let home = self.home.dir().display();
-        let named = if std::env::var_os("STARLING_HOME").is_some() {
-            String::new()
-        } else {
-            format!(" --home {home}")
-        };
-        let named = if is_default(self.home) {
-            String::new()
-        } else {
-            named
-        };
-        let mut text = format!(
-            "starling is up: @{} on {}\n",
-            self.status.handle, self.status.label
-        );
-        for address in &self.status.listen {
-            text.push_str(&format!("  listens on  {address}\n"));
-        }
-        text.push_str(&format!(
-            "  web         http://{}\n  home        {home}\n\n",
-            self.http
-        ));
-        if founded {
-            text.push_str(&format!(
-                "Try, in another terminal:\n  starling{named} session new --agent {FIRST_AGENT} --follow -m \"Hello!\"\n"
-            ));
-            text.push_str(&format!("Add another device:\n  starling{named} invite create\n"));
-            let recovery = self.home.recovery_key();
-            text.push_str(&format!(
-                "Keep a copy of {} in a safe place elsewhere.\n",
-                recovery.display()
-            ));
-        } else {
-            text.push_str(&format!("See what it does:\n  starling{named} status\n"));
-        }
-        text
-    }
-}
-
-/// Whether commands find this home without being told.
-fn is_default(home: &Home) -> bool {
-    Home::resolve(None).is_ok_and(|default| default == *home)
-}
-
-/// The settings of a home, for who only reads them.
-pub(super) fn settings(home: &Home) -> Result<Settings, Failure> {
-    Ok(Settings::load(home)?)
-}

@@ -4,7 +4,6 @@
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 
-use ed25519_dalek::SigningKey;
 use starling_crdt::id::{DeviceKey, Handle, WorkspaceId};
 use starling_crdt::text::Label;
 
@@ -13,13 +12,17 @@ use super::{failed, now_ms, random_32};
 use crate::cli::{Exit, Failure, UpOptions};
 use crate::config::{Home, NodeKey, Settings};
 use crate::git;
-use crate::machine::{self, Boot, info::ExportState};
-use crate::store::{Batch, RecordRow, Store};
+use crate::machine::info::ExportState;
+use crate::machine::input::{AgentKind, AgentProfile};
+use crate::machine::{self, Boot, Founded};
+use crate::store::Store;
 
 /// Where a new node listens for peers.
 const LISTEN_QUIC: &str = "/ip4/0.0.0.0/udp/0/quic-v1";
 /// The fallback where UDP is blocked.
 const LISTEN_TCP: &str = "/ip4/0.0.0.0/tcp/0";
+/// The agent that a new workspace begins with.
+pub(super) const FIRST_AGENT: &str = "scribe";
 /// The handle of a founder whose login name makes none.
 const HANDLE_DEFAULT: &str = "me";
 
@@ -101,23 +104,20 @@ fn found(
 ) -> Result<WorkspaceId, Failure> {
     let handle = options.handle.clone().unwrap_or_else(login_handle);
     let recovery = recovery_key(home)?;
-    let signing: SigningKey = key.signing_key();
-    let (workspace, record) = machine::found(&signing, handle, label(settings), Some(recovery), now_ms())
+    let agent = options.demo_agent.then(first_agent).flatten();
+    let founded = machine::found(&key.signing_key(), handle, label(settings), Some(recovery), agent, now_ms())
         .map_err(|error| failed("internal", error.to_string()))?;
-    let row = RecordRow {
-        stream: *workspace.roster().as_bytes(),
-        position: 0,
-        id: *record.id().as_bytes(),
-        wire: record.wire().to_vec(),
-        outbox: false,
-    };
-    let batch = Batch {
-        records: vec![row],
-        local: vec![disk::workspace_row(&workspace)],
-        ..Batch::default()
-    };
+    let Founded { workspace, mut batch } = founded;
+    batch.local.push(disk::workspace_row(&workspace));
     store.commit(&[batch]).map_err(|error| store_failed(&error))?;
     Ok(workspace)
+}
+
+/// The agent that a new workspace begins with.
+fn first_agent() -> Option<(Handle, AgentProfile)> {
+    let kind = AgentKind::Demo { script: None };
+    let profile = AgentProfile { kind, cwd: None, env: Vec::new(), allow: Vec::new() };
+    Some((FIRST_AGENT.parse().ok()?, profile))
 }
 
 /// The key that can admit a new founder device when all others are lost. It is for a safe place elsewhere.
