@@ -153,7 +153,13 @@ impl Node {
         self.run(args).end()
     }
 
-    /// The same, to be given an input first.
+    /// The same without `--json`: as people see it.
+    #[must_use]
+    pub fn plain(&self, args: &[&str]) -> Outcome {
+        Run::new([&["--home", self.home().to_str().expect("a plain path")], args].concat()).end()
+    }
+
+    /// As [`Self::cli`], to be given an input first.
     #[must_use]
     pub fn run(&self, args: &[&str]) -> Run {
         let home = self.home();

@@ -10,5 +10,9 @@
 mod answered_on_another_machine;
 mod clean_shutdown;
 mod first_run;
+mod http_door;
+mod invites;
+mod limits;
 mod partition_heals;
+mod title_gate;
 mod waits_while_the_agent_is_away;
