@@ -14,7 +14,7 @@ use starling_crdt::payload::{Payload, Turn};
 use starling_crdt::record::Record;
 use starling_crdt::session::Session;
 use starling_crdt::signed::{Signed, Verified, device_key, id_of_wire};
-use starling_net::transport::{self, Command, PeerKey};
+use starling_net::transport::{self, PeerKey};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 

@@ -127,7 +127,7 @@ fn a_repeated_create_is_one_session() {
     let other =
         json!({ "session_id": "qs-01JZZZZZZZZZZZZZZZZZZZZZZZ", "agent_id": "coder", "first_message": "ho" });
     api.post("/im/quick-sessions", &other)
-        .refused(409, "request_id_reused");
+        .refused(409, "quick_session_id_collision");
     let list = api.get("/im/quick-sessions").body;
     assert_eq!(list["sessions"].as_array().map(Vec::len), Some(1));
 

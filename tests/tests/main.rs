@@ -7,7 +7,9 @@
     reason = "tests fail by panicking, and are their own shell"
 )]
 
+mod acknowledged_survives_kill;
 mod answered_on_another_machine;
+mod boundaries;
 mod clean_shutdown;
 mod first_run;
 mod http_door;
