@@ -1,6 +1,7 @@
-//! What a caller may ask of a session, and the record that does it. People, agents and the node's own dispatch come
-//! through here. [`decide`] answers before anything is signed or stored: the payload to write, "already done", or why
-//! not. It checks what a verdict cannot (counts, repeated requests) and leaves the verdict itself to `rules`.
+//! What a caller may ask of a session, and the record that does it. People, agents and the node's own
+//! dispatch come through here. [`decide`] answers before anything is signed or stored: the payload to write,
+//! "already done", or why not. It checks what a verdict cannot (counts, repeated requests) and leaves the
+//! verdict itself to `rules`.
 
 use crate::facts::Facts;
 use crate::id::{AttemptId, MemberId, RecordId};
@@ -89,12 +90,13 @@ pub enum Rejected {
     Full,
 }
 
-/// Decides on a command. `me` is the member on whose device it was given; commands of the agent's turn do not look at it.
+/// Decides on a command. What it says to write goes on [`Session::write_deps`]. `me` is the member on whose
+/// device it was given; commands of the agent's turn do not look at it.
 ///
 /// # Errors
 /// [`Rejected`] says why; the session is as it was.
 pub fn decide(session: &Session, view: &View, me: MemberId, command: Command) -> Result<Decision, Rejected> {
-    let facts = session.facts();
+    let facts = session.facts_at(&session.write_deps());
     match command {
         Command::Message {
             body,
@@ -146,6 +148,7 @@ pub fn decide(session: &Session, view: &View, me: MemberId, command: Command) ->
         Command::SetTitle(attempt, title) => {
             let turn = in_turn(session, &facts, attempt)?;
             not_archived(&facts)?;
+            has_room(session)?;
             write(Payload::Title {
                 title,
                 turn: Some(turn),
@@ -161,6 +164,7 @@ pub fn decide(session: &Session, view: &View, me: MemberId, command: Command) ->
             let turn = in_turn(session, &facts, attempt)?;
             not_archived(&facts)?;
             titled(&facts)?;
+            has_room(session)?;
             write(Payload::Summary { turn, summary })
         }
         Command::Fail(attempt, reason) => {
@@ -188,10 +192,12 @@ fn message(
             .and_then(|e| body_of(&e.signed.record().payload))
             == Some(&body)
     };
-    match before.iter().find(same) {
-        Some(id) => return Ok(Decision::Already(Some(*id))),
-        None if !before.is_empty() => return Err(Rejected::RequestIdReused),
-        None => {}
+    let same: Vec<RecordId> = before.iter().filter(same).copied().collect();
+    if let Some(id) = shown(view, &same) {
+        return Ok(Decision::Already(Some(id)));
+    }
+    if !before.is_empty() {
+        return Err(Rejected::RequestIdReused);
     }
     if view.status == Status::Archived {
         return Err(Rejected::Archived);
@@ -212,6 +218,12 @@ fn message(
     })
 }
 
+/// Of the records of one request the one that is shown as a line.
+fn shown(view: &View, same: &[RecordId]) -> Option<RecordId> {
+    let line = view.lines.iter().find(|line| same.contains(&line.message_id));
+    line.map(|line| line.message_id).or_else(|| same.first().copied())
+}
+
 fn retry(session: &Session, view: &View, me: MemberId, facts: &Facts) -> Result<Decision, Rejected> {
     creator_only(view, me)?;
     not_archived(facts)?;
@@ -227,6 +239,13 @@ fn retry(session: &Session, view: &View, me: MemberId, facts: &Facts) -> Result<
 
 fn claim(session: &Session, view: &View, facts: &Facts, attempt: AttemptId) -> Result<Decision, Rejected> {
     not_archived(facts)?;
+    let claims = session.claims_of(&attempt);
+    if let Some(open) = claims.iter().find(|claim| facts.open.contains(claim)) {
+        return Ok(Decision::Already(Some(*open)));
+    }
+    if !claims.is_empty() {
+        return Err(Rejected::StaleAttempt);
+    }
     has_room(session)?;
     if !view.is_actionable() {
         return Err(Rejected::NothingToClaim);
@@ -294,3 +313,6 @@ fn has_room(session: &Session) -> Result<(), Rejected> {
         Err(Rejected::Full)
     }
 }
+
+#[cfg(test)]
+mod tests;

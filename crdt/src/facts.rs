@@ -1,11 +1,11 @@
-//! The causal facts of a record: what holds in its past and after it. A join-semilattice, propagated along the DAG: a
-//! record's facts are the join of its deps' facts, advanced by the record itself. They are a function of the causal past
-//! alone, so every replica computes the same ones, in any order of arrival (Kleppmann, "Making CRDTs Byzantine fault
-//! tolerant", PaPoC 2022).
+//! The causal facts of a record: what holds in its past and after it. A join-semilattice, propagated along
+//! the DAG: a record's facts are the join of its deps' facts, advanced by the record itself. They are a
+//! function of the causal past alone, so every replica computes the same ones, in any order of arrival
+//! (Kleppmann, "Making CRDTs Byzantine fault tolerant", PaPoC 2022).
 //!
-//! A [`Live`] set holds elements that were added and not yet removed in the past. Joining two keeps an element that one
-//! side lacks only if that side has never seen it: otherwise that side had removed it (the observed-remove set of
-//! Bieniusa et al., 2012). "Has seen" is asked of the caller, who knows the graph.
+//! A [`Live`] set holds elements that were added and not yet removed in the past. Joining two keeps an
+//! element that one side lacks only if that side has never seen it: otherwise that side had removed it (the
+//! observed-remove set of Bieniusa et al., 2012). "Has seen" is asked of the caller, who knows the graph.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,14 +20,15 @@ pub type Live = BTreeSet<RecordId>;
 /// What holds in a record's causal past, itself included.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// A valid title is in the past: the title gate. Monotone: once true, true for every record that depends on it.
+    /// A valid title is in the past: the title gate. Monotone: once true, true for every record that depends
+    /// on it.
     pub titled: bool,
     /// The latest archive or unarchive by canonical order, and whether it archived.
     pub archived: Option<(Stamp, bool)>,
     /// Maximal records of the agent's chain.
     pub tips: Live,
-    /// Maximal claims: they cover whatever is in their past. Inputs are found from here (`Session::inputs`), not carried:
-    /// a set of them in each record would cost the square of a long unanswered session.
+    /// Maximal claims: they cover whatever is in their past. Inputs are found from here (`Session::inputs`),
+    /// not carried: a set of them in each record would cost the square of a long unanswered session.
     pub covers: Live,
     /// Claims without reply or failure.
     pub open: Live,
@@ -46,7 +47,8 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// The join of several pasts. `sees(side, element)` tells whether `element` is in the past of the `side`-th.
+    /// The join of several pasts. `sees(side, element)` tells whether `element` is in the past of the
+    /// `side`-th.
     #[must_use]
     pub fn join(sides: &[&Self], sees: impl Fn(usize, &RecordId) -> bool) -> Self {
         let live = |field: fn(&Self) -> &Live| join_live(sides, field, &sees);

@@ -56,6 +56,7 @@ pub enum DecodeError {
 
 /// What bytes turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "matched where it is made, never kept")]
 pub enum Decoded {
     /// A record of this version.
     Record(Record),

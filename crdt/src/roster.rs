@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::id::{DeviceKey, RecordId, StreamKey, WorkspaceId};
-use crate::limits::WAITING_RECORDS_MAX;
+use crate::limits::{REFUSED_IDS_MAX, WAITING_RECORDS_MAX};
 use crate::payload::{MemberRole, Payload, Role};
 use crate::record::Record;
 use crate::rules::Refusal;
@@ -104,6 +104,7 @@ impl Roster {
                 Offer::NoRoom
             };
         }
+        self.room.remove(&id);
         match self.verdict(record) {
             Ok(()) => {
                 self.admit(signed.clone());
@@ -134,12 +135,17 @@ impl Roster {
         }
     }
 
+    /// Remembers a refusal, and lets those that waited for the record fall with it. Past the bound nothing more is
+    /// remembered: such a record is judged again when it comes again, and its dependants wait for what never comes.
     fn refuse(&mut self, id: RecordId, refusal: Refusal) -> Offer {
-        if self.refused.len() < crate::limits::REFUSED_IDS_MAX {
-            self.refused.insert(id, refusal);
-        }
-        for waiter in self.room.release(id) {
-            self.refuse(waiter.id(), Refusal::DependsOnRefused);
+        let dependants = self.room.release_all(id);
+        let fallen = dependants
+            .into_iter()
+            .map(|dependant| (dependant, Refusal::DependsOnRefused));
+        for (id, refusal) in std::iter::once((id, refusal)).chain(fallen) {
+            if self.refused.len() < REFUSED_IDS_MAX {
+                self.refused.insert(id, refusal);
+            }
         }
         Offer::Refused(refusal)
     }

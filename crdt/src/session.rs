@@ -1,6 +1,7 @@
-//! One replica of a session: it takes records in any order, admits those whose past is here and whose verdict is good,
-//! and keeps the graph, the facts and the automerge mirror. It never stores, sends or signs; nothing it admits is ever
-//! taken back. Order of use: [`Session::new`], then [`Session::offer`] for each verified record, and `view::fold` to see.
+//! One replica of a session: it takes records in any order, admits those whose past is here and whose verdict
+//! is good, and keeps the graph, the facts and the automerge mirror. It never stores, sends or signs; nothing
+//! it admits is ever taken back. Order of use: [`Session::new`], then [`Session::offer`] for each verified
+//! record, and `view::fold` to see.
 
 mod graph;
 mod past;
@@ -106,7 +107,8 @@ impl Session {
         }
     }
 
-    /// Offers a verified record. Returns what was admitted by it; a second offer of the same record changes nothing.
+    /// Offers a verified record. Returns what was admitted by it; a second offer of the same record changes
+    /// nothing.
     pub fn offer(&mut self, record: Signed<Verified>, roster: &Roster) -> Offer {
         match self.offer_one(record, roster) {
             Offer::Admitted(first) => Offer::Admitted(self.release(first, roster)),
@@ -164,6 +166,7 @@ impl Session {
                 Offer::NoRoom
             };
         }
+        self.room.remove(&id);
         match self.verdict(record, roster) {
             Ok(facts) => {
                 self.admit(signed.clone(), facts);
@@ -199,26 +202,31 @@ impl Session {
         Ok(())
     }
 
+    /// Remembers a refusal, and lets those that waited for the record fall with it. Past the bound nothing
+    /// more is remembered: such a record is judged again when it comes again, and its dependants wait for
+    /// what never comes.
     fn refuse(&mut self, id: RecordId, refusal: Refusal) -> Offer {
-        if self.refused.len() < REFUSED_IDS_MAX {
-            self.refused.insert(id, refusal);
-        }
-        for waiter in self.room.release(id) {
-            self.refuse(waiter.id(), Refusal::DependsOnRefused);
+        let dependants = self.room.release_all(id);
+        let fallen = dependants
+            .into_iter()
+            .map(|dependant| (dependant, Refusal::DependsOnRefused));
+        for (id, refusal) in std::iter::once((id, refusal)).chain(fallen) {
+            if self.refused.len() < REFUSED_IDS_MAX {
+                self.refused.insert(id, refusal);
+            }
         }
         Offer::Refused(refusal)
     }
 
     fn admit(&mut self, signed: Signed<Verified>, past: Facts) {
-        let record = signed.record().clone();
-        let id = signed.id();
+        let (id, record) = (signed.id(), signed.record());
         if let Payload::Open { header, .. } = &record.payload {
             self.header.get_or_insert_with(|| header.clone());
         }
         let seq = self.log_author(&record.author, id, &past);
-        let preds = self.register_preds(&record, &past);
-        let facts = self.advance(past, &record, id, seq);
-        self.mirror(&record, id, facts.lamport, &preds);
+        let preds = self.register_preds(record, &past);
+        let facts = self.advance(past, record, id, seq);
+        self.mirror(record, id, facts.lamport, &preds);
         self.index(&record.payload, id);
         for dep in &record.deps {
             self.heads.remove(dep);

@@ -1,5 +1,8 @@
-//! What the tests of this crate share: seeded keys, a workspace with a founder, devices and an agent, short names for
-//! payloads, and a replica that can write. Nothing here is random: the same test makes the same ids.
+//! What the tests of this crate share: seeded keys, a workspace with a founder, devices and an agent, short
+//! names for payloads, and a replica that can write. Nothing here is random: the same test makes the same
+//! ids.
+
+mod payloads;
 
 use std::collections::BTreeSet;
 
@@ -12,8 +15,12 @@ use crate::roster::Roster;
 use crate::rules::Refusal;
 use crate::session::{Offer, Session};
 use crate::signed::{Signed, Verified, device_key};
-use crate::text::{Body, Label, Reason, RequestId, Summary, Title};
+use crate::text::{Body, Label, RequestId};
 use crate::view::{View, fold};
+pub(crate) use payloads::{
+    add_device, add_member, agent_title, answer_to, claim, failure, host_agent, message, message_as, reply,
+    retry, stop, summary, title, turn,
+};
 
 /// A time that records carry: 2023-11-14.
 pub(crate) const AT_MS: u64 = 1_700_000_000_000;
@@ -212,6 +219,7 @@ impl Workspace {
 pub(crate) struct Replica {
     pub(crate) workspace: Workspace,
     pub(crate) session: Session,
+    tries: u64,
 }
 
 impl Replica {
@@ -225,7 +233,11 @@ impl Replica {
 
     pub(crate) fn empty(workspace: Workspace) -> Self {
         let session = workspace.session();
-        Self { workspace, session }
+        Self {
+            workspace,
+            session,
+            tries: 0,
+        }
     }
 
     pub(crate) fn heads(&self) -> Vec<RecordId> {
@@ -256,7 +268,7 @@ impl Replica {
     }
 
     /// Writes on `deps`; what becomes of it.
-    pub(crate) fn offer_on(&mut self, seed: u8, deps: &[RecordId], payload: Payload) -> Offer {
+    fn offer_on(&mut self, seed: u8, deps: &[RecordId], payload: Payload) -> Offer {
         let record = self.workspace.record(seed, deps, payload);
         self.take(&record)
     }
@@ -278,8 +290,13 @@ impl Replica {
         self.refusal_on(seed, &self.heads(), payload)
     }
 
+    /// Why it is refused when written on `deps`. Each try has a time of its own: the refusal of an equal
+    /// record would be remembered, not judged.
     pub(crate) fn refusal_on(&mut self, seed: u8, deps: &[RecordId], payload: Payload) -> Option<Refusal> {
-        match self.offer_on(seed, deps, payload) {
+        self.tries += 1;
+        let mut record = self.workspace.record(seed, deps, payload).record().clone();
+        record.at_ms += self.tries;
+        match self.take(&Signed::sign(record, &key(seed)).unwrap()) {
             Offer::Refused(refusal) => Some(refusal),
             Offer::Admitted(_) => None,
             other => panic!("{other:?}"),
@@ -302,105 +319,5 @@ impl Replica {
     pub(crate) fn agent(&mut self, n: u8, make: impl Fn(Turn) -> Payload) -> RecordId {
         let payload = make(turn(n, self.tip()));
         self.put(HOST, payload)
-    }
-}
-
-pub(crate) fn turn(n: u8, prev: Option<RecordId>) -> Turn {
-    Turn {
-        attempt: attempt(n),
-        prev,
-    }
-}
-
-pub(crate) fn message(text: &str) -> Payload {
-    message_as(text, text)
-}
-
-pub(crate) fn message_as(request_id: &str, text: &str) -> Payload {
-    Payload::Message {
-        body: body(text),
-        request_id: request(request_id),
-        reply_to: None,
-    }
-}
-
-pub(crate) fn answer_to(text: &str, reply_to: RecordId) -> Payload {
-    Payload::Message {
-        body: body(text),
-        request_id: request(text),
-        reply_to: Some(reply_to),
-    }
-}
-
-pub(crate) fn title(text: &str) -> Payload {
-    Payload::Title {
-        title: Title::new(text).unwrap(),
-        turn: None,
-    }
-}
-
-pub(crate) fn agent_title(text: &str) -> impl Fn(Turn) -> Payload {
-    let title = Title::new(text).unwrap();
-    move |turn| Payload::Title {
-        title: title.clone(),
-        turn: Some(turn),
-    }
-}
-
-pub(crate) fn claim(turn: Turn) -> Payload {
-    Payload::Claim { turn }
-}
-
-pub(crate) fn reply(text: &str) -> impl Fn(Turn) -> Payload {
-    let body = body(text);
-    move |turn| Payload::Reply {
-        turn,
-        body: body.clone(),
-    }
-}
-
-pub(crate) fn summary(text: &str) -> impl Fn(Turn) -> Payload {
-    let summary = Summary::new(text).unwrap();
-    move |turn| Payload::Summary {
-        turn,
-        summary: summary.clone(),
-    }
-}
-
-pub(crate) fn failure(text: &str) -> impl Fn(Turn) -> Payload {
-    let reason = Reason::cut(text);
-    move |turn| Payload::Failure {
-        turn,
-        reason: reason.clone(),
-    }
-}
-
-pub(crate) fn retry(n: u8) -> Payload {
-    Payload::Retry { attempt: attempt(n) }
-}
-
-pub(crate) fn stop(n: u8) -> Payload {
-    Payload::Stop { attempt: attempt(n) }
-}
-
-pub(crate) fn add_member(handle: &str, role: MemberRole) -> Payload {
-    Payload::AddMember {
-        handle: handle.parse().unwrap(),
-        role,
-    }
-}
-
-pub(crate) fn add_device(member: MemberId, seed: u8) -> Payload {
-    Payload::AddDevice {
-        member,
-        device: device(seed),
-        label: Label::new("device").unwrap(),
-    }
-}
-
-pub(crate) fn host_agent(handle: &str, seed: u8) -> Payload {
-    Payload::HostAgent {
-        handle: handle.parse().unwrap(),
-        device: device(seed),
     }
 }

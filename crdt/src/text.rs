@@ -1,8 +1,9 @@
 //! Bounded texts: a title, a body, a summary, a failure's reason, a request id. Each type checks its limits where a
 //! value is made, by a caller or from a peer's bytes alike, so no later code has to. Limits count what interface and
-//! export count: titles in characters (Unicode scalars), bodies in bytes.
+//! export count: titles in characters (Unicode scalars), bodies in bytes. Cheap to clone.
 
 use std::fmt;
+use std::sync::Arc;
 
 use minicbor::{Decode, Encode};
 
@@ -87,7 +88,7 @@ macro_rules! text {
     ($(#[$doc:meta])* $name:ident, |$text:ident| $check:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Checks the limits of this text.
@@ -98,7 +99,7 @@ macro_rules! text {
                 let owned = text.into();
                 let $text = owned.as_str();
                 let verdict: Result<(), TextError> = $check;
-                verdict.map(|()| Self(owned))
+                verdict.map(|()| Self(owned.into()))
             }
 
             /// The text.
@@ -174,11 +175,7 @@ impl Reason {
     pub fn cut(text: &str) -> Self {
         let short: String = text.trim().chars().take(REASON_CHARS_MAX).collect();
         let short = short.trim_end();
-        Self(if short.is_empty() {
-            "unknown".to_owned()
-        } else {
-            short.to_owned()
-        })
+        Self(if short.is_empty() { "unknown" } else { short }.into())
     }
 }
 

@@ -180,3 +180,6 @@ impl View {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

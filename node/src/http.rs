@@ -13,6 +13,7 @@ mod events;
 mod extract;
 mod metrics;
 mod openapi;
+mod page;
 mod parse;
 mod problem;
 mod serve;
@@ -27,6 +28,7 @@ use axum::Router;
 use axum::extract::FromRef;
 use axum::http::Method;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -176,7 +178,7 @@ fn router(app: App) -> Router {
     let (private, _) = private_routes().split_for_parts();
     let (public, _) = public_routes().split_for_parts();
     let private = private.route_layer(from_fn_with_state(app.clone(), auth::require_caller));
-    guarded(private.merge(public), app)
+    guarded(private.merge(public).route("/", get(page::index)), app)
 }
 
 /// What holds for every request, whatever it asks: the outermost guard comes last.

@@ -1,7 +1,7 @@
-//! What stands after a set of roster records: members, devices, agents. A pure fold in canonical order, made anew at
-//! each change, because the roster is small. Also says what a device may write to the roster.
+//! What stands after a set of roster records: members, devices, agents. A pure fold in canonical order, made
+//! anew at each change, because the roster is small. Also says what a device may write to the roster.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::id::{AgentId, DeviceKey, Handle, MemberId, RecordId};
 use crate::payload::{MemberRole, Payload};
@@ -50,11 +50,13 @@ pub struct Standing {
     members: BTreeMap<MemberId, Member>,
     devices: BTreeMap<DeviceKey, Device>,
     agents: BTreeMap<AgentId, Agent>,
-    handles: BTreeSet<Handle>,
+    /// Who has a name now, so that only its bearer's end frees it.
+    handles: BTreeMap<Handle, RecordId>,
 }
 
 impl Standing {
-    /// Folds records in canonical order. What takes standing away is applied last, so that nothing concurrent undoes it.
+    /// Folds records in canonical order. What takes standing away is applied last, so that nothing concurrent
+    /// undoes it.
     pub(super) fn fold<'a>(records: impl Iterator<Item = (RecordId, &'a Record)> + Clone) -> Self {
         let mut standing = Self::default();
         for (id, record) in records.clone() {
@@ -82,7 +84,7 @@ impl Standing {
                 label,
             } => self.add_device(*member, *device, label.as_str(), id),
             Payload::HostAgent { handle, device } => {
-                let handle = self.free_handle(handle);
+                let handle = self.free_handle(handle, id);
                 self.agents.insert(
                     id,
                     Agent {
@@ -94,22 +96,15 @@ impl Standing {
                 );
             }
             // A name is free again for who comes after.
-            Payload::RetireAgent { agent } => {
-                if let Some(agent) = self.agents.get(agent) {
-                    self.handles.remove(&agent.handle);
-                }
-            }
-            Payload::RemoveMember { member, .. } => {
-                if let Some(member) = self.members.get(member) {
-                    self.handles.remove(&member.handle);
-                }
+            Payload::RetireAgent { agent: bearer } | Payload::RemoveMember { member: bearer, .. } => {
+                self.handles.retain(|_, other| other != bearer);
             }
             _ => {}
         }
     }
 
     fn add_member(&mut self, id: MemberId, handle: &Handle, role: MemberRole) {
-        let handle = self.free_handle(handle);
+        let handle = self.free_handle(handle, id);
         self.members.insert(
             id,
             Member {
@@ -131,7 +126,7 @@ impl Standing {
     }
 
     /// Members and agents share one namespace; the second of two concurrent equal handles gets a suffix.
-    fn free_handle(&mut self, wanted: &Handle) -> Handle {
+    fn free_handle(&mut self, wanted: &Handle, bearer: RecordId) -> Handle {
         let suffixed = |n: usize| {
             let suffix = format!("-{n}");
             let room = crate::limits::HANDLE_CHARS_MAX - suffix.len();
@@ -142,11 +137,11 @@ impl Standing {
         };
         let mut free = wanted.clone();
         let mut n = 2;
-        while self.handles.contains(&free) && n < 10_000 {
+        while self.handles.contains_key(&free) && n < 10_000 {
             free = suffixed(n).unwrap_or(free);
             n += 1;
         }
-        self.handles.insert(free.clone());
+        self.handles.insert(free.clone(), bearer);
         free
     }
 

@@ -1,12 +1,14 @@
-//! The session's graph: what is in whose past, what the facts of a set of deps are, what a peer lacks. Past tests use
-//! the ancestor clock, which is exact for an author whose records form a chain; for an author who forked they walk.
+//! The session's graph: what is in whose past, what the facts of a set of deps are, what a peer lacks. Past
+//! tests use the ancestor clock, which is exact for an author whose records form a chain; for an author who
+//! forked they walk.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::past::Pasts;
 use super::{Entry, Session};
-use crate::facts::{Facts, Stamp};
+use crate::facts::{Facts, Live, Stamp};
 use crate::id::{AttemptId, DeviceKey, RecordId};
+use crate::limits::DEPS_MAX;
 use crate::payload::Payload;
 use crate::record::Record;
 use crate::signed::{Signed, Verified};
@@ -75,6 +77,30 @@ impl Session {
         self.facts_at(&self.heads)
     }
 
+    /// The deps of a new record: the heads, sorted. Should there be more than a record may name (an author
+    /// who forked can make any number), those with the agent's newest record in their past and then the
+    /// newest; what is left out is merged by the records that follow.
+    #[must_use]
+    pub fn write_deps(&self) -> Vec<RecordId> {
+        let mut heads: Vec<RecordId> = self.heads.iter().copied().collect();
+        if heads.len() > DEPS_MAX {
+            let newest = |ids: &Live| {
+                ids.iter()
+                    .filter_map(|id| self.entries.get(id))
+                    .map(Entry::stamp)
+                    .max()
+            };
+            let tip = newest(&self.facts().tips).map(|(_, id)| id);
+            heads.sort_by_cached_key(|head| {
+                let has_tip = tip.is_some_and(|tip| self.is_in_past(&tip, head));
+                std::cmp::Reverse((has_tip, self.entries.get(head).map(Entry::stamp)))
+            });
+            heads.truncate(DEPS_MAX);
+            heads.sort_unstable();
+        }
+        heads
+    }
+
     /// The maximal writes of the register that `record` writes, in its past: what its write replaces.
     pub(super) fn register_preds(&self, record: &Record, past: &Facts) -> Vec<Stamp> {
         let writes = match record.payload {
@@ -139,8 +165,9 @@ impl Session {
             .collect()
     }
 
-    /// What a peer lacks that has `heads` and, of each author, `counts`: in topological order. Exact where its heads are
-    /// known here; where they are not, an author's chain is skipped as far as the peer is ahead on it, unless it forked.
+    /// What a peer lacks that has `heads` and, of each author, `counts`: in topological order. Exact where
+    /// its heads are known here; where they are not, an author's chain is skipped as far as the peer is ahead
+    /// on it, unless it forked.
     #[must_use]
     pub fn missing_for(&self, heads: &[RecordId], counts: &AuthorCounts) -> Vec<&Signed<Verified>> {
         let known_tips = heads

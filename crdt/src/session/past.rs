@@ -1,5 +1,5 @@
-//! The past of a set of records: what the rules may ask before a verdict, and which inputs no claim covers there. Every
-//! answer is a function of that past alone, whatever else the replica holds.
+//! The past of a set of records: what the rules may ask before a verdict, and which inputs no claim covers
+//! there. Every answer is a function of that past alone, whatever else the replica holds.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,8 +12,8 @@ use crate::record::Record;
 use crate::rules::Past;
 use crate::text::{Body, RequestId};
 
-/// Several records and what each has in its past. For authors who forked each past is walked once, however often it is
-/// asked, so that a forked author cannot make one record cost the square of a session.
+/// Several records and what each has in its past. For authors who forked each past is walked once, however
+/// often it is asked, so that a forked author cannot make one record cost the square of a session.
 pub(super) struct Pasts<'a> {
     session: &'a Session,
     sides: Vec<(&'a Entry, OnceCell<BTreeSet<RecordId>>)>,
@@ -127,8 +127,8 @@ impl<'a> Ask<'a> {
 }
 
 impl Session {
-    /// Messages and retries in the past of `deps` (these included) that no claim there covers and that repeat none that
-    /// one covers: what the agent still has to answer.
+    /// Messages and retries in the past of `deps` (these included) that no claim there covers and that repeat
+    /// none that one covers: what the agent still has to answer.
     #[must_use]
     pub fn inputs(&self, deps: &[RecordId]) -> Live {
         self.inputs_of(&Pasts::of(self, deps), &self.facts_at(deps).covers)
@@ -167,8 +167,8 @@ impl Session {
         body_of(&self.entries.get(id)?.signed.record().payload)
     }
 
-    /// Records in `pasts` that are in the past of none of `covers`. Goes from the newest stamp down, so that a record is
-    /// reached after all that depend on it, and stops when only covered ones are left.
+    /// Records in `pasts` that are in the past of none of `covers`. Goes from the newest stamp down, so that
+    /// a record is reached after all that depend on it, and stops when only covered ones are left.
     fn uncovered(&self, pasts: &Pasts<'_>, covers: &Live) -> BTreeSet<RecordId> {
         let mut todo: BTreeMap<Stamp, bool> = BTreeMap::new();
         let mut live: BTreeSet<Stamp> = BTreeSet::new();

@@ -3,15 +3,15 @@
 mod converge;
 mod graph;
 mod oracle;
+mod place;
 mod waiting;
 
-use crate::payload::{MemberRole, Payload};
+use crate::payload::Payload;
 use crate::rules::Refusal;
 use crate::session::Offer;
 use crate::testing::{
-    ADMIN, BOB, FOUNDER, GUEST, HOST, PHONE, Replica, STRANGER, Workspace, add_member, agent_title,
-    answer_to, attempt, body, claim, failure, host_agent, message, message_as, reply, request, retry, stop,
-    summary, title, turn,
+    ADMIN, BOB, FOUNDER, GUEST, HOST, PHONE, Replica, STRANGER, Workspace, agent_title, answer_to, body,
+    claim, failure, message, message_as, reply, request, retry, stop, summary, title, turn,
 };
 
 const TURN_KINDS: usize = 4;
@@ -345,83 +345,16 @@ fn an_answered_message_is_a_line_of_the_past() {
 }
 
 #[test]
-fn deps_are_an_antichain() {
+fn two_claims_of_one_attempt_that_had_not_seen_each_other_are_both_kept() {
     let mut replica = Replica::opened();
-    let root = replica.heads()[0];
-    let first = replica.put(FOUNDER, message("1"));
-    let second = replica.put(FOUNDER, message("2"));
-    let concurrent = replica.put_on(PHONE, &[root], message("3"));
-    for deps in [
-        vec![root, first],
-        vec![root, second],
-        vec![first, concurrent, second],
-    ] {
-        assert_eq!(
-            replica.refusal_on(HOST, &deps, message("x")),
-            Some(Refusal::DepsNotAntichain)
-        );
-    }
-    assert_eq!(
-        replica.refusal_on(HOST, &[second, concurrent], message("y")),
-        None
-    );
-}
-
-#[test]
-fn roster_heads_never_go_back() {
-    let mut replica = Replica::opened();
-    let mut old = replica.workspace.clone();
-    replica
-        .workspace
-        .put(FOUNDER, add_member("carl", MemberRole::Member));
-    let newer = replica.put(FOUNDER, message("newer"));
-    let back = old.record(PHONE, &[newer], message("back"));
-    assert_eq!(replica.take(&back), Offer::Refused(Refusal::RosterWentBack));
-    // Heads beside those of the dep do not dominate them either; both together do.
-    let beside = old.sign(PHONE, host_agent("other", PHONE));
-    assert!(matches!(old.roster.offer(beside.clone()), Offer::Admitted(_)));
-    assert!(matches!(
-        replica.workspace.roster.offer(beside),
-        Offer::Admitted(_)
-    ));
-    let back = old.record(PHONE, &[newer], message("beside"));
-    assert_eq!(replica.take(&back), Offer::Refused(Refusal::RosterWentBack));
-    assert_eq!(replica.workspace.roster.heads().len(), 2);
-    assert_eq!(replica.refusal(PHONE, message("both")), None);
-}
-
-#[test]
-fn records_of_other_sessions_and_rosters_are_strangers() {
-    let mut replica = Replica::opened();
-    let stranger = Offer::Refused(Refusal::Stranger);
-    let roster_record = replica.workspace.roster.records().next().unwrap().clone();
-    assert_eq!(replica.take(&roster_record), stranger);
-    let mut record = replica.workspace.open().record().clone();
-    record.stream = replica.workspace.header(2).key(&replica.workspace.id());
-    record.deps = replica.heads();
-    record.payload = message("m");
-    let other = crate::signed::Signed::sign(record, &crate::testing::key(FOUNDER)).unwrap();
-    assert_eq!(replica.take(&other), stranger);
-}
-
-#[test]
-fn two_roots_are_one_session() {
-    let mut replica = Replica::opened();
-    let second = replica.workspace.open_by(PHONE);
-    assert!(matches!(replica.take(&second), Offer::Admitted(_)));
-    assert_eq!(replica.session.heads().len(), 2);
-    assert_eq!(replica.take(&second), Offer::Known);
-    replica.put(FOUNDER, title("t"));
+    let root = replica.heads();
     replica.agent(1, claim);
-    let replied = replica.agent(1, reply("r"));
-    assert_eq!(
-        replica.refusal(HOST, claim(turn(2, Some(replied)))),
-        Some(Refusal::NothingToClaim)
-    );
-    assert_eq!(
-        replica.view().lines.len(),
-        2,
-        "the same first message, shown once"
-    );
-    assert_eq!(replica.session.claims_of(&attempt(1)).len(), 1);
+    let asked = replica.put_on(FOUNDER, &root, message("more"));
+    assert_eq!(replica.refusal_on(HOST, &[asked], claim(turn(1, None))), None);
+    let facts = replica.session.facts();
+    assert_eq!((facts.open.len(), facts.tips.len()), (2, 2));
+    // One failure ends what its past holds of the attempt: on both, both.
+    let tip = replica.tip();
+    assert_eq!(replica.refusal(HOST, failure("boom")(turn(1, tip))), None);
+    assert!(replica.session.facts().open.is_empty());
 }

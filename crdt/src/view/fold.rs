@@ -1,12 +1,12 @@
-//! The fold from counted records to a view. The agent's claims are the sequencer (Bayou's primary commit, Terry et al.,
-//! SOSP 1995): each claim of the winning chain numbers every message in its causal past that has no number yet, in
-//! canonical order, and each reply takes the next number. Those lines are sealed (INV-6). What no claim covers comes
-//! after them with provisional numbers.
+//! The fold from counted records to a view. The agent's claims are the sequencer (Bayou's primary commit,
+//! Terry et al., SOSP 1995): each claim of the winning chain numbers every message in its causal past that
+//! has no number yet, in canonical order, and each reply takes the next number. Those lines are sealed
+//! (INV-6). What no claim covers comes after them with provisional numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Archived, Author, Completed, Failed, Line, Processing, Status, View};
-use crate::facts::Facts;
+use crate::facts::{Facts, Live};
 use crate::id::{AttemptId, RecordId};
 use crate::payload::{Header, Payload};
 use crate::roster::Standing;
@@ -53,8 +53,8 @@ fn assemble(
     } else {
         chain.last_failed()
     };
-    let title = newest(session, |payload| match payload {
-        Payload::Title { title, .. } => Some(title.clone()),
+    let title = newest(session, &facts.titles, |payload| match payload {
+        Payload::Title { title, .. } => Some(title),
         _ => None,
     });
     let settled = match (&last_failed, title.is_some()) {
@@ -92,8 +92,8 @@ fn assemble(
         created_at_ms: opened_at(session),
         updated_at_ms: times().max().unwrap_or(0),
         archived,
-        summary: newest(session, |payload| match payload {
-            Payload::Summary { summary, .. } => Some(summary.clone()),
+        summary: newest(session, &facts.summaries, |payload| match payload {
+            Payload::Summary { summary, .. } => Some(summary),
             _ => None,
         }),
         processing,
@@ -124,15 +124,15 @@ fn opened_at(session: &Session) -> u64 {
     opens.map(|entry| entry.signed.record().at_ms).min().unwrap_or(0)
 }
 
-/// The newest write of a register by canonical order, and its time: what automerge shows too.
-fn newest<T>(session: &Session, pick: impl Fn(&Payload) -> Option<T>) -> Option<(T, u64)> {
-    let writes = session.entries().filter_map(|entry| {
-        let record = entry.signed.record();
-        pick(&record.payload).map(|value| (entry.stamp(), value, record.at_ms))
-    });
-    writes
-        .max_by_key(|(stamp, _, _)| *stamp)
-        .map(|(_, value, at_ms)| (value, at_ms))
+/// The newest of a register's maximal writes by canonical order, and its time: what automerge shows too.
+fn newest<'a, T: Clone + 'a>(
+    session: &'a Session,
+    writes: &Live,
+    pick: impl Fn(&'a Payload) -> Option<&'a T>,
+) -> Option<(T, u64)> {
+    let entries = writes.iter().filter_map(|id| session.entry(id));
+    let record = entries.max_by_key(|entry| entry.stamp())?.signed.record();
+    pick(&record.payload).map(|value| (value.clone(), record.at_ms))
 }
 
 /// The agent's records in the order of `prev`, one branch of them.
@@ -149,6 +149,10 @@ impl<'a> Chain<'a> {
             if let Some(turn) = entry.signed.record().payload.turn() {
                 next.entry(turn.prev).or_default().push(entry);
             }
+        }
+        // The order of arrival differs between replicas: the proof of a fork must not.
+        for branches in next.values_mut() {
+            branches.sort_by_key(|entry| entry.stamp());
         }
         let latest_claim = Self::latest_claims(&next);
         let mut chain = Self {
@@ -170,8 +174,8 @@ impl<'a> Chain<'a> {
         chain
     }
 
-    /// For each agent record the highest stamp of a claim that comes after it on its branch. A record's `prev` is in its
-    /// past, so going down from the newest lamport sees successors first.
+    /// For each agent record the highest stamp of a claim that comes after it on its branch. A record's
+    /// `prev` is in its past, so going down from the newest lamport sees successors first.
     fn latest_claims(
         next: &BTreeMap<Option<RecordId>, Vec<&'a Entry>>,
     ) -> BTreeMap<RecordId, (u64, RecordId)> {
@@ -250,18 +254,25 @@ impl<'a> Numbering<'a> {
         match &entry.signed.record().payload {
             Payload::Claim { turn } => {
                 let session = self.session;
-                let (covered, left) = self
-                    .left
-                    .iter()
+                let later = self.left.partition_point(|line| line.stamp() < entry.stamp());
+                let rest = self.left.split_off(later);
+                let (covered, left): (Vec<&Entry>, _) = std::mem::take(&mut self.left)
+                    .into_iter()
                     .partition(|line| session.is_in_past(&line.signed.id(), &id));
                 self.left = left;
-                for line in Vec::<&Entry>::from(covered) {
+                self.left.extend(rest);
+                for line in covered {
                     self.place(line, true);
                 }
                 self.inputs.insert(turn.attempt, self.human_line());
             }
             Payload::Reply { turn, .. } => {
-                self.left.retain(|line| line.signed.id() != id);
+                if let Ok(at) = self
+                    .left
+                    .binary_search_by_key(&entry.stamp(), |line| line.stamp())
+                {
+                    self.left.remove(at);
+                }
                 self.on_chain.insert(id);
                 self.place(entry, true);
                 let (input_line, line) = (self.input_of(&turn.attempt), self.lines.len() as u64);
@@ -354,12 +365,21 @@ impl<'a> Numbering<'a> {
         self.human.clone().unwrap_or_else(|| (0, fallback()))
     }
 
+    /// The highest line of the creator in a claim's past. A claim on the losing branch of a fork numbered nothing, but
+    /// what it answers has its number by the winning one.
+    fn input_seen_by(&self, claim: &Entry) -> u64 {
+        let claim = claim.signed.id();
+        let seen = |line: &&Line| self.session.is_in_past(&line.message_id, &claim);
+        let human = self.lines.iter().filter(|line| line.author == Author::Creator);
+        human.filter(seen).map(|line| line.number).max().unwrap_or(1)
+    }
+
     fn processing(&self, session: &Session, claim: &Entry) -> Option<Processing> {
         let attempt = claim.signed.record().payload.turn()?.attempt;
         let stops = |entry: &Entry| matches!(entry.signed.record().payload, Payload::Stop { attempt: a } if a == attempt);
         Some(Processing {
             attempt,
-            input_line: self.input_of(&attempt),
+            input_line: self.input_seen_by(claim),
             started_at_ms: claim.signed.record().at_ms,
             claim: claim.signed.id(),
             stop_requested: session.entries().any(stops),

@@ -54,7 +54,7 @@ pub(super) async fn add_peer(
 /// The device that an address names, and the address without it.
 fn split_peer(address: &str) -> Result<(Option<DeviceKey>, String), Problem> {
     let (peer, address) =
-        parse_address(address).map_err(|error| parse::field("address", &error.to_string()))?;
+        parse_address(address).map_err(|error| parse::field("address", error.to_string()))?;
     Ok((peer.map(|peer| DeviceKey::from_bytes(peer.0)), address))
 }
 

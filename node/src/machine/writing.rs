@@ -4,7 +4,6 @@
 
 use starling_crdt::command::{Command, Decision, Rejected, decide};
 use starling_crdt::id::{AttemptId, MemberId, RecordId, SessionId, StreamKey};
-use starling_crdt::limits::DEPS_MAX;
 use starling_crdt::payload::{Header, Payload};
 use starling_crdt::record::Record;
 use starling_crdt::session::{Offer, Session};
@@ -56,9 +55,6 @@ impl Node {
             agent,
         };
         let key = header.key(&self.roster.workspace());
-        if self.slots.called(&session).iter().any(|other| *other != key) {
-            return self.answer(ticket, Err(collision(&session)));
-        }
         // A session id is a request id too: it names the first message unless the caller names it otherwise.
         let fallback = RequestId::new(session.to_string());
         match request_id.map_or(fallback, Ok) {
@@ -105,6 +101,14 @@ impl Node {
             } else {
                 self.answer(ticket, Err(collision(&header.session)));
             };
+        }
+        if self
+            .slots
+            .called(&header.session)
+            .iter()
+            .any(|other| *other != key)
+        {
+            return self.answer(ticket, Err(collision(&header.session)));
         }
         match self.write(
             key,
@@ -243,7 +247,7 @@ impl Node {
             stream: key,
             author: self.me,
             roster: self.roster.heads().iter().copied().collect(),
-            deps: if opens { Vec::new() } else { deps(session) },
+            deps: if opens { Vec::new() } else { session.write_deps() },
             at_ms: self.now,
             payload,
         };
@@ -266,23 +270,6 @@ impl Node {
             }
         }
     }
-}
-
-/// The session's heads; should an equivocator have made more than a record may name, the newest of them.
-fn deps(session: &Session) -> Vec<RecordId> {
-    let mut heads: Vec<_> = session
-        .heads()
-        .iter()
-        .filter_map(|head| session.entry(head))
-        .collect();
-    heads.sort_by_key(|entry| std::cmp::Reverse(entry.stamp()));
-    let mut deps: Vec<_> = heads
-        .iter()
-        .take(DEPS_MAX)
-        .map(|entry| entry.signed.id())
-        .collect();
-    deps.sort_unstable();
-    deps
 }
 
 fn collision(session: &SessionId) -> Rejection {

@@ -323,17 +323,15 @@ fn stop_on_signals(spawner: &Spawner, stop: CancellationToken) {
 
 /// Hosts the first agent in a new workspace, dials the peers of the settings, and says where the node is.
 async fn greet(ask: Ask, options: UpOptions, http: SocketAddr, founded: bool, peers: Vec<String>) {
-    if founded {
-        if let Ok(handle) = FIRST_AGENT.parse() {
-            let profile = AgentProfile {
-                kind: AgentKind::Demo { script: None },
-                cwd: None,
-                env: Vec::new(),
-                allow: Vec::new(),
-            };
-            if let Err(error) = ask.ask(Request::AddAgent { handle, profile }).await {
-                tracing::warn!(detail = error.detail, "no demo agent");
-            }
+    if founded && let Ok(handle) = FIRST_AGENT.parse() {
+        let profile = AgentProfile {
+            kind: AgentKind::Demo { script: None },
+            cwd: None,
+            env: Vec::new(),
+            allow: Vec::new(),
+        };
+        if let Err(error) = ask.ask(Request::AddAgent { handle, profile }).await {
+            tracing::warn!(detail = error.detail, "no demo agent");
         }
     }
     for address in peers {

@@ -164,6 +164,24 @@ fn what_forked_authors_wrote_is_exchanged_in_the_end() {
     assert_eq!(left.session.len(), 5);
 }
 
+#[test]
+fn a_peer_that_is_ahead_of_a_forked_author_gets_all_branches() {
+    let mut left = Replica::opened();
+    let root = left.heads();
+    let mut right = left.fork();
+    let branches = ["left", "right"].map(|text| left.put_on(FOUNDER, &root, message(text)));
+    for n in 0..5 {
+        right.put(FOUNDER, message(&n.to_string()));
+    }
+    let sent: Vec<RecordId> = missing(&left, &right).iter().map(Signed::id).collect();
+    // The root too: nothing that the author wrote is taken as known.
+    assert_eq!(
+        sent,
+        [&root[..], &branches].concat(),
+        "a count says nothing of which branch it counts"
+    );
+}
+
 fn missing(from: &Replica, to: &Replica) -> Vec<Signed<Verified>> {
     let lacking = from.session.missing_for(&to.heads(), &to.session.author_counts());
     lacking.into_iter().cloned().collect()

@@ -1,5 +1,5 @@
-//! The same facts by brute force: from whole past sets and from the definitions, without joins, clocks or lamports that
-//! were carried along. Slow, short and independent of the code that it checks.
+//! The same facts by brute force: from whole past sets and from the definitions, without joins, clocks or
+//! lamports that were carried along. Slow, short and independent of the code that it checks.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -127,6 +127,26 @@ fn a_record_waits_for_its_roster_records() {
 }
 
 #[test]
+fn a_record_that_comes_again_after_its_roster_record_waits_no_more() {
+    let mut ahead = Replica::opened();
+    let mut behind = ahead.fork();
+    let carl = ahead
+        .workspace
+        .put(FOUNDER, add_member("carl", MemberRole::Member));
+    let record = ahead.workspace.record(FOUNDER, &ahead.heads(), message("m"));
+    assert_eq!(behind.take(&record), Offer::Waiting { missing: carl });
+    behind.workspace = ahead.workspace.clone();
+    assert!(matches!(behind.take(&record), Offer::Admitted(_)));
+    assert_eq!(behind.session.waiting(), (0, None));
+    assert!(
+        behind
+            .session
+            .roster_grew(carl, &behind.workspace.roster)
+            .is_empty()
+    );
+}
+
+#[test]
 fn the_room_is_bounded_and_nothing_is_lost_for_good() {
     let whole = long_chain(WAITING_RECORDS_MAX + 2);
     let records = whole.records();
