@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::http::Api;
+use crate::processes::end_all_of;
 use crate::run::{Outcome, Run, command, finish};
 use crate::wait::{PATIENCE, try_wait_for, wait_for};
 
@@ -368,5 +369,6 @@ impl Drop for Node {
             let _ended = child.kill();
             let _reaped = child.wait();
         }
+        end_all_of(&self.home());
     }
 }
