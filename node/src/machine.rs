@@ -315,6 +315,3 @@ fn load_roster(workspace: WorkspaceId, records: &[Vec<u8>]) -> Result<Roster, Bo
         Ok(roster)
     }
 }
-
-#[cfg(test)]
-mod tests;

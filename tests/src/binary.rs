@@ -20,11 +20,9 @@ const BUILD_TIME: Duration = Duration::from_secs(1_800);
 /// When it cannot be built.
 pub fn starling() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| match std::env::var_os("STARLING_BIN") {
-        Some(named) => {
-            fs::canonicalize(&named).unwrap_or_else(|error| panic!("STARLING_BIN {named:?}: {error}"))
-        }
-        None => keep(&build()),
+    BINARY.get_or_init(|| {
+        let named = std::env::var_os("STARLING_BIN").map(PathBuf::from);
+        keep(&named.unwrap_or_else(build))
     })
 }
 
@@ -107,7 +105,7 @@ fn keep(built: &Path) -> PathBuf {
     let link = own.join("starling");
     let _none_yet = fs::remove_file(&link);
     if fs::hard_link(built, &link).is_err() {
-        fs::copy(built, &link).expect("the binary can be copied");
+        fs::copy(built, &link).unwrap_or_else(|error| panic!("{}: {error}", built.display()));
     }
     link
 }

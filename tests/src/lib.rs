@@ -23,7 +23,7 @@ mod wait;
 
 pub use binary::starling;
 pub use http::{Answer, Api, Event, Events};
-pub use impostor::Impostor;
+pub use impostor::{Impostor, turn};
 pub use node::Node;
 pub use processes::processes_of;
 pub use run::{Outcome, Run};

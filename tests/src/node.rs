@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::http::Api;
+use crate::processes::end_all_of;
 use crate::run::{Outcome, Run, command, finish};
 use crate::wait::{PATIENCE, try_wait_for, wait_for};
 
@@ -153,7 +154,13 @@ impl Node {
         self.run(args).end()
     }
 
-    /// The same, to be given an input first.
+    /// The same without `--json`: as people see it.
+    #[must_use]
+    pub fn plain(&self, args: &[&str]) -> Outcome {
+        Run::new([&["--home", self.home().to_str().expect("a plain path")], args].concat()).end()
+    }
+
+    /// As [`Self::cli`], to be given an input first.
     #[must_use]
     pub fn run(&self, args: &[&str]) -> Run {
         let home = self.home();
@@ -362,5 +369,6 @@ impl Drop for Node {
             let _ended = child.kill();
             let _reaped = child.wait();
         }
+        end_all_of(&self.home());
     }
 }

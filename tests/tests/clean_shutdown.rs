@@ -4,7 +4,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use starling_tests::{Node, PATIENCE, processes_of, status_of, wait_for};
+use starling_tests::{Node, PATIENCE, pause, processes_of, status_of, wait_for};
 
 /// A turn that would last for an hour.
 const LONG: &str = "set_title Long\nsay working\nsleep 3600000\nreply never\n";
@@ -17,7 +17,13 @@ fn with_running_turn(script: &str) -> (Node, String) {
     let _added = node
         .cli(&["agent", "add", "coder", "--demo", "--script", &file])
         .ok();
+    let events = node.api().listen();
     let id = node.open("coder", "go");
+    events.until("the agent's words", PATIENCE, |event| {
+        event.data["text"] == "working\n"
+    });
+    // What comes after them says nothing; it is there within moments.
+    pause(Duration::from_millis(300));
     node.until(&id, "the agent works", |session| {
         status_of(session) == "running" && session["meta"]["title"].is_string()
     });

@@ -7,8 +7,14 @@
     reason = "tests fail by panicking, and are their own shell"
 )]
 
+mod acknowledged_survives_kill;
 mod answered_on_another_machine;
+mod boundaries;
 mod clean_shutdown;
 mod first_run;
+mod http_door;
+mod invites;
+mod limits;
 mod partition_heals;
+mod title_gate;
 mod waits_while_the_agent_is_away;
