@@ -103,6 +103,10 @@ pub struct Node {
     said: VecDeque<proto::Output>,
     saying: bool,
     waiters: Vec<input::Ticket>,
+    roster_reads: Vec<ingest::RosterRead>,
+    /// When what a failed commit left undone is tried again.
+    retry_ms: Option<u64>,
+    stopped: bool,
 }
 
 impl Node {
@@ -141,6 +145,9 @@ impl Node {
             said: VecDeque::new(),
             saying: false,
             waiters: Vec::new(),
+            roster_reads: Vec::new(),
+            retry_ms: None,
+            stopped: false,
         };
         node.boot(boot.stored);
         let effects = node.finish();
@@ -162,6 +169,7 @@ impl Node {
                 None => self.with_session(key, slots::Task::Reindex),
             }
         }
+        self.renamed();
         self.announce_roster();
         for key in stored.export_queue {
             self.exporter.mark(key, None);
@@ -205,6 +213,7 @@ impl Node {
             }
         }
         self.slots.evict();
+        self.stop_if_idle();
         if let Some(at) = self.wakes.values().min() {
             self.effects.push(Effect::WakeAt(*at));
         }
@@ -216,12 +225,36 @@ impl Node {
         self.wakes.retain(|_, at| *at > now);
         self.feed(proto::Input::Tick);
         self.redial(false);
+        if self.retry_ms.take_if(|at| *at <= now).is_some() {
+            self.retry();
+        }
+    }
+
+    /// A commit failed a while ago: what was fetched then, and turns that could not start or end, are taken up again.
+    fn retry(&mut self) {
+        self.feed(proto::Input::SyncNow);
+        let rows: Vec<_> = self.slots.rows().map(|(key, row)| (*key, row.clone())).collect();
+        for (key, row) in rows {
+            self.watch_row(key, &row);
+        }
     }
 
     fn on_shutdown(&mut self) {
         self.stopping = true;
         self.cancel_all_turns();
-        self.stop_if_idle();
+        let stopping = Rejection::new(Code::ShuttingDown, "the node is stopping");
+        for ticket in std::mem::take(&mut self.waiters) {
+            self.answer(ticket, Err(stopping.clone()));
+        }
+    }
+
+    /// Says once that the shell may stop: turns have ended, everything is durable, and the export shows it.
+    fn stop_if_idle(&mut self) {
+        let is_idle = self.hosting.is_quiet() && self.commits.is_idle() && self.exporter.is_settled();
+        if self.stopping && is_idle && !self.stopped {
+            self.stopped = true;
+            self.effects.push(Effect::Stopped);
+        }
     }
 
     /// Asks to be woken at `at`; each `reason` has one time.

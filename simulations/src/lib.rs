@@ -1,1 +1,22 @@
-//! The simulator.
+//! Many nodes in one thread, from one seed. The decisions (`machine`), the sync protocol and the store are the real
+//! ones; clock, randomness, network, disk, agents and the export's repository are simulated, so that a history of
+//! crashes, cuts and lies can be repeated exactly.
+//!
+//! In reading order: `world` (the clock and the event queue), `effects` (what nodes want done), `node` (one simulated
+//! computer), `network`, `disk`, `agents`, `export`, `liar` (a device that breaks the rules), `checks` (what must hold
+//! after each step), `trace` (what makes two runs comparable), `people` (what tests do to a world).
+
+pub mod agents;
+pub mod checks;
+pub mod disk;
+mod effects;
+pub mod export;
+pub mod liar;
+pub mod network;
+pub mod node;
+pub mod people;
+pub mod trace;
+pub mod world;
+
+pub use agents::Behaviour;
+pub use world::World;

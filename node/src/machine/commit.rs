@@ -4,10 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use starling_crdt::id::{AttemptId, DeviceKey, RecordId, StreamKey};
+use starling_crdt::id::{AttemptId, RecordId, StreamKey};
 use starling_crdt::record::Record;
 use starling_crdt::signed::{Signed, Verified};
-use starling_net::proto::{self, Have};
+use starling_net::proto;
 
 use super::Node;
 use super::info::{Item, Notice};
@@ -16,6 +16,9 @@ use super::input::{BatchSeq, Effect, GossipVerdict, NetEffect, Ticket};
 use super::request::{Answer, Code, Rejection};
 use super::rows::{self, IndexRow};
 use crate::store::{AsideRow, Batch, IndexRow as StoredRow, LocalRow, RecordRow, Space};
+
+/// Pause before what a failed commit left undone is tried again, ms: a disk that is full stays so for a while.
+const RETRY_MS: u64 = 5_000;
 
 /// What follows when a batch is durable.
 #[derive(Debug, Default, PartialEq)]
@@ -29,7 +32,7 @@ pub(super) struct After {
     admissions: Vec<proto::Input>,
     turns: Vec<(StreamKey, AttemptId)>,
     roster: bool,
-    roster_questions: Vec<(DeviceKey, Option<(Have, usize)>)>,
+    renamed: Vec<StreamKey>,
 }
 
 impl After {
@@ -43,7 +46,7 @@ impl After {
         self.admissions.extend(later.admissions);
         self.turns.extend(later.turns);
         self.roster |= later.roster;
-        self.roster_questions.extend(later.roster_questions);
+        self.renamed.extend(later.renamed);
     }
 }
 
@@ -115,23 +118,14 @@ impl Commits {
         self.outbox.clear();
     }
 
+    /// Whether the roster has records that are not durable yet.
+    pub(super) fn is_roster_dirty(&self) -> bool {
+        self.after.roster || self.pending.values().any(|after| after.roster)
+    }
+
     /// Whether a session has changes that are not even on their way.
     pub(super) fn is_staged(&self, key: &StreamKey) -> bool {
         self.touched.contains(key)
-    }
-
-    /// Keeps a peer's question about the roster until what was written to it is durable. Gives it back when nothing is
-    /// under way.
-    pub(super) fn hold_roster_question(
-        &mut self,
-        peer: DeviceKey,
-        question: Option<(Have, usize)>,
-    ) -> Option<Option<(Have, usize)>> {
-        if !self.after.roster && !self.pending.values().any(|after| after.roster) {
-            return Some(question);
-        }
-        self.after.roster_questions.push((peer, question));
-        None
     }
 
     /// Whether nothing is staged and nothing is on its way.
@@ -182,6 +176,10 @@ impl Node {
             self.roster_len += 1;
         }
         self.commits.after.roster = true;
+        let renamed = self.renamed();
+        let pending = renamed.iter().map(|key| *key.as_bytes());
+        self.commits.batch.export_pending.extend(pending);
+        self.commits.after.renamed.extend(renamed);
     }
 
     fn stage_record(&mut self, key: StreamKey, position: u64, record: &Signed<Verified>, local: bool) {
@@ -240,13 +238,16 @@ impl Node {
             self.carry_out(after);
             keys.into_iter().for_each(|key| self.pump(key));
         }
-        self.stop_if_idle();
     }
 
     /// Shows what has become durable.
     fn carry_out(&mut self, after: After) {
-        if after.roster {
+        if after.roster && !self.commits.is_roster_dirty() {
             self.announce_roster();
+            self.read_roster();
+        }
+        for key in after.renamed {
+            self.exporter.mark(key, None);
         }
         self.note_changes(&after.changes);
         for (key, row) in after.rows {
@@ -273,9 +274,6 @@ impl Node {
         }
         for (token, new, missing) in after.frames {
             self.frame_part_done(token, new, missing);
-        }
-        for (peer, question) in after.roster_questions {
-            self.on_roster_question(peer, question);
         }
         for admission in after.admissions {
             self.feed(admission);
@@ -323,11 +321,17 @@ impl Node {
             for (token, ..) in after.frames {
                 self.frame_part_done(token, 0, None);
             }
+            for (id, _) in after.publish {
+                self.commits.outbox.remove(&id);
+            }
             for (_, attempt) in after.turns {
                 self.forget_turn(attempt);
             }
             after.rows.into_keys().for_each(|key| self.reload(key));
         }
+        let at = self.now + RETRY_MS;
+        self.retry_ms = Some(at);
+        self.wake("retry", at);
         if roster {
             self.effects
                 .push(Effect::Fatal(format!("a roster record was not stored: {error}")));

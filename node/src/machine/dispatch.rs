@@ -35,7 +35,8 @@ struct Turn {
 struct Host {
     queue: VecDeque<StreamKey>,
     running: Option<AttemptId>,
-    claiming: bool,
+    /// The session whose input is being claimed.
+    claiming: Option<StreamKey>,
     announced: bool,
 }
 
@@ -63,8 +64,10 @@ impl Hosting {
         self.profiles.get(agent)
     }
 
+    /// Runs an agent in this way from now on; the shell has to be told.
     pub(super) fn set_profile(&mut self, agent: AgentId, profile: AgentProfile) {
         self.profiles.insert(agent, profile);
+        self.hosts.entry(agent).or_default().announced = false;
     }
 
     /// The session that an agent works on, and how many wait for it.
@@ -134,10 +137,10 @@ impl Node {
 
     /// Gives each idle agent its next session.
     pub(super) fn dispatch(&mut self) {
-        if self.stopping {
+        if self.stopping || self.retry_ms.is_some() {
             return;
         }
-        let idle = |host: &Host| host.running.is_none() && !host.claiming && !host.queue.is_empty();
+        let idle = |host: &Host| host.running.is_none() && host.claiming.is_none() && !host.queue.is_empty();
         let agents: Vec<_> = self
             .hosting
             .hosts
@@ -153,29 +156,29 @@ impl Node {
                 continue;
             };
             if let Some(key) = host.queue.pop_front() {
-                host.claiming = true;
+                host.claiming = Some(key);
                 self.with_session(key, Task::Claim);
             }
         }
     }
 
+    /// A claim was tried, whatever came of it: its agent may be given the next session.
+    pub(super) fn claimed(&mut self, key: StreamKey) {
+        for host in self.hosting.hosts.values_mut() {
+            host.claiming.take_if(|claiming| *claiming == key);
+        }
+    }
+
     /// Claims a session's input, if there still is one and local policy lets its author start turns.
     pub(super) fn claim(&mut self, key: StreamKey) {
-        let agent = self
-            .slots
-            .get(&key)
-            .and_then(|slot| slot.session()?.header())
-            .map(|header| header.agent);
-        let Some(agent) = agent else { return };
-        if let Some(host) = self.hosting.hosts.get_mut(&agent) {
-            host.claiming = false;
-        }
-        let ready = self
-            .view(&key)
-            .is_some_and(|(_, view)| view.is_actionable() && self.may_start(&view));
-        if !ready || self.stopping {
+        self.claimed(key);
+        let ready = self.view(&key).and_then(|(_, view)| {
+            let ready = view.is_actionable() && self.hosts(&view.agent) && self.may_start(&view);
+            ready.then_some(view.agent)
+        });
+        let Some(agent) = ready.filter(|_| !self.stopping) else {
             return;
-        }
+        };
         let attempt = self.draw_attempt_id();
         if let Ok(Done::Wrote(_)) = self.command(key, Command::Claim(attempt)) {
             let secret = data_encoding::HEXLOWER.encode(&self.random::<32>());
@@ -239,7 +242,6 @@ impl Node {
         if let Some(row) = row {
             self.watch_row(turn.key, &row);
         }
-        self.stop_if_idle();
     }
 
     pub(super) fn on_turn(&mut self, attempt: AttemptId, event: TurnInput) {
@@ -359,13 +361,6 @@ impl Node {
                 turn.cancelled = true;
                 self.effects.push(Effect::CancelTurn { attempt: *attempt });
             }
-        }
-    }
-
-    /// Says that the shell may stop, once turns have ended and everything is durable.
-    pub(super) fn stop_if_idle(&mut self) {
-        if self.stopping && self.hosting.is_quiet() && self.commits.is_idle() && !self.exporter.is_busy() {
-            self.effects.push(Effect::Stopped);
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use starling_crdt::id::{RecordId, StreamKey};
+use starling_crdt::id::{AgentId, Handle, MemberId, RecordId, StreamKey};
 use starling_crdt::payload::Payload;
 use starling_crdt::record::Record;
 use starling_crdt::view::View;
@@ -14,6 +14,7 @@ use super::export_meta::{FORMAT, UserKind, UserMeta, WorkspaceMeta, render};
 use super::info::ExportState;
 use super::input::{Effect, Ticket};
 use super::request::{Answer, Code, Rejection};
+use super::rows::IndexRow;
 use super::slots::Task;
 
 mod files;
@@ -40,6 +41,13 @@ pub struct ExportPlan {
     pub time_ms: u64,
 }
 
+/// Handles as the roster shows them.
+#[derive(Debug, Default, PartialEq)]
+struct Names {
+    members: BTreeMap<MemberId, Handle>,
+    agents: BTreeMap<AgentId, Handle>,
+}
+
 /// Records of a session that the export does not show yet.
 #[derive(Debug, Default)]
 struct Marked {
@@ -63,6 +71,8 @@ pub(super) struct Exporter {
     state: ExportState,
     marked: BTreeMap<StreamKey, Marked>,
     roster: bool,
+    /// Handles as shown, by member and by agent.
+    names: Names,
     due_ms: u64,
     gathering: Option<Gathering>,
     in_flight: Option<Vec<StreamKey>>,
@@ -70,11 +80,12 @@ pub(super) struct Exporter {
 }
 
 impl Exporter {
-    pub(super) const fn new(state: ExportState) -> Self {
+    pub(super) fn new(state: ExportState) -> Self {
         Self {
             state,
             marked: BTreeMap::new(),
             roster: false,
+            names: Names::default(),
             due_ms: 0,
             gathering: None,
             in_flight: None,
@@ -97,8 +108,9 @@ impl Exporter {
         self.roster = true;
     }
 
-    /// A session that cannot be shown is left out of this commit.
+    /// A session that cannot be shown is left out until it changes.
     pub(super) fn skip(&mut self, key: StreamKey) {
+        self.marked.remove(&key);
         if let Some(gathering) = &mut self.gathering {
             gathering.left.remove(&key);
         }
@@ -106,6 +118,11 @@ impl Exporter {
 
     pub(super) const fn is_busy(&self) -> bool {
         self.in_flight.is_some() || self.gathering.is_some()
+    }
+
+    /// Whether it shows everything, or could not.
+    pub(super) fn is_settled(&self) -> bool {
+        !self.is_busy() && (!self.has_work() || self.state.error.is_some())
     }
 
     fn has_work(&self) -> bool {
@@ -128,6 +145,32 @@ impl Node {
         }
     }
 
+    /// The sessions whose files a change of the roster changes: a handle that was added twice is shown with a suffix.
+    pub(super) fn renamed(&mut self) -> Vec<StreamKey> {
+        let standing = self.standing();
+        let names = Names {
+            members: standing
+                .members()
+                .map(|(id, member)| (*id, member.handle.clone()))
+                .collect(),
+            agents: standing
+                .agents()
+                .map(|(id, agent)| (*id, agent.handle.clone()))
+                .collect(),
+        };
+        let before = std::mem::replace(&mut self.exporter.names, names);
+        let now = &self.exporter.names;
+        if before == Names::default() || before == *now {
+            return Vec::new();
+        }
+        let changed = |row: &IndexRow| {
+            before.members.get(&row.creator) != now.members.get(&row.creator)
+                || before.agents.get(&row.agent) != now.agents.get(&row.agent)
+        };
+        let renamed = self.slots.rows().filter(|(_, row)| changed(row));
+        renamed.map(|(key, _)| *key).collect()
+    }
+
     /// Begins, goes on with, or finishes an export plan.
     pub(super) fn plan_export(&mut self) {
         if self
@@ -138,7 +181,8 @@ impl Node {
         {
             self.send_plan();
         }
-        if self.exporter.is_busy() || !self.exporter.has_work() {
+        let waits = self.exporter.is_busy() || self.commits.is_roster_dirty();
+        if waits || !self.exporter.has_work() || (self.stopping && self.exporter.is_settled()) {
             return;
         }
         if self.exporter.due_ms == 0 {
@@ -245,7 +289,6 @@ impl Node {
         if !self.exporter.has_work() || self.exporter.state.error.is_some() {
             self.answer_export_waiters();
         }
-        self.stop_if_idle();
     }
 
     fn answer_export_waiters(&mut self) {

@@ -26,6 +26,14 @@ pub(super) enum Origin {
     Gossip { from: DeviceKey, token: u64 },
 }
 
+/// A peer's question about the roster. The sync machine asks at most two at a time for each peer.
+#[derive(Debug)]
+pub(super) struct RosterRead {
+    peer: DeviceKey,
+    /// What the peer has, if it wants what it lacks, and how many bytes of it.
+    theirs: Option<(Have, usize)>,
+}
+
 #[derive(Debug)]
 struct Frame {
     peer: DeviceKey,
@@ -129,12 +137,14 @@ impl Node {
             let Some(session) = self.slots.get_mut(&key).and_then(|slot| slot.session_mut()) else {
                 break;
             };
+            let (waited, _) = session.waiting();
             last = session.offer(record.clone(), &self.roster);
             match &last {
                 Offer::Admitted(list) => admitted.extend(list.iter().cloned()),
                 Offer::Waiting { .. } => {
                     missing = Some(key);
-                    new += 1;
+                    // One that waits already brings nothing: asking for it again and again would not either.
+                    new += session.waiting().0.saturating_sub(waited);
                 }
                 Offer::NoRoom | Offer::Refused(_) | Offer::Known => {}
             }
@@ -293,12 +303,43 @@ impl Node {
         self.exporter.mark_roster();
         self.host_agents();
         self.effects.push(Effect::Notify(super::info::Notice::Roster));
-        self.redial(false);
+        self.dial_lost_peers();
+    }
+
+    /// What a peer wants to know of the roster is shown when all of it is durable (INV-3).
+    fn on_roster_read(&mut self, read: RosterRead) {
+        self.roster_reads.push(read);
+        if !self.commits.is_roster_dirty() {
+            self.read_roster();
+        }
+    }
+
+    /// Shows the roster to those who waited for it.
+    pub(super) fn read_roster(&mut self) {
+        let stream = self.roster.key();
+        for RosterRead { peer, theirs } in std::mem::take(&mut self.roster_reads) {
+            match theirs {
+                None => {
+                    let heads = self.roster.heads().iter().copied().collect();
+                    let counts = Vec::new();
+                    self.described(stream, peer, Have { heads, counts });
+                }
+                Some((theirs, bytes_max)) => {
+                    let missing = self.roster.missing_for(&theirs.heads);
+                    let (records, more) = fill(missing.into_iter(), bytes_max);
+                    self.collected(stream, peer, records, more);
+                }
+            }
+        }
+        self.slots
+            .waiting_keys()
+            .into_iter()
+            .for_each(|key| self.pump(key));
     }
 
     pub(super) fn on_describe(&mut self, peer: DeviceKey, stream: StreamKey) {
         if stream == self.roster.key() {
-            return self.on_roster_question(peer, None);
+            return self.on_roster_read(RosterRead { peer, theirs: None });
         }
         if self.slots.get(&stream).is_some() {
             self.with_session(stream, Task::Describe { peer });
@@ -309,7 +350,8 @@ impl Node {
 
     pub(super) fn on_collect(&mut self, peer: DeviceKey, stream: StreamKey, theirs: Have, bytes_max: usize) {
         if stream == self.roster.key() {
-            return self.on_roster_question(peer, Some((theirs, bytes_max)));
+            let theirs = Some((theirs, bytes_max));
+            return self.on_roster_read(RosterRead { peer, theirs });
         }
         if self.slots.get(&stream).is_some() {
             self.with_session(
@@ -322,34 +364,6 @@ impl Node {
             );
         } else {
             self.collected(stream, peer, Vec::new(), false);
-        }
-    }
-
-    /// What we have of the roster, or what the peer lacks of it: only what is durable (INV-3).
-    pub(super) fn on_roster_question(&mut self, peer: DeviceKey, question: Option<(Have, usize)>) {
-        if let Some(question) = self.commits.hold_roster_question(peer, question) {
-            self.answer_roster_question(peer, question);
-        }
-    }
-
-    fn answer_roster_question(&mut self, peer: DeviceKey, question: Option<(Have, usize)>) {
-        let key = self.roster.key();
-        match question {
-            None => {
-                let heads = self.roster.heads().iter().copied().collect();
-                self.described(
-                    key,
-                    peer,
-                    Have {
-                        heads,
-                        ..Have::default()
-                    },
-                );
-            }
-            Some((theirs, bytes_max)) => {
-                let (records, more) = fill(self.roster.missing_for(&theirs.heads).into_iter(), bytes_max);
-                self.collected(key, peer, records, more);
-            }
         }
     }
 

@@ -223,7 +223,7 @@ pub enum NetEffect {
         /// What to do with it.
         verdict: GossipVerdict,
     },
-    /// Only these devices are let in.
+    /// Only these devices take part in gossip. Others may still connect: a handshake follows.
     Allow {
         /// All of them.
         peers: BTreeSet<DeviceKey>,

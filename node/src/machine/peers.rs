@@ -23,20 +23,31 @@ const BACKOFF_MS_DROPPED: u64 = 120_000;
 /// Addresses given by hand whose device is not known yet.
 const NAMELESS_MAX: usize = 64;
 
+/// A device that we know where to find.
 #[derive(Debug, Default)]
 struct Peer {
     row: PeerRow,
-    connected: Option<String>,
-    rtt_micros: Option<u64>,
+    /// Dials since it was last let in.
     failures: u32,
     next_dial_ms: u64,
     last_error: Option<String>,
+}
+
+/// A connection, also of somebody who has not been let in yet. The transport bounds them.
+#[derive(Debug)]
+struct Link {
+    /// Where the peer is, if that can be dialled.
+    address: Option<String>,
+    /// Both sides have let each other in.
+    accepted: bool,
+    rtt_micros: Option<u64>,
 }
 
 /// Devices that we know where to find, and our own addresses.
 #[derive(Debug, Default)]
 pub(super) struct Peers {
     peers: BTreeMap<DeviceKey, Peer>,
+    links: BTreeMap<DeviceKey, Link>,
     listen: BTreeSet<String>,
     nameless: BTreeMap<String, u64>,
 }
@@ -64,10 +75,9 @@ impl Peers {
         self.listen.iter()
     }
 
+    /// Whether a device is connected and let in.
     pub(super) fn is_connected(&self, device: &DeviceKey) -> bool {
-        self.peers
-            .get(device)
-            .is_some_and(|peer| peer.connected.is_some())
+        self.links.get(device).is_some_and(|link| link.accepted)
     }
 
     pub(super) fn last_seen_ms(&self, device: &DeviceKey) -> Option<u64> {
@@ -112,8 +122,8 @@ impl Node {
             NetInput::Gossip { from, token, bytes } => self.on_gossip(from, token, &bytes),
             NetInput::Discovered { peer, addresses } => self.learn(peer, addresses),
             NetInput::Rtt { peer, micros } => {
-                if let Some(peer) = self.peers.peers.get_mut(&peer) {
-                    peer.rtt_micros = Some(micros);
+                if let Some(link) = self.peers.links.get_mut(&peer) {
+                    link.rtt_micros = Some(micros);
                 }
             }
             NetInput::DialFailed { peer, error } => self.on_dial_failed(peer, error),
@@ -121,36 +131,39 @@ impl Node {
     }
 
     fn on_connected(&mut self, peer: DeviceKey, address: String, outbound: bool) {
-        let now = self.now;
-        let known = self.standing().device(&peer).is_some();
-        if known {
-            let state = self.peers.peers.entry(peer).or_default();
-            state.connected = Some(address.clone());
-            state.failures = 0;
-            state.row.last_seen_ms = Some(now);
-            // QUIC dials from the port that it listens on, so such an address can be dialled back.
-            if outbound || address.contains("/quic") {
-                state.learn([address]);
-            }
-            self.keep_peer(peer);
-        }
+        // QUIC dials from the port that it listens on, so such an address can be dialled back.
+        let can_be_dialled = outbound || address.contains("/quic");
+        let link = Link {
+            address: can_be_dialled.then_some(address),
+            accepted: false,
+            rtt_micros: None,
+        };
+        self.peers.links.insert(peer, link);
         self.feed(proto::Input::Connected { peer, outbound });
         self.effects.push(Effect::Notify(Notice::Peers));
     }
 
     fn on_disconnected(&mut self, peer: DeviceKey) {
-        let now = self.now;
-        if let Some(state) = self.peers.peers.get_mut(&peer) {
-            state.connected = None;
-            state.rtt_micros = None;
-            state.row.last_seen_ms = Some(now);
-            state.back_off(now);
-            self.keep_peer(peer);
-        }
+        self.unlink(peer);
         self.feed(proto::Input::Disconnected { peer });
         self.effects.push(Effect::Notify(Notice::Peers));
         self.answer_waiters();
         self.redial(false);
+    }
+
+    /// A connection is gone, or is being closed.
+    fn unlink(&mut self, peer: DeviceKey) {
+        let Some(link) = self.peers.links.remove(&peer) else {
+            return;
+        };
+        let now = self.now;
+        if let Some(state) = self.peers.peers.get_mut(&peer) {
+            state.back_off(now);
+            if link.accepted {
+                state.row.last_seen_ms = Some(now);
+                self.keep_peer(peer);
+            }
+        }
     }
 
     fn on_dial_failed(&mut self, peer: Option<DeviceKey>, error: String) {
@@ -204,7 +217,7 @@ impl Node {
         let members: BTreeSet<_> = self.standing().admitted_devices().copied().collect();
         let mut next = None;
         for (device, state) in &mut self.peers.peers {
-            let lost = state.connected.is_none() && *device != self.me && members.contains(device);
+            let lost = !self.peers.links.contains_key(device) && members.contains(device);
             if !lost || state.row.addresses.is_empty() {
                 continue;
             }
@@ -304,6 +317,7 @@ impl Node {
     fn on_drop(&mut self, peer: DeviceKey, reason: &DropReason) {
         self.effects.push(Effect::Net(NetEffect::Disconnect { peer }));
         self.note_error(peer, reason.to_string());
+        self.unlink(peer);
         let now = self.now;
         if let Some(state) = self.peers.peers.get_mut(&peer)
             && !reason.is_transient()
@@ -311,18 +325,35 @@ impl Node {
         {
             state.next_dial_ms = now + BACKOFF_MS_DROPPED;
         }
+        self.effects.push(Effect::Notify(Notice::Peers));
+        self.answer_waiters();
+        self.redial(false);
     }
 
     fn on_accepted(&mut self, peer: DeviceKey) {
-        let now = self.now;
-        if let Some(state) = self.peers.peers.get_mut(&peer) {
-            state.row.last_seen_ms = Some(now);
-            state.last_error = None;
-            if let Some(address) = state.connected.clone() {
-                self.peers.nameless.remove(&address);
-            }
+        let Some(link) = self.peers.links.get_mut(&peer) else {
+            return;
+        };
+        link.accepted = true;
+        let address = link.address.clone();
+        let state = self.peers.peers.entry(peer).or_default();
+        state.row.last_seen_ms = Some(self.now);
+        state.last_error = None;
+        state.failures = 0;
+        if let Some(address) = address {
+            self.peers.nameless.remove(&address);
+            state.learn([address]);
         }
+        self.keep_peer(peer);
         self.effects.push(Effect::Notify(Notice::Peers));
+    }
+
+    /// The roster changed: whom it admits now is worth a dial, whatever came of the last one.
+    pub(super) fn dial_lost_peers(&mut self) {
+        for state in self.peers.peers.values_mut() {
+            state.next_dial_ms = state.next_dial_ms.min(self.now + BACKOFF_MS_MAX);
+        }
+        self.redial(false);
     }
 
     fn on_in_step(&mut self, in_step: bool) {
@@ -354,6 +385,7 @@ impl Node {
         others
             .map(|(device, info)| {
                 let state = self.peers.peers.get(device);
+                let link = self.peers.links.get(device);
                 let sync = status.get(device);
                 PeerInfo {
                     device: *device,
@@ -362,9 +394,9 @@ impl Node {
                         .member(&info.member)
                         .map(|member| member.handle.clone()),
                     label: info.label.clone(),
-                    connected: state.is_some_and(|state| state.connected.is_some()),
+                    connected: link.is_some_and(|link| link.accepted),
                     addresses: state.map(|state| state.row.addresses.clone()).unwrap_or_default(),
-                    rtt_micros: state.and_then(|state| state.rtt_micros),
+                    rtt_micros: link.and_then(|link| link.rtt_micros),
                     last_seen_ms: state.and_then(|state| state.row.last_seen_ms),
                     in_step: sync.is_some_and(|sync| sync.in_step),
                     last_exchange_ms: sync.and_then(|sync| sync.last_exchange_ms),

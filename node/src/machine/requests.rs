@@ -5,7 +5,7 @@ use starling_crdt::id::{Handle, SessionId, StreamKey};
 use starling_crdt::payload::Payload;
 
 use super::Node;
-use super::input::{AgentProfile, Effect, Ticket};
+use super::input::{AgentProfile, Ticket};
 use super::request::{Answer, Code, Rejection, Request};
 use super::rows::{self, ProfileRow};
 use super::slots::Task;
@@ -240,11 +240,10 @@ impl Node {
         });
         self.commits
             .stage_local(Space::Setting, agent.as_bytes().to_vec(), Some(row));
-        self.hosting.set_profile(agent, profile.clone());
-        self.effects.push(Effect::Host {
-            agent: handle.clone(),
-            profile: Some(profile),
-        });
+        self.hosting.set_profile(agent, profile);
+        if known.is_some() {
+            self.host_agents();
+        }
         // Sessions that had waited for a program can go on.
         let rows: Vec<_> = self.slots.rows().map(|(key, row)| (*key, row.clone())).collect();
         rows.iter()

@@ -177,6 +177,12 @@ impl Slots {
         open.map(|(key, _)| *key).collect()
     }
 
+    /// Keys of the sessions that have something to do.
+    pub(super) fn waiting_keys(&self) -> Vec<StreamKey> {
+        let waiting = self.slots.iter().filter(|(_, slot)| !slot.queue.is_empty());
+        waiting.map(|(key, _)| *key).collect()
+    }
+
     /// Forgets a session that turned out to have no record.
     fn forget(&mut self, key: &StreamKey) {
         if self
@@ -273,7 +279,10 @@ impl Node {
                     return;
                 }
                 Replica::Open(_)
-                    if front.reads() && (slot.dirty.is_some() || self.commits.is_staged(&key)) =>
+                    if front.reads()
+                        && (slot.dirty.is_some()
+                            || self.commits.is_staged(&key)
+                            || self.commits.is_roster_dirty()) =>
                 {
                     return;
                 }
@@ -343,7 +352,15 @@ impl Node {
             Task::Describe { peer } => self.described(key, peer, Have::default()),
             Task::Collect { peer, .. } => self.collected(key, peer, Vec::new(), false),
             Task::Export => self.exporter.skip(key),
-            _ => {}
+            Task::Claim => self.claimed(key),
+            Task::Turn { attempt, .. } => self.forget_turn(attempt),
+            Task::Create { .. }
+            | Task::Message { .. }
+            | Task::Change { .. }
+            | Task::Call { .. }
+            | Task::Show { .. }
+            | Task::Recover
+            | Task::Reindex => {}
         }
     }
 

@@ -55,9 +55,6 @@ impl Node {
             agent,
         };
         let key = header.key(&self.roster.workspace());
-        if self.slots.called(&session).iter().any(|other| *other != key) {
-            return self.answer(ticket, Err(collision(&session)));
-        }
         // A session id is a request id too: it names the first message unless the caller names it otherwise.
         let fallback = RequestId::new(session.to_string());
         match request_id.map_or(fallback, Ok) {
@@ -104,6 +101,14 @@ impl Node {
             } else {
                 self.answer(ticket, Err(collision(&header.session)));
             };
+        }
+        if self
+            .slots
+            .called(&header.session)
+            .iter()
+            .any(|other| *other != key)
+        {
+            return self.answer(ticket, Err(collision(&header.session)));
         }
         match self.write(
             key,

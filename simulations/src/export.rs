@@ -1,0 +1,59 @@
+//! The export's tree as git would hold it, without git: plans are applied to a map from paths to contents. Two nodes
+//! with the same records must come to the same map (INV-2).
+
+use std::collections::BTreeMap;
+
+use starling_node::machine::export_plan::ExportPlan;
+use starling_node::machine::info::ExportState;
+
+/// The files of an export, and how many commits made them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tree {
+    files: BTreeMap<String, Vec<u8>>,
+    commits: u64,
+}
+
+impl Tree {
+    /// Carries out a plan: removals first, as the plan says.
+    pub fn apply(&mut self, plan: &ExportPlan) -> ExportState {
+        let before = self.digest();
+        for removed in &plan.removes {
+            let folder = format!("{removed}/");
+            self.files
+                .retain(|path, _| path != removed && !path.starts_with(&folder));
+        }
+        for (path, bytes) in &plan.writes {
+            self.files.insert(path.clone(), bytes.clone());
+        }
+        let tree = self.digest();
+        if tree != before || self.commits == 0 {
+            self.commits += 1;
+        }
+        ExportState {
+            commit: Some(format!("{:040x}", self.commits)),
+            tree: Some(tree.to_hex().to_string()),
+            error: None,
+        }
+    }
+
+    /// All files.
+    #[must_use]
+    pub const fn files(&self) -> &BTreeMap<String, Vec<u8>> {
+        &self.files
+    }
+
+    /// How many commits changed it.
+    #[must_use]
+    pub const fn commits(&self) -> u64 {
+        self.commits
+    }
+
+    fn digest(&self) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new();
+        for (path, bytes) in &self.files {
+            hasher.update(path.as_bytes()).update(&[0]);
+            hasher.update(blake3::hash(bytes).as_bytes());
+        }
+        hasher.finalize()
+    }
+}

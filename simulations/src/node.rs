@@ -1,0 +1,211 @@
+//! One simulated computer: a disk with the real store on it, the real machine while it runs, and what a shell keeps
+//! beside it (running turns, the export's repository, gossip that waits for a verdict). A crash drops all but the disk
+//! and the export.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ed25519_dalek::SigningKey;
+use starling_crdt::id::{AttemptId, DeviceKey, RecordId, StreamKey, WorkspaceId};
+use starling_crdt::signed::device_key;
+use starling_node::machine::info::ExportState;
+use starling_node::machine::input::BatchSeq;
+use starling_node::machine::joining::Joining;
+use starling_node::machine::rows::Stored;
+use starling_node::machine::{Boot, Node};
+use starling_node::store::{Batch, Options, Space, Store, StoreError};
+
+use crate::agents::{Behaviour, Running};
+use crate::disk::Disk;
+use crate::export::Tree;
+use crate::liar::Liar;
+
+/// What runs on a computer.
+pub enum Life {
+    /// Nothing.
+    Down,
+    /// A device that redeems an invitation.
+    Joining(Box<Joining>),
+    /// The node.
+    Up(Box<Node>),
+    /// A device of the roster that breaks the rules.
+    Liar(Box<Liar>),
+}
+
+/// A gossiped record that waits for its verdict.
+#[derive(Debug, Clone)]
+pub struct Heard {
+    /// Its id.
+    pub id: RecordId,
+    /// The record.
+    pub bytes: Vec<u8>,
+    /// Who handed it over.
+    pub from: usize,
+}
+
+/// One simulated computer.
+pub struct SimNode {
+    /// The device's key.
+    pub key: SigningKey,
+    /// The same, in public.
+    pub me: DeviceKey,
+    /// The workspace, once it is in one.
+    pub workspace: Option<WorkspaceId>,
+    /// Its disk.
+    pub disk: Disk,
+    /// The store on it, while open.
+    pub store: Option<Store>,
+    /// What runs.
+    pub life: Life,
+    /// Counts starts, so that what was meant for the one before does not reach the next.
+    pub epoch: u64,
+    /// Batches that are not durable yet.
+    pub pending: BTreeMap<BatchSeq, Batch>,
+    /// The last batch of the commit that runs.
+    pub writing: Option<BatchSeq>,
+    /// When the machine wants to be woken.
+    pub wake_ms: Option<u64>,
+    /// Who takes part in gossip with it.
+    pub allow: BTreeSet<DeviceKey>,
+    /// Gossip that it has heard or said.
+    pub heard: BTreeSet<RecordId>,
+    /// Gossip that waits for a verdict.
+    pub judged: BTreeMap<u64, Heard>,
+    /// Turns that run.
+    pub turns: BTreeMap<AttemptId, Running>,
+    /// How its agents behave.
+    pub behaviour: Behaviour,
+    /// The export's repository; it outlives a crash.
+    pub tree: Tree,
+    /// What it last said of itself; outlives a crash.
+    pub export: ExportState,
+    /// Inputs that the machine was given.
+    pub inputs: u64,
+    /// It said that it may be stopped.
+    pub stopped: bool,
+}
+
+impl SimNode {
+    /// A computer that has never run.
+    #[must_use]
+    pub fn new(key: SigningKey) -> Self {
+        Self {
+            me: device_key(&key),
+            key,
+            workspace: None,
+            disk: Disk::default(),
+            store: None,
+            life: Life::Down,
+            epoch: 0,
+            pending: BTreeMap::new(),
+            writing: None,
+            wake_ms: None,
+            allow: BTreeSet::new(),
+            heard: BTreeSet::new(),
+            judged: BTreeMap::new(),
+            turns: BTreeMap::new(),
+            behaviour: Behaviour::default(),
+            tree: Tree::default(),
+            export: ExportState::default(),
+            inputs: 0,
+            stopped: false,
+        }
+    }
+
+    /// Whether anything runs.
+    #[must_use]
+    pub const fn is_up(&self) -> bool {
+        !matches!(self.life, Life::Down)
+    }
+
+    /// Opens the store on the disk.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub fn open(&mut self) -> Result<&Store, StoreError> {
+        let options = Options {
+            cache_bytes: 1024 * 1024,
+            ..Options::default()
+        };
+        let store = Store::open_with(self.disk.clone(), options)?;
+        Ok(self.store.insert(store))
+    }
+
+    /// Drops everything but the disk and the export.
+    pub fn crash(&mut self) {
+        self.life = Life::Down;
+        self.epoch += 1;
+        self.store = None;
+        self.pending.clear();
+        self.writing = None;
+        self.wake_ms = None;
+        self.allow.clear();
+        self.heard.clear();
+        self.judged.clear();
+        self.turns.clear();
+        self.stopped = false;
+    }
+
+    /// What a start of the node needs, read from the store.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub fn boot(&self, seed: [u8; 32], now_ms: u64) -> Result<Option<Boot>, StoreError> {
+        let (Some(store), Some(workspace)) = (&self.store, self.workspace) else {
+            return Ok(None);
+        };
+        Ok(Some(Boot {
+            key: self.key.clone(),
+            workspace,
+            seed,
+            now_ms,
+            stored: stored(store, workspace)?,
+            export: self.export.clone(),
+        }))
+    }
+
+    /// Whether a record is durable here.
+    #[must_use]
+    pub fn holds(&self, id: &RecordId) -> bool {
+        let store = self.store.as_ref();
+        store.is_some_and(|store| store.contains(*id.as_bytes()).unwrap_or(false))
+    }
+
+    /// All durable records of all streams, by stream.
+    #[must_use]
+    pub fn records(&self) -> BTreeMap<StreamKey, BTreeMap<[u8; 32], Vec<u8>>> {
+        let Some(store) = &self.store else {
+            return BTreeMap::new();
+        };
+        let streams = store.streams().unwrap_or_default().into_iter();
+        let load = |stream| {
+            store
+                .load_stream(stream)
+                .unwrap_or_default()
+                .into_iter()
+                .collect()
+        };
+        streams
+            .map(|stream| (StreamKey::from_bytes(stream), load(stream)))
+            .collect()
+    }
+}
+
+/// Reads what the machine wants to know at a start.
+fn stored(store: &Store, workspace: WorkspaceId) -> Result<Stored, StoreError> {
+    let roster = store.load_stream(*workspace.roster().as_bytes())?;
+    let index = store.index()?.into_iter();
+    let streams = |keys: Vec<[u8; 32]>| keys.into_iter().map(StreamKey::from_bytes).collect();
+    Ok(Stored {
+        roster: roster.into_iter().map(|(_, wire)| wire).collect(),
+        streams: streams(store.streams()?),
+        index: index
+            .map(|(key, row)| (StreamKey::from_bytes(key), row))
+            .collect(),
+        export_queue: streams(store.export_queue()?),
+        outbox: store.outbox()?.into_iter().map(RecordId::from_bytes).collect(),
+        peers: store.local(Space::Peer)?,
+        invites: store.local(Space::Invite)?,
+        profiles: store.local(Space::Setting)?,
+        aside: store.aside()?.len() as u64,
+    })
+}

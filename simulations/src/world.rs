@@ -1,0 +1,363 @@
+//! The world: one clock, one queue of events, one seed. Each step takes the next event, gives it to its node, and has
+//! the effects carried out (`effects`), which puts new events into the queue. Nothing here depends on anything but the
+//! seed and what the caller does.
+
+use std::collections::BTreeMap;
+
+use ed25519_dalek::SigningKey;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, StreamKey};
+use starling_node::machine::info::ExportState;
+use starling_node::machine::input::{BatchSeq, Effect, Input, NetInput, Ticket, TurnInput};
+use starling_node::machine::request::{Answer, Rejection, Request};
+use starling_node::machine::{BootError, Node};
+
+use crate::network::{ConnId, Network, between};
+use crate::node::{Life, SimNode};
+use crate::trace::Trace;
+
+/// When every world begins, ms since 1970.
+pub const EPOCH_MS: u64 = 1_750_000_000_000;
+/// Events at one time without the clock moving: more is a loop.
+const SAME_TIME_MAX: u64 = 200_000;
+
+/// What arrives over a connection.
+#[derive(Debug)]
+pub(crate) enum Packet {
+    Frame(Vec<u8>),
+    Gossip(RecordId, Vec<u8>),
+    Close,
+}
+
+/// What is to happen.
+#[derive(Debug)]
+pub(crate) enum Event {
+    Wake,
+    DiskDone(BatchSeq),
+    Load(StreamKey),
+    Packet(ConnId, usize, Packet),
+    Dial(Option<DeviceKey>, Vec<String>),
+    Act(AttemptId),
+    Turn(AttemptId, TurnInput),
+    Exported(Result<ExportState, String>),
+    Net(NetInput),
+    Start,
+}
+
+#[derive(Debug)]
+struct Due {
+    node: usize,
+    /// The start that it is meant for; `None` for any.
+    epoch: Option<u64>,
+    event: Event,
+}
+
+/// Random crashes, while switched on.
+#[derive(Debug, Clone, Copy)]
+pub struct Crashes {
+    /// One event in so many ends in a crash of its node.
+    pub one_in: u64,
+    /// How long a crashed node stays away, ms.
+    pub away_ms: (u64, u64),
+}
+
+/// A whole world.
+pub struct World {
+    /// The computers.
+    pub nodes: Vec<SimNode>,
+    /// The lines between them.
+    pub net: Network,
+    /// What makes two runs comparable.
+    pub trace: Trace,
+    /// Answers to requests, by ticket.
+    pub answers: BTreeMap<Ticket, Result<Answer, Rejection>>,
+    /// Breaches of invariants.
+    pub breaches: Vec<String>,
+    /// Messages that a client was told are stored, and by whom.
+    pub acked: Vec<(usize, RecordId)>,
+    /// Shortest and longest time of a commit, ms.
+    pub disk_ms: (u64, u64),
+    /// Random crashes.
+    pub crashes: Option<Crashes>,
+    /// Attempts that were ever started, and where.
+    pub(crate) started: BTreeMap<AttemptId, usize>,
+    /// Tickets of agents: the turn that goes on when they are answered.
+    pub(crate) calls: BTreeMap<Ticket, (usize, AttemptId)>,
+    /// What agents were refused.
+    pub refusals: Vec<Rejection>,
+    pub(crate) rng: ChaCha8Rng,
+    pub(crate) now: u64,
+    queue: BTreeMap<(u64, u64), Due>,
+    order: u64,
+    next_ticket: Ticket,
+    same_time: u64,
+}
+
+impl World {
+    /// An empty world.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            nodes: Vec::new(),
+            net: Network::default(),
+            trace: Trace::default(),
+            answers: BTreeMap::new(),
+            breaches: Vec::new(),
+            acked: Vec::new(),
+            disk_ms: (1, 8),
+            crashes: None,
+            started: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            refusals: Vec::new(),
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            now: EPOCH_MS,
+            queue: BTreeMap::new(),
+            order: 0,
+            next_ticket: 0,
+            same_time: 0,
+        }
+    }
+
+    /// The time, ms since 1970.
+    #[must_use]
+    pub const fn now_ms(&self) -> u64 {
+        self.now
+    }
+
+    /// A random number from `low` to `high`.
+    pub fn draw(&mut self, low: u64, high: u64) -> u64 {
+        between(&mut self.rng, (low, high))
+    }
+
+    /// A new computer, on which nothing runs.
+    pub fn add_computer(&mut self) -> usize {
+        let mut secret = [0; 32];
+        self.rng.fill_bytes(&mut secret);
+        self.nodes.push(SimNode::new(SigningKey::from_bytes(&secret)));
+        self.nodes.len() - 1
+    }
+
+    /// Founds a workspace on a new computer and starts the node there.
+    pub fn found(&mut self, handle: &str) -> usize {
+        let node = self.add_computer();
+        let now = self.now;
+        let parsed: Option<Handle> = handle.parse().ok();
+        let founded = parsed.zip(starling_crdt::text::Label::new("laptop").ok());
+        let Some(((handle, label), sim)) = founded.zip(self.nodes.get_mut(node)) else {
+            self.breach(format!("{handle} cannot found a workspace"));
+            return node;
+        };
+        match starling_node::machine::found(&sim.key, handle, label, None, now) {
+            Ok((workspace, record)) => {
+                sim.workspace = Some(workspace);
+                self.store_roster(node, &[record.wire().to_vec()], None);
+                self.start(node);
+            }
+            Err(error) => self.breach(error.to_string()),
+        }
+        node
+    }
+
+    pub(crate) fn breach(&mut self, what: String) {
+        self.breaches
+            .push(format!("at {} ms: {what}", self.now - EPOCH_MS));
+    }
+
+    /// Puts an event into the queue, for the start of the node that runs now.
+    pub(crate) fn at(&mut self, time: u64, node: usize, event: Event) {
+        let epoch = self.nodes.get(node).map(|node| node.epoch);
+        self.push(time, Due { node, epoch, event });
+    }
+
+    fn push(&mut self, time: u64, due: Due) {
+        self.order += 1;
+        self.queue.insert((time.max(self.now), self.order), due);
+    }
+
+    /// Takes the next event before `end_ms`. Returns whether there was one.
+    pub fn step(&mut self, end_ms: u64) -> bool {
+        let Some(entry) = self.queue.first_entry() else {
+            return false;
+        };
+        let (time, _) = *entry.key();
+        if time > end_ms {
+            return false;
+        }
+        let due = entry.remove();
+        self.same_time = if time == self.now { self.same_time + 1 } else { 0 };
+        if self.same_time > SAME_TIME_MAX {
+            self.breach(format!("the clock stands still: {:?}", due.event));
+            self.queue.clear();
+            return false;
+        }
+        self.now = time;
+        let current = self.nodes.get(due.node).map(|node| node.epoch);
+        if due.epoch.is_none() || due.epoch == current {
+            self.happen(due.node, due.event);
+            self.maybe_crash(due.node);
+        }
+        true
+    }
+
+    /// Lets time pass.
+    pub fn run_for(&mut self, ms: u64) {
+        let end = self.now + ms;
+        while self.step(end) {}
+        self.now = end;
+    }
+
+    /// Lets time pass until something holds, at most for `ms_max`. Returns whether it does.
+    pub fn run_until(&mut self, ms_max: u64, mut holds: impl FnMut(&Self) -> bool) -> bool {
+        let end = self.now + ms_max;
+        loop {
+            if holds(self) {
+                return true;
+            }
+            if !self.step(end) {
+                self.now = end;
+                return holds(self);
+            }
+        }
+    }
+
+    fn happen(&mut self, node: usize, event: Event) {
+        match event {
+            Event::Wake => self.on_wake(node),
+            Event::DiskDone(last) => self.on_disk_done(node, last),
+            Event::Load(stream) => self.on_load(node, stream),
+            Event::Packet(conn, from, packet) => self.on_packet(node, conn, from, packet),
+            Event::Dial(peer, addresses) => self.on_dial(node, peer, &addresses),
+            Event::Act(attempt) => self.act(node, attempt),
+            Event::Turn(attempt, event) => self.feed(node, Input::Turn { attempt, event }),
+            Event::Exported(result) => self.feed(node, Input::Exported(result)),
+            Event::Net(event) => self.feed(node, Input::Net(event)),
+            Event::Start => self.start(node),
+        }
+    }
+
+    fn on_wake(&mut self, node: usize) {
+        let now = self.now;
+        let Some(sim) = self.nodes.get_mut(node) else {
+            return;
+        };
+        if sim.wake_ms.is_some_and(|at| at <= now) {
+            sim.wake_ms = None;
+            self.feed(node, Input::Tick);
+        }
+    }
+
+    fn maybe_crash(&mut self, node: usize) {
+        let Some(Crashes { one_in, away_ms }) = self.crashes else {
+            return;
+        };
+        let is_node = self
+            .nodes
+            .get(node)
+            .is_some_and(|sim| matches!(sim.life, Life::Up(_)));
+        if is_node && self.draw(1, one_in) == 1 {
+            self.crash(node);
+            let back = self.now + between(&mut self.rng, away_ms);
+            self.push(
+                back,
+                Due {
+                    node,
+                    epoch: None,
+                    event: Event::Start,
+                },
+            );
+        }
+    }
+
+    /// Pulls the plug. Batches that were not reported are lost, or by chance not.
+    pub fn crash(&mut self, node: usize) {
+        self.trace.note(self.now, node, "crash", &[]);
+        let written = self.draw(0, 1) == 1;
+        let Some(sim) = self.nodes.get_mut(node) else {
+            return;
+        };
+        if let (Some(last), true) = (sim.writing, written) {
+            let group: Vec<_> = sim
+                .pending
+                .range(..=last)
+                .map(|(_, batch)| batch.clone())
+                .collect();
+            let stored = sim.store.as_ref().map(|store| store.commit(&group));
+            if let Some(Err(error)) = stored {
+                self.breaches.push(format!("a commit at a crash: {error}"));
+            }
+        }
+        if let Some(sim) = self.nodes.get_mut(node) {
+            sim.crash();
+        }
+        for (conn, other) in self.net.vanish(node) {
+            let notices = self.now + between(&mut self.rng, (1, 3_000));
+            self.at(notices, other, Event::Packet(conn, node, Packet::Close));
+        }
+    }
+
+    /// Starts the node from its disk, if it is down.
+    pub fn start(&mut self, node: usize) {
+        let now = self.now;
+        let mut seed = [0; 32];
+        self.rng.fill_bytes(&mut seed);
+        self.trace.note(now, node, "start", &[]);
+        let Some(sim) = self.nodes.get_mut(node).filter(|sim| !sim.is_up()) else {
+            return;
+        };
+        sim.disk.mend();
+        let boot = match sim.open().map(drop).and_then(|()| sim.boot(seed, now)) {
+            Ok(Some(boot)) => boot,
+            Ok(None) => return self.breach(format!("#{node} has no workspace")),
+            Err(error) => return self.breach(format!("#{node} cannot open its store: {error}")),
+        };
+        let started: Result<(Node, Vec<Effect>), BootError> = Node::start(boot);
+        match started {
+            Ok((machine, effects)) => {
+                sim.life = Life::Up(Box::new(machine));
+                self.perform(node, effects);
+                let address = address(node);
+                self.feed(node, Input::Net(NetInput::Listening { address }));
+            }
+            Err(error) => self.breach(format!("#{node} cannot start: {error}")),
+        }
+    }
+
+    /// Asks a node something. The answer will be in `answers`.
+    pub fn request(&mut self, node: usize, request: Request) -> Ticket {
+        let ticket = self.draw_ticket();
+        self.feed(node, Input::Request { ticket, request });
+        ticket
+    }
+
+    pub(crate) const fn draw_ticket(&mut self) -> Ticket {
+        self.next_ticket += 1;
+        self.next_ticket
+    }
+
+    /// Cuts the line between two nodes; both notice after a while.
+    pub fn cut(&mut self, a: usize, b: usize) {
+        for (conn, [one, two]) in self.net.cut(a, b) {
+            for (end, other) in [(one, two), (two, one)] {
+                let notices = self.now + between(&mut self.rng, (200, 5_000));
+                self.at(notices, end, Event::Packet(conn, other, Packet::Close));
+            }
+        }
+    }
+
+    /// Takes the line up again.
+    pub fn heal(&mut self, a: usize, b: usize) {
+        self.net.heal(a, b);
+    }
+}
+
+/// Where a node can be dialled.
+#[must_use]
+pub fn address(node: usize) -> String {
+    format!("sim:{node}/quic")
+}
+
+/// The node that is at an address.
+pub(crate) fn node_at(address: &str) -> Option<usize> {
+    address.strip_prefix("sim:")?.strip_suffix("/quic")?.parse().ok()
+}

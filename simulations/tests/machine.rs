@@ -1,0 +1,12 @@
+//! The node machine in a simulated world: whole histories of one to three nodes, each over many seeds.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod machine {
+    mod common;
+    mod crashes;
+    mod disk;
+    mod liars;
+    mod network;
+    mod one_node;
+    mod two_nodes;
+}
