@@ -506,7 +506,7 @@ impl World {
                     if let Some(sim) = self.nodes.get_mut(node) {
                         sim.crash();
                     }
-                    return self.breach(format!("#{node} was not let in: {code}: {detail}"));
+                    return self.refused_joins.push((node, code, detail));
                 }
             }
         }

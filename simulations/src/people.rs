@@ -67,20 +67,29 @@ impl World {
     /// # Errors
     /// The inviter's refusal.
     pub fn invite(&mut self, inviter: usize, handle: Option<&str>) -> Result<usize, Rejection> {
-        let handle = handle.map(parse).transpose()?;
-        let answer = self.ask(
-            inviter,
-            Request::Invite {
-                handle,
-                expires_in_ms: 3_600_000,
-            },
-        )?;
-        let Answer::Invited { ticket, .. } = answer else {
-            return Err(nobody("no invitation"));
-        };
+        let ticket = self.ticket(inviter, handle)?;
         let node = self.add_computer();
         self.join(node, &ticket)?;
         Ok(node)
+    }
+
+    /// Makes an invitation, good for an hour.
+    ///
+    /// # Errors
+    /// The inviter's refusal.
+    pub fn ticket(&mut self, inviter: usize, handle: Option<&str>) -> Result<String, Rejection> {
+        let handle = handle.map(parse).transpose()?;
+        let expires_in_ms = 3_600_000;
+        match self.ask(
+            inviter,
+            Request::Invite {
+                handle,
+                expires_in_ms,
+            },
+        )? {
+            Answer::Invited { ticket, .. } => Ok(ticket),
+            _ => Err(nobody("no invitation")),
+        }
     }
 
     /// Redeems a ticket on a computer and waits until it has joined.
@@ -89,26 +98,28 @@ impl World {
     /// It was not let in in time.
     pub fn join(&mut self, node: usize, ticket: &str) -> Result<(), Rejection> {
         let ticket: ticket::Ticket = ticket.parse().map_err(|_| nobody("no ticket"))?;
-        let now = self.now_ms();
         let seed = self.draw(0, u64::MAX - 1);
+        self.start_joining(node, ticket, seed);
+        let life = |world: &Self| world.nodes.get(node).map(|sim| std::mem::discriminant(&sim.life));
+        let joining = life(self);
+        self.run_until(ANSWER_MS_MAX, |world| life(world) != joining);
+        match self.nodes.get(node).map(|sim| &sim.life) {
+            Some(Life::Up(_)) => Ok(()),
+            Some(Life::Down) => Err(nobody("it was refused")),
+            Some(Life::Joining(_) | Life::Liar(_)) | None => Err(nobody("it was not let in")),
+        }
+    }
+
+    /// Begins to redeem a ticket on a computer on which nothing runs.
+    pub fn start_joining(&mut self, node: usize, ticket: ticket::Ticket, seed: u64) {
+        let now = self.now_ms();
         let Some(sim) = self.nodes.get_mut(node) else {
-            return Err(nobody("no such computer"));
+            return;
         };
         sim.workspace = Some(ticket.workspace);
         let joining = Joining::new(&sim.key, ticket, "phone".to_owned(), seed, now);
         sim.life = Life::Joining(Box::new(joining));
         self.feed(node, Input::Tick);
-        let is_up = |world: &Self| {
-            world
-                .nodes
-                .get(node)
-                .is_some_and(|sim| matches!(sim.life, Life::Up(_)))
-        };
-        if self.run_until(ANSWER_MS_MAX, is_up) {
-            Ok(())
-        } else {
-            Err(nobody("it was not let in"))
-        }
     }
 
     /// Opens a session.

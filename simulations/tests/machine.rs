@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod machine {
+    mod chaos;
     mod common;
     mod crashes;
     mod disk;
+    mod joining;
     mod liars;
     mod network;
     mod one_node;

@@ -118,6 +118,12 @@ impl Commits {
         self.outbox.clear();
     }
 
+    /// Whether something that is not durable yet asks for a session's export.
+    pub(super) fn will_export(&self, key: &StreamKey) -> bool {
+        let on_its_way = |after: &After| after.rows.contains_key(key) || after.renamed.contains(key);
+        self.is_staged(key) || on_its_way(&self.after) || self.pending.values().any(on_its_way)
+    }
+
     /// Whether the roster has records that are not durable yet.
     pub(super) fn is_roster_dirty(&self) -> bool {
         self.after.roster || self.pending.values().any(|after| after.roster)

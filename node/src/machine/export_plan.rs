@@ -273,10 +273,11 @@ impl Node {
         match result {
             Ok(state) => {
                 self.exporter.state = state;
-                let settled: Vec<_> = done
-                    .into_iter()
-                    .filter(|key| !self.exporter.marked.contains_key(key))
-                    .collect();
+                // What is on its way to the disk puts its session into the queue of exports: it must stay there.
+                let settled = |key: &StreamKey| {
+                    !self.exporter.marked.contains_key(key) && !self.commits.will_export(key)
+                };
+                let settled: Vec<_> = done.into_iter().filter(settled).collect();
                 self.commits.stage_exported(settled);
             }
             Err(error) => {

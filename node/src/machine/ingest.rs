@@ -141,16 +141,23 @@ impl Node {
             last = session.offer(record.clone(), &self.roster);
             match &last {
                 Offer::Admitted(list) => admitted.extend(list.iter().cloned()),
+                // The session itself cannot bring what is missing in the roster.
+                Offer::Waiting { missing: id } if record.record().roster.contains(id) => {
+                    missing = Some(self.roster.key());
+                    new += 1;
+                }
+                // What waits already, or cannot stay because the session has no beginning here, is nothing new: the
+                // peer would be asked for it again and again.
                 Offer::Waiting { .. } => {
-                    missing = Some(key);
-                    // One that waits already brings nothing: asking for it again and again would not either.
-                    new += session.waiting().0.saturating_sub(waited);
+                    missing = missing.or(Some(key));
+                    let grown = session.waiting().0.saturating_sub(waited);
+                    new += if session.is_empty() { 0 } else { grown };
                 }
                 Offer::NoRoom | Offer::Refused(_) | Offer::Known => {}
             }
         }
         if admitted.is_empty() {
-            return self.settle_offer(origin, key, &last, new, missing);
+            return self.settle_offer(origin, &last, new, missing);
         }
         self.stage_session(key, &admitted, false);
         match origin {
@@ -159,21 +166,10 @@ impl Node {
         }
     }
 
-    /// Records that could not even be offered.
-    pub(super) fn offered(
+    /// Nothing was admitted, so nothing has to become durable first.
+    pub(super) fn settle_offer(
         &mut self,
         origin: Origin,
-        key: StreamKey,
-        _records: &[Signed<Verified>],
-        last: &Offer,
-    ) {
-        self.settle_offer(origin, key, last, 0, None);
-    }
-
-    fn settle_offer(
-        &mut self,
-        origin: Origin,
-        key: StreamKey,
         last: &Offer,
         new: usize,
         missing: Option<StreamKey>,
@@ -183,11 +179,8 @@ impl Node {
             Offer::Known | Offer::Waiting { .. } | Offer::NoRoom => GossipVerdict::Ignore,
             Offer::Refused(_) => GossipVerdict::Reject,
         };
-        if let (Origin::Gossip { from, .. }, Offer::Waiting { .. }) = (origin, last) {
-            self.feed(proto::Input::NeedDeps {
-                peer: from,
-                stream: key,
-            });
+        if let (Origin::Gossip { from, .. }, Some(stream)) = (origin, missing) {
+            self.feed(proto::Input::NeedDeps { peer: from, stream });
         }
         self.settle(origin, verdict, new, missing);
     }

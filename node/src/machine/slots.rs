@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use starling_crdt::id::{AttemptId, DeviceKey, RecordId, SessionId, StreamKey};
 use starling_crdt::payload::Header;
-use starling_crdt::session::Session;
+use starling_crdt::session::{Offer, Session};
 use starling_crdt::signed::{Received, Signed, Unverified, Verified};
 use starling_crdt::text::{Body, RequestId};
 use starling_crdt::view::{View, fold};
@@ -346,9 +346,7 @@ impl Node {
             self.answer(ticket, Err(rejection.clone()));
         }
         match task {
-            Task::Offer { records, origin } => {
-                self.offered(origin, key, &records, &starling_crdt::session::Offer::NoRoom)
-            }
+            Task::Offer { origin, .. } => self.settle_offer(origin, &Offer::NoRoom, 0, None),
             Task::Describe { peer } => self.described(key, peer, Have::default()),
             Task::Collect { peer, .. } => self.collected(key, peer, Vec::new(), false),
             Task::Export => self.exporter.skip(key),

@@ -1,7 +1,7 @@
 //! What every scenario uses: worlds over many seeds, with the invariants looked at in the end.
 
 use starling_crdt::id::SessionId;
-use starling_crdt::view::Status;
+use starling_crdt::view::{Status, View};
 use starling_simulations::World;
 
 /// A minute of virtual time, ms.
@@ -45,6 +45,20 @@ pub(crate) fn await_status(world: &mut World, node: usize, session: SessionId, s
             return;
         }
         assert!(world.now_ms() < end, "not {status:?}: {view:?}");
+        world.run_for(100);
+    }
+}
+
+/// Waits until nothing that was asked in a session is open on a node.
+pub(crate) fn await_answer(world: &mut World, node: usize, session: SessionId) {
+    let end = world.now_ms() + 5 * MINUTE;
+    loop {
+        let view = world.show(node, session);
+        let is_done = |view: &View| view.pending_inputs == 0 && view.open_attempts.is_empty();
+        if view.as_ref().is_ok_and(is_done) {
+            return;
+        }
+        assert!(world.now_ms() < end, "not answered: {view:?}");
         world.run_for(100);
     }
 }

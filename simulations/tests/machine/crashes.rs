@@ -5,7 +5,7 @@ use starling_crdt::view::Status;
 use starling_simulations::world::Crashes;
 use starling_simulations::{Behaviour, World};
 
-use super::common::{MINUTE, await_status, over, pair};
+use super::common::{MINUTE, await_answer, await_status, over, pair};
 
 fn storm(world: &mut World, one_in: u64) {
     let (a, b) = pair(world);
@@ -45,7 +45,7 @@ fn storm(world: &mut World, one_in: u64) {
         let before = world.show(a, id).unwrap().lines;
         let sealed: Vec<_> = before.into_iter().filter(|line| line.sealed).collect();
         world.say(a, id, "still there?").unwrap();
-        await_status(world, a, id, Status::Active);
+        await_answer(world, a, id);
         world.converge(MINUTE).unwrap();
         let view = world.show(a, id).unwrap();
         assert_eq!(view, world.show(b, id).unwrap());
@@ -92,6 +92,6 @@ fn a_turn_that_a_crash_interrupted_fails_and_can_be_retried() {
         world
             .change(a, id, starling_node::machine::request::Change::Retry)
             .unwrap();
-        await_status(world, a, id, Status::Active);
+        await_answer(world, a, id);
     });
 }

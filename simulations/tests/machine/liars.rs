@@ -15,7 +15,7 @@ use starling_simulations::liar::Liar;
 use starling_simulations::node::Life;
 use starling_simulations::{Behaviour, World};
 
-use super::common::{MINUTE, alone, await_status, over, pair};
+use super::common::{MINUTE, alone, await_answer, await_status, over, pair};
 
 #[test]
 fn an_agent_that_sets_no_title_is_asked_once_and_then_fails() {
@@ -38,7 +38,7 @@ fn an_agent_that_sets_no_title_is_asked_once_and_then_fails() {
         assert!(world.refusals.iter().all(plain));
         world.nodes[a].behaviour = Behaviour::TitleWhenAsked;
         let id = world.create(a, "scribe", "hello").unwrap();
-        await_status(world, a, id, Status::Active);
+        await_answer(world, a, id);
         assert_eq!(world.show(a, id).unwrap().lines.len(), 2);
     });
 }
@@ -52,7 +52,7 @@ fn a_crashing_agent_fails_the_turn_and_the_next_session_goes_on() {
         await_status(world, a, dead, Status::Error);
         world.nodes[a].behaviour = Behaviour::TextOnly;
         let next = world.create(a, "scribe", "hello").unwrap();
-        await_status(world, a, next, Status::Active);
+        await_answer(world, a, next);
         assert_eq!(world.show(a, next).unwrap().lines.len(), 2);
     });
 }
@@ -212,7 +212,7 @@ fn a_device_that_breaks_the_gate_is_refused_by_everybody_and_forwarded_by_nobody
         world.host(b, "scribe").unwrap();
         world.converge(MINUTE).unwrap();
         let id = world.create(a, "scribe", "and now a good one").unwrap();
-        await_status(world, a, id, Status::Active);
+        await_answer(world, a, id);
     });
 }
 
@@ -233,7 +233,7 @@ fn garbage_in_frames_and_gossip_takes_nothing_down() {
         }
         let id = world.create(a, "scribe", "hello").unwrap();
         world.run_for(3 * MINUTE);
-        await_status(world, a, id, Status::Active);
+        await_answer(world, a, id);
         world.converge(5 * MINUTE).unwrap();
     });
 }

@@ -3,14 +3,14 @@
 use starling_crdt::view::Status;
 use starling_node::machine::request::{Answer, Change, Request};
 
-use super::common::{MINUTE, alone, await_status, over, pair};
+use super::common::{MINUTE, alone, await_answer, over, pair};
 
 #[test]
 fn a_healed_partition_makes_both_sides_equal() {
     over(0..50, |world| {
         let (a, b) = pair(world);
         let shared = world.create(a, "scribe", "shared").unwrap();
-        await_status(world, a, shared, Status::Active);
+        await_answer(world, a, shared);
         world.converge(MINUTE).unwrap();
         let sealed = world.show(a, shared).unwrap().lines;
         world.cut(a, b);
@@ -29,7 +29,7 @@ fn a_healed_partition_makes_both_sides_equal() {
         world.heal(a, b);
         world.converge(3 * MINUTE).unwrap();
         for id in ids {
-            await_status(world, a, id, Status::Active);
+            await_answer(world, a, id);
         }
         world.converge(MINUTE).unwrap();
         let view = world.show(a, shared).unwrap();
@@ -64,7 +64,7 @@ fn a_handle_that_was_given_twice_is_shown_alike_everywhere() {
         world.run_for(10_000);
         world.heal(a, b);
         for id in ids {
-            await_status(world, a, id, Status::Active);
+            await_answer(world, a, id);
         }
         world.converge(5 * MINUTE).unwrap();
         let mut names = ids.map(|id| world.show(a, id).unwrap().created_by.to_string());
@@ -84,7 +84,7 @@ fn anti_entropy_alone_converges() {
             .map(|node| world.create(node, "scribe", &format!("from {node}")).unwrap())
             .collect();
         for id in &ids {
-            await_status(world, a, *id, Status::Active);
+            await_answer(world, a, *id);
         }
         world.change(c, ids[0], Change::Archive).unwrap();
         world.converge(3 * MINUTE).unwrap();
@@ -121,7 +121,7 @@ fn after_a_restart_of_both_they_find_each_other_again() {
         world.run_for(2_000);
         world.start(b);
         let id = world.create(a, "scribe", "hello again").unwrap();
-        await_status(world, a, id, Status::Active);
+        await_answer(world, a, id);
         world.converge(MINUTE).unwrap();
         for (node, other) in [(a, b), (b, a)] {
             let Ok(Answer::Peers(peers)) = world.ask(node, Request::Peers) else {
@@ -157,7 +157,7 @@ fn a_device_that_joined_elsewhere_is_let_in_by_its_proof() {
             .unwrap();
         assert!(peer.connected && peer.in_step, "{peer:?}");
         let id = world.create(c, "scribe", "without alice's laptop").unwrap();
-        await_status(world, c, id, Status::Active);
+        await_answer(world, c, id);
     });
 }
 
@@ -166,7 +166,7 @@ fn an_idle_pair_is_quiet() {
     over(0..20, |world| {
         let (a, b) = pair(world);
         let id = world.create(a, "scribe", "hello").unwrap();
-        await_status(world, a, id, Status::Active);
+        await_answer(world, a, id);
         world.converge(MINUTE).unwrap();
         world.run_for(MINUTE);
         for node in [a, b] {
@@ -183,7 +183,7 @@ fn a_node_alone_sleeps() {
     over(0..10, |world| {
         let a = alone(world);
         let id = world.create(a, "scribe", "hello").unwrap();
-        await_status(world, a, id, Status::Active);
+        await_answer(world, a, id);
         world.run_for(MINUTE);
         let before = world.nodes[a].inputs;
         world.run_for(60 * MINUTE);
@@ -200,13 +200,13 @@ fn more_sessions_than_are_held_open_are_all_right() {
             .collect();
         let c = world.invite(b, None).unwrap();
         for id in &ids {
-            await_status(world, b, *id, Status::Active);
+            await_answer(world, b, *id);
         }
         for (n, id) in ids.iter().enumerate() {
             world.say(a, *id, &format!("and more {n}.")).unwrap();
         }
         for id in ids.iter().rev() {
-            await_status(world, a, *id, Status::Active);
+            await_answer(world, a, *id);
         }
         world.converge(10 * MINUTE).unwrap();
         for id in &ids {
@@ -227,7 +227,7 @@ fn one_seed_gives_one_history() {
         let id = world.create(a, "scribe", "hello").unwrap();
         world.crash(b);
         world.start(b);
-        await_status(&mut world, a, id, Status::Active);
+        await_answer(&mut world, a, id);
         world.converge(MINUTE).unwrap();
         (world.trace.hash(), world.trace.events())
     };

@@ -1,15 +1,13 @@
 //! One node by itself: the whole way of a message, and the export that shows it.
 
-use starling_crdt::view::Status;
-
-use super::common::{MINUTE, alone, await_status, over};
+use super::common::{MINUTE, alone, await_answer, over};
 
 #[test]
 fn a_message_is_claimed_titled_answered_and_exported() {
     over(0..50, |world| {
         let a = alone(world);
         let id = world.create(a, "scribe", "please check the build").unwrap();
-        await_status(world, a, id, Status::Active);
+        await_answer(world, a, id);
         let view = world.show(a, id).unwrap();
         assert_eq!(view.lines.len(), 2);
         assert!(view.lines.iter().all(|line| line.sealed));

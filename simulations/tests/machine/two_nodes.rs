@@ -6,14 +6,14 @@ use starling_node::machine::request::{Answer, Change, Code, Request};
 use starling_simulations::Behaviour;
 use starling_simulations::people::message;
 
-use super::common::{MINUTE, await_status, over, pair};
+use super::common::{MINUTE, await_answer, await_status, over, pair};
 
 #[test]
 fn a_message_on_one_node_is_answered_by_the_other_ones_agent() {
     over(0..50, |world| {
         let (a, b) = pair(world);
         let id = world.create(a, "scribe", "please check the build").unwrap();
-        await_status(world, a, id, Status::Active);
+        await_answer(world, a, id);
         world.converge(MINUTE).unwrap();
         let view = world.show(a, id).unwrap();
         assert_eq!(view, world.show(b, id).unwrap());
@@ -28,7 +28,7 @@ fn another_member_joins_and_writes() {
         let (a, b) = pair(world);
         let c = world.invite(a, Some("bob")).unwrap();
         let id = world.create(c, "scribe", "a question of bob's").unwrap();
-        await_status(world, c, id, Status::Active);
+        await_answer(world, c, id);
         world.converge(2 * MINUTE).unwrap();
         let views = [a, b, c].map(|node| world.show(node, id).unwrap());
         assert_eq!(views[0], views[1]);
@@ -44,7 +44,7 @@ fn what_was_written_while_the_host_was_away_waits_and_is_answered_in_order() {
     over(0..40, |world| {
         let (a, b) = pair(world);
         let first = world.create(a, "scribe", "before").unwrap();
-        await_status(world, a, first, Status::Active);
+        await_answer(world, a, first);
         world.converge(MINUTE).unwrap();
         let sealed = world.show(a, first).unwrap().lines;
         world.crash(b);
@@ -61,7 +61,7 @@ fn what_was_written_while_the_host_was_away_waits_and_is_answered_in_order() {
         assert!(waiting.last_seen_ms.is_some());
         world.start(b);
         assert!(world.run_until(2 * MINUTE, |world| !world.nodes[b].turns.is_empty()));
-        await_status(world, a, first, Status::Active);
+        await_answer(world, a, first);
         world.converge(MINUTE).unwrap();
         let view = world.show(a, first).unwrap();
         assert!(view.lines.iter().all(|line| line.sealed));
@@ -81,7 +81,7 @@ fn a_repeated_request_is_one_message_whatever_device_it_reaches() {
     over(0..40, |world| {
         let (a, b) = pair(world);
         let id = world.create(a, "scribe", "hello").unwrap();
-        await_status(world, a, id, Status::Active);
+        await_answer(world, a, id);
         world.converge(MINUTE).unwrap();
         world.cut(a, b);
         world.run_for(6_000);
@@ -97,7 +97,7 @@ fn a_repeated_request_is_one_message_whatever_device_it_reaches() {
         assert_eq!(reused.code, Code::RequestIdReused);
         world.heal(a, b);
         world.converge(3 * MINUTE).unwrap();
-        await_status(world, a, id, Status::Active);
+        await_answer(world, a, id);
         world.converge(MINUTE).unwrap();
         let view = world.show(a, id).unwrap();
         let once = view.lines.iter().filter(|line| line.body.as_str() == "once");
@@ -129,7 +129,7 @@ fn a_create_that_is_repeated_on_another_device_is_one_session() {
         assert_eq!(other.code, Code::QuickSessionIdCollision);
         world.heal(a, b);
         world.run_for(MINUTE);
-        await_status(world, a, id, Status::Active);
+        await_answer(world, a, id);
         world.converge(MINUTE).unwrap();
         assert_eq!(world.show(a, id).unwrap(), world.show(b, id).unwrap());
         assert_eq!(
@@ -167,7 +167,7 @@ fn archiving_and_stopping_end_a_running_turn_from_the_other_device() {
                 assert_eq!(view.last_failed.unwrap().reason.as_str(), "stopped");
                 world.nodes[b].behaviour = Behaviour::Good;
                 world.change(a, id, Change::Retry).unwrap();
-                await_status(world, a, id, Status::Active);
+                await_answer(world, a, id);
             } else {
                 assert_eq!(view.status, Status::Archived);
                 let refused = world.say(a, id, "too late").unwrap_err();
@@ -198,7 +198,7 @@ fn a_paused_node_exchanges_nothing_until_it_resumes() {
         let events = world.nodes.iter().map(|sim| sim.inputs).sum::<u64>() - before;
         assert!(events < 250, "{events} inputs in ten minutes of a pause");
         world.ask(a, Request::Pause(false)).unwrap();
-        await_status(world, a, id, Status::Active);
+        await_answer(world, a, id);
         world.converge(MINUTE).unwrap();
     });
 }
