@@ -3,8 +3,9 @@
 //!
 //! One way through: a record, local or remote, is offered to its session, staged, and leaves in an [`Effect::Commit`];
 //! all that others may see of it follows in `commit`, after [`Input::Committed`] (INV-3). In reading order: `input`,
-//! `request` and `info` (the two doors), `rows` (what is stored), `slots` (sessions in memory), `commit`, `writing` (what
-//! callers do), `ingest` (what peers bring), `dispatch` (turns), `peers`, `invites`, `report`, `export_plan`.
+//! `request` and `info` (the two doors), `rows` (what is stored), `task` and
+//! `slots` (sessions in memory), `commit`, `writing` (what
+//! callers do), `ingest` (what peers bring), `showing` (what they are shown), `dispatch` (turns), `peers`, `sync`, `invites`, `report`, `export_plan`.
 
 mod commit;
 mod dispatch;
@@ -22,7 +23,10 @@ mod report;
 pub mod request;
 mod requests;
 pub mod rows;
+mod showing;
 mod slots;
+mod sync;
+mod task;
 pub mod ticket;
 mod writing;
 
@@ -103,7 +107,7 @@ pub struct Node {
     said: VecDeque<proto::Output>,
     saying: bool,
     waiters: Vec<input::Ticket>,
-    roster_reads: Vec<ingest::RosterRead>,
+    roster_reads: Vec<showing::RosterRead>,
     /// When what a failed commit left undone is tried again.
     retry_ms: Option<u64>,
     stopped: bool,
@@ -166,7 +170,7 @@ impl Node {
             }
             match rows.get(&key).and_then(|row| rows::decode::<rows::IndexRow>(row)) {
                 Some(row) => self.adopt_row(key, row),
-                None => self.with_session(key, slots::Task::Reindex),
+                None => self.with_session(key, task::Task::Reindex),
             }
         }
         self.renamed();

@@ -2,7 +2,8 @@
 //! ones; clock, randomness, network, disk, agents and the export's repository are simulated, so that a history of
 //! crashes, cuts and lies can be repeated exactly.
 //!
-//! In reading order: `world` (the clock and the event queue), `effects` (what nodes want done), `node` (one simulated
+//! In reading order: `world` (the clock and the event queue), `effects`, `wires` and `turns` (what
+//! nodes want done), `node` (one simulated
 //! computer), `network`, `disk`, `agents`, `export`, `liar` (a device that breaks the rules), `checks` (what must hold
 //! after each step), `trace` (what makes two runs comparable), `people` (what tests do to a world).
 
@@ -16,6 +17,8 @@ pub mod network;
 pub mod node;
 pub mod people;
 pub mod trace;
+mod turns;
+mod wires;
 pub mod world;
 
 pub use agents::Behaviour;

@@ -15,7 +15,7 @@ use super::Node;
 use super::input::{AgentProfile, Effect, Ticket, TurnContext, TurnInput, TurnOrder};
 use super::request::{Code, Rejection, TurnCall};
 use super::rows::{self, IndexRow, ProfileRow};
-use super::slots::Task;
+use super::task::Task;
 use super::writing::{Done, not_found};
 
 /// Bytes of transcript that an agent is given: the newest lines that fit.

@@ -15,7 +15,7 @@ use super::info::ExportState;
 use super::input::{Effect, Ticket};
 use super::request::{Answer, Code, Rejection};
 use super::rows::IndexRow;
-use super::slots::Task;
+use super::task::Task;
 
 mod files;
 

@@ -1,10 +1,9 @@
-//! The network as the machine sees it: which devices are known where, who is connected, when to dial again; and the
-//! sync machine's words carried out. A connection comes back by itself after sleep, a changed address or a cut.
+//! The network as the machine sees it: which devices are known where, who is connected, when to dial again. A connection comes back by itself after sleep, a changed address or a cut.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use starling_crdt::id::DeviceKey;
-use starling_net::proto::{self, DropReason, Output};
+use starling_net::proto::{self, DropReason};
 
 use super::Node;
 use super::info::{Notice, PeerInfo};
@@ -278,48 +277,7 @@ impl Node {
         self.effects.push(Effect::Notify(Notice::Peers));
     }
 
-    /// Gives the sync machine an input and carries out its words, in order, also those that follow from others.
-    pub(super) fn feed(&mut self, input: proto::Input) {
-        let said = self.proto.handle(input, self.now);
-        self.said.extend(said);
-        if self.saying {
-            return;
-        }
-        self.saying = true;
-        while let Some(output) = self.said.pop_front() {
-            self.carry(output);
-        }
-        self.saying = false;
-    }
-
-    fn carry(&mut self, output: Output) {
-        match output {
-            Output::Send { peer, bytes } => self
-                .effects
-                .push(Effect::Net(NetEffect::Send { peer, frame: bytes })),
-            Output::Describe { peer, stream } => self.on_describe(peer, stream),
-            Output::Collect {
-                peer,
-                stream,
-                theirs,
-                bytes_max,
-            } => self.on_collect(peer, stream, theirs, bytes_max),
-            Output::Records { peer, token, batches } => self.on_records(peer, token, batches),
-            Output::Proof { peer, records } => self.on_proof(peer, &records),
-            Output::JoinRequest { peer, secret, label } => self.on_join_request(peer, &secret, &label),
-            // Only a joiner is welcomed; a member that is has what it needs.
-            Output::Welcome { .. } => {}
-            Output::Refused {
-                peer, code, detail, ..
-            } => self.note_error(peer, format!("{code}: {}", printable(&detail))),
-            Output::Drop { peer, reason } => self.on_drop(peer, &reason),
-            Output::Accepted { peer } => self.on_accepted(peer),
-            Output::InStep { in_step, .. } => self.on_in_step(in_step),
-            Output::WakeAt(at) => self.wake("sync", at),
-        }
-    }
-
-    fn on_drop(&mut self, peer: DeviceKey, reason: &DropReason) {
+    pub(super) fn on_drop(&mut self, peer: DeviceKey, reason: &DropReason) {
         self.effects.push(Effect::Net(NetEffect::Disconnect { peer }));
         self.note_error(peer, reason.to_string());
         self.unlink(peer);
@@ -335,7 +293,7 @@ impl Node {
         self.redial(false);
     }
 
-    fn on_accepted(&mut self, peer: DeviceKey) {
+    pub(super) fn on_accepted(&mut self, peer: DeviceKey) {
         let Some(link) = self.peers.links.get_mut(&peer) else {
             return;
         };
@@ -361,15 +319,7 @@ impl Node {
         self.redial(false);
     }
 
-    fn on_in_step(&mut self, in_step: bool) {
-        if in_step {
-            self.commits.outbox_is_empty();
-        }
-        self.effects.push(Effect::Notify(Notice::Peers));
-        self.answer_waiters();
-    }
-
-    fn note_error(&mut self, peer: DeviceKey, error: String) {
+    pub(super) fn note_error(&mut self, peer: DeviceKey, error: String) {
         if let Some(state) = self.peers.peers.get_mut(&peer) {
             state.last_error = Some(error);
         }
@@ -413,9 +363,4 @@ impl Node {
             })
             .collect()
     }
-}
-
-/// Text of a peer, safe to show.
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
 }

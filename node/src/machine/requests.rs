@@ -8,7 +8,7 @@ use super::Node;
 use super::input::{AgentProfile, Ticket};
 use super::request::{Answer, Code, Rejection, Request};
 use super::rows::{self, ProfileRow};
-use super::slots::Task;
+use super::task::Task;
 use super::writing::not_found;
 use crate::store::Space;
 

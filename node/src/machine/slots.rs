@@ -1,108 +1,25 @@
 //! Sessions in memory. A session is cold (only its index row), loading, or open (its replica). What is to be done with
-//! it is a [`Task`] in the session's own queue: tasks run in order, and one that shows something to somebody waits until
+//! it is a [`Task`] in its own queue: tasks run in order, and one that shows something to somebody waits until
 //! what was written before it is durable (INV-3). Cold sessions are loaded on demand, idle ones are closed again.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use starling_crdt::id::{AttemptId, DeviceKey, RecordId, SessionId, StreamKey};
-use starling_crdt::payload::Header;
+use starling_crdt::id::{DeviceKey, SessionId, StreamKey};
 use starling_crdt::session::{Offer, Session};
-use starling_crdt::signed::{Received, Signed, Unverified, Verified};
-use starling_crdt::text::{Body, RequestId};
+use starling_crdt::signed::{Received, Signed, Unverified};
 use starling_crdt::view::{View, fold};
 use starling_net::proto::Have;
 
 use super::Node;
-use super::ingest::Origin;
-use super::input::{BatchSeq, Effect, Ticket, TurnInput};
-use super::request::{Change, Code, Rejection, TurnCall};
+use super::input::{BatchSeq, Effect, Ticket};
+use super::request::{Code, Rejection};
 use super::rows::IndexRow;
+use super::task::Task;
 
 /// Replicas held open at once. An open session of a few hundred records takes about a megabyte.
 const OPEN_MAX: usize = 256;
 /// Tasks that may wait for one session: clients and peers beyond it are told to come again.
 const TASKS_MAX: usize = 4_096;
-
-/// Something to do with a session.
-#[derive(Debug)]
-pub(super) enum Task {
-    /// Open it with its first message.
-    Create {
-        ticket: Ticket,
-        header: Header,
-        body: Body,
-        request_id: RequestId,
-    },
-    /// A message of its creator.
-    Message {
-        ticket: Ticket,
-        body: Body,
-        request_id: RequestId,
-        reply_to: Option<RecordId>,
-    },
-    /// Another act of its creator.
-    Change { ticket: Ticket, change: Change },
-    /// An agent's tool call.
-    Call {
-        ticket: Ticket,
-        attempt: AttemptId,
-        call: TurnCall,
-    },
-    /// Show it to a client.
-    Show { ticket: Ticket },
-    /// Records of a peer.
-    Offer {
-        records: Vec<Signed<Verified>>,
-        origin: Origin,
-    },
-    /// Tell a peer what we have.
-    Describe { peer: DeviceKey },
-    /// Send a peer what it lacks.
-    Collect {
-        peer: DeviceKey,
-        theirs: Have,
-        bytes_max: usize,
-    },
-    /// Start a turn if there is something to answer.
-    Claim,
-    /// End the claims of turns that nobody runs.
-    Recover,
-    /// A turn's process reported.
-    Turn { attempt: AttemptId, event: TurnInput },
-    /// Make its index row anew.
-    Reindex,
-    /// Show it in the export.
-    Export,
-}
-
-impl Task {
-    /// Whether it shows the session to somebody, and so waits for what was written before it.
-    const fn reads(&self) -> bool {
-        match self {
-            Self::Show { .. } | Self::Describe { .. } | Self::Collect { .. } | Self::Export => true,
-            Self::Create { .. }
-            | Self::Message { .. }
-            | Self::Change { .. }
-            | Self::Call { .. }
-            | Self::Offer { .. }
-            | Self::Claim
-            | Self::Recover
-            | Self::Turn { .. }
-            | Self::Reindex => false,
-        }
-    }
-
-    pub(super) const fn ticket(&self) -> Option<Ticket> {
-        match self {
-            Self::Create { ticket, .. }
-            | Self::Message { ticket, .. }
-            | Self::Change { ticket, .. }
-            | Self::Call { ticket, .. }
-            | Self::Show { ticket } => Some(*ticket),
-            _ => None,
-        }
-    }
-}
 
 #[derive(Debug, Default)]
 enum Replica {
@@ -432,7 +349,7 @@ impl Node {
             .slots
             .get(&key)
             .and_then(Slot::session)
-            .map(super::ingest::have_of)
+            .map(super::showing::have_of)
             .unwrap_or_default();
         self.described(key, peer, have);
     }
@@ -441,8 +358,8 @@ impl Node {
         let Some(session) = self.slots.get(&key).and_then(Slot::session) else {
             return self.collected(key, peer, Vec::new(), false);
         };
-        let missing = session.missing_for(&theirs.heads, &super::ingest::counts_of(theirs));
-        let (records, more) = super::ingest::fill(missing.into_iter(), bytes_max);
+        let missing = session.missing_for(&theirs.heads, &super::showing::counts_of(theirs));
+        let (records, more) = super::showing::fill(missing.into_iter(), bytes_max);
         self.collected(key, peer, records, more);
     }
 }

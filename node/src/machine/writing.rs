@@ -14,7 +14,7 @@ use starling_crdt::view::View;
 use super::Node;
 use super::input::Ticket;
 use super::request::{Answer, Change, Code, Rejection, TurnCall};
-use super::slots::Task;
+use super::task::Task;
 
 /// What a command did.
 pub(super) enum Done {
