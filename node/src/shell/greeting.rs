@@ -94,85 +94,8 @@ impl Greeting<'_> {
 
     fn text(&self, founded: bool) -> String {
         let home = self.home.dir().display();
-        let named = if std::env::var_os("STARLING_HOME").is_some() {
-            String::new()
-        } else {
-            format!(" --home {home}")
-        };
-        let named = if is_default(self.home) {
-            String::new()
-        } else {
-            named
-        };
-        let mut text = format!(
-            "starling is up: @{} on {}\n",
-            self.status.handle, self.status.label
-        );
-        for address in &self.status.listen {
-            text.push_str(&format!("  listens on  {address}\n"));
-        }
-        text.push_str(&format!(
-            "  web         http://{}\n  home        {home}\n\n",
-            self.http
-        ));
-        for address in peers {
-        match starling_net::transport::parse_address(&address) {
-            Ok((peer, address)) => {
-                let device = peer.map(|peer| starling_crdt::id::DeviceKey::from_bytes(peer.0));
-                let _full = ask.ask(Request::AddPeer { address, device }).await;
-            }
-            Err(error) => tracing::warn!(%error, "an address in config.toml is left out"),
-        }
-    }
-    // The transport tells its addresses within moments; a greeting without them would be of little use.
-    tokio::time::sleep(Duration::from_millis(150)).await;
-    if let Ok(Answer::Status(status)) = ask.ask(Request::Status).await {
-        let greeting = Greeting {
-            status: &status,
-            http,
-            home: &options.home,
-        };
-        let text = if options.json {
-            greeting.json()
-        } else {
-            greeting.text(founded)
-        };
-        if !options.quiet || options.json {
-            let _closed = crate::cli::print(&text);
-        }
-    }
-}
-
-struct Greeting<'a> {
-    status: &'a crate::machine::info::NodeStatus,
-    http: SocketAddr,
-    home: &'a Home,
-}
-
-impl Greeting<'_> {
-    fn json(&self) -> String {
-        let document = serde_json::json!({
-            "device": self.status.device.to_string(),
-            "workspace": self.status.workspace.to_string(),
-            "handle": self.status.handle.as_str(),
-            "http": format!("http://{}", self.http),
-            "listen": self.status.listen,
-        });
-        format!("{document}\n")
-    }
-
-    fn text(&self, founded: bool) -> String {
-        let home = self.home.dir().display();
-        let named = if std::env::var_os("STARLING_HOME").is_some() {
-            String::new()
-        } else {
-            format!(" --home {home}")
-        };
-        let named = if is_default(self.home) {
-            String::new()
-        } else {
-            named
-        };
+        let found_anyway = std::env::var_os("STARLING_HOME").is_some() || is_default(self.home);
+        let named = if found_anyway { String::new() } else { format!(" --home {home}") };
         let mut text = format!(
             "starling is up: @{} on {}\n",
             self.status.handle, self.status.label

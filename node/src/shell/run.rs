@@ -57,7 +57,6 @@ pub(super) async fn up(options: UpOptions) -> Result<(), Failure> {
     let (node, first) =
         Node::start(setup::boot(&ready)?).map_err(|error| failed("boot_failed", error.to_string()))?;
     let mut shell = Shell::start(node, ready, &options, &served, questions)?;
-    options.home.close_to_others();
     shell.carry_out_all(first);
     stop_on_signals(&shell.spawner, served.stop.clone());
     shell.await_addresses().await?;
