@@ -1,17 +1,19 @@
 //! The home directory: where it is, who may read it, and what is in its files.
 //!
-//! [`Home`] knows every path, [`Settings`] is `config.toml`, [`NodeKey`] is a key file, [`Endpoint`] is what
-//! a running node tells its own clients. Nothing here draws randomness (a seed comes in as bytes), opens the
+//! [`Home`] knows every path, [`HomeLock`] keeps it to one process, [`Settings`] is `config.toml`, [`NodeKey`]
+//! is a key file, [`Endpoint`] is what a running node tells its own clients. Nothing here draws randomness (a seed comes in as bytes), opens the
 //! store or listens. All writes are atomic, all secrets are 0600 and refused when somebody else could have
 //! read them.
 
 mod files;
 mod home;
 mod keys;
+mod lock;
 mod settings;
 
 pub use home::{Endpoint, Home, SOCKET_PATH_BYTES_MAX};
 pub use keys::NodeKey;
+pub use lock::HomeLock;
 pub(crate) use settings::is_multiaddr;
 pub use settings::{Listen, PEERS_MAX, Settings};
 
@@ -55,6 +57,9 @@ pub enum ConfigError {
     /// A file or directory of another user.
     #[error("{} belongs to another user", .0.display())]
     NotOurs(PathBuf),
+    /// Another process holds the home.
+    #[error("another node is running in {}", .0.dir().display())]
+    InUse(Home),
     /// Not what a key file holds.
     #[error("{} is not a key: expected one line of 64 hexadecimal digits", .0.display())]
     KeyFormat(PathBuf),
@@ -98,6 +103,11 @@ impl ConfigError {
             }
             Self::NotAFile(path) => format!("put a plain file at {}", path.display()),
             Self::NotOurs(path) => format!("use a home of your own, or `chown` {}", path.display()),
+            Self::InUse(_) => {
+                "`starling status` shows it, `starling down` stops it; `--home DIR` starts a second \
+                 one elsewhere"
+                    .to_owned()
+            }
             Self::KeyFormat(_) => "put the file back from a backup".to_owned(),
             Self::TooLarge { .. } | Self::Settings { .. } => "correct the file, or move it away".to_owned(),
         }

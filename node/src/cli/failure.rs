@@ -137,18 +137,14 @@ impl Failure {
         )
     }
 
-    /// The store of this home is locked: another node runs in it.
+    /// The home is locked: another node runs in it.
     #[must_use]
     pub fn already_running(home: &Home) -> Self {
         let by = home
             .read_endpoint()
             .map_or_else(String::new, |there| format!(" (process {})", there.pid));
-        Self::new(
-            Exit::Conflict,
-            "already_running",
-            format!("another node is running in {}{by}", home.dir().display()),
-        )
-        .hint("`starling status` shows it, `starling down` stops it; `--home DIR` starts a second one elsewhere")
+        let error = ConfigError::InUse(home.clone());
+        Self::new(Exit::Conflict, "already_running", format!("{error}{by}")).hint(error.hint())
     }
 
     /// It took longer than it may.
@@ -200,6 +196,7 @@ impl Failure {
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         let (exit, code) = match &error {
+            ConfigError::InUse(home) => return Self::already_running(home),
             ConfigError::Missing(_) => (Exit::NotFound, "not_found"),
             ConfigError::Exists(_) => (Exit::Conflict, "exists"),
             ConfigError::Readable { .. } | ConfigError::NotOurs(_) => {

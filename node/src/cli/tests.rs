@@ -250,7 +250,13 @@ fn a_home_that_is_in_use_is_explained() {
         pid: 4_711,
     })
     .unwrap();
-    let failure = Failure::already_running(&home);
-    assert_eq!(failure.exit, Exit::Conflict);
+    let _held = home.lock().unwrap();
+    let failure = Failure::from(home.lock().unwrap_err());
+    assert_eq!(
+        (failure.exit, failure.code.as_str()),
+        (Exit::Conflict, "already_running")
+    );
+    assert_eq!(failure, Failure::already_running(&home));
+    assert!(failure.hint.as_deref().unwrap().contains("starling down"));
     assert!(failure.detail.contains("4711"), "{failure}");
 }

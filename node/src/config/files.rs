@@ -71,7 +71,8 @@ pub(super) fn read_secret(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>,
     read_up_to(file, path, max)
 }
 
-fn refused_open(path: &Path, error: io::Error) -> ConfigError {
+/// Why a file could not be opened, said so that it can be put right.
+pub(super) fn refused_open(path: &Path, error: io::Error) -> ConfigError {
     let link = fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
     match error.kind() {
         _ if link => ConfigError::NotAFile(path.to_owned()),

@@ -114,7 +114,7 @@ impl Home {
         self.data.join("recovery.key")
     }
 
-    /// The store. Its lock is what keeps a second node out of this home.
+    /// The store. What keeps a second node out of it is [`Home::lock`].
     #[must_use]
     pub fn store(&self) -> PathBuf {
         self.data.join("store.redb")
