@@ -232,9 +232,7 @@ impl Node {
             return;
         };
         if let Some(host) = self.hosting.hosts.get_mut(&turn.agent) {
-            if host.running == Some(attempt) {
-                host.running = None;
-            }
+            host.running.take_if(|running| *running == attempt);
         }
         // What arrived during the turn, and was not covered by its claim, is the next in line.
         let row = self.slots.get(&turn.key).and_then(|slot| slot.row.clone());

@@ -125,10 +125,10 @@ impl Joining {
     fn welcome(&self, records: Vec<Vec<u8>>) -> Step {
         let mut roster = Roster::new(self.ticket.workspace);
         for wire in &records {
-            if let Ok(Received::Record(record)) = Signed::<Unverified>::decode(wire) {
-                if let Ok(record) = record.verify() {
-                    roster.offer(record);
-                }
+            if let Ok(Received::Record(record)) = Signed::<Unverified>::decode(wire)
+                && let Ok(record) = record.verify()
+            {
+                roster.offer(record);
             }
         }
         if roster.standing().member_of(&self.me).is_none() {
