@@ -124,11 +124,10 @@ impl World {
                 self.at(at, node, done);
             }
             Effect::WakeAt(at) => {
-                if let Some(sim) = self.nodes.get_mut(node) {
-                    if sim.wake_ms != Some(at) {
-                        sim.wake_ms = Some(at);
-                        self.at(at, node, Event::Wake);
-                    }
+                let sim = self.nodes.get_mut(node);
+                if let Some(sim) = sim.filter(|sim| sim.wake_ms != Some(at)) {
+                    sim.wake_ms = Some(at);
+                    self.at(at, node, Event::Wake);
                 }
             }
             Effect::Stopped => {
@@ -150,7 +149,7 @@ impl World {
         let Some(sim) = self.nodes.get_mut(node).filter(|sim| sim.writing.is_none()) else {
             return;
         };
-        let Some(last) = sim.pending.keys().take(GROUP_MAX).last().copied() else {
+        let Some(last) = sim.pending.keys().take(GROUP_MAX).next_back().copied() else {
             return;
         };
         sim.writing = Some(last);

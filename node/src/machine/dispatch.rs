@@ -232,10 +232,8 @@ impl Node {
             return;
         };
         self.effects.push(Effect::CloseTurn { attempt });
-        if let Some(host) = self.hosting.hosts.get_mut(&turn.agent)
-            && host.running == Some(attempt)
-        {
-            host.running = None;
+        if let Some(host) = self.hosting.hosts.get_mut(&turn.agent) {
+            host.running.take_if(|running| *running == attempt);
         }
         // What arrived during the turn, and was not covered by its claim, is the next in line.
         let row = self.slots.get(&turn.key).and_then(|slot| slot.row.clone());

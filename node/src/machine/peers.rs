@@ -282,10 +282,8 @@ impl Node {
         self.note_error(peer, reason.to_string());
         self.unlink(peer);
         let now = self.now;
-        if let Some(state) = self.peers.peers.get_mut(&peer)
-            && !reason.is_transient()
-            && *reason != DropReason::Paused
-        {
+        let for_cause = !reason.is_transient() && *reason != DropReason::Paused;
+        if let Some(state) = self.peers.peers.get_mut(&peer).filter(|_| for_cause) {
             state.next_dial_ms = now + BACKOFF_MS_DROPPED;
         }
         self.effects.push(Effect::Notify(Notice::Peers));

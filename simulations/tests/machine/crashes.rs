@@ -57,12 +57,12 @@ fn storm(world: &mut World, one_in: u64) {
 
 #[test]
 fn nothing_that_was_acknowledged_is_lost_in_a_storm_of_crashes() {
-    over(0..60, |world| storm(world, 60));
+    over(0..30, |world| storm(world, 60));
 }
 
 #[test]
 fn crashes_far_apart_are_survived_too() {
-    over(100..130, |world| storm(world, 400));
+    over(100..115, |world| storm(world, 400));
 }
 
 #[test]
