@@ -76,10 +76,10 @@ fn build() -> PathBuf {
         .stdout
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let executable = artifacts
-        .filter_map(|line| line["executable"].as_str().map(PathBuf::from))
-        .last();
-    executable.expect("cargo names the binary")
+    let executables = artifacts.filter_map(|line| line["executable"].as_str().map(PathBuf::from));
+    executables
+        .fold(None, |_, newer| Some(newer))
+        .expect("cargo names the binary")
 }
 
 /// `target/PROFILE`: the tests run in `target/PROFILE/deps`, examples in `target/PROFILE/examples`.

@@ -148,16 +148,9 @@ impl Api {
         thread::spawn(move || {
             let mut event = Event::default();
             for line in lines.map_while(Result::ok) {
-                match line.split_once(": ") {
-                    Some(("id", id)) => id.clone_into(&mut event.id),
-                    Some(("event", kind)) => kind.clone_into(&mut event.kind),
-                    Some(("data", data)) => event.data = serde_json::from_str(data).unwrap_or_default(),
-                    _ if line.is_empty() && !event.kind.is_empty() => {
-                        if sender.send(std::mem::take(&mut event)).is_err() {
-                            return;
-                        }
-                    }
-                    _ => {}
+                let whole = event.add(&line);
+                if whole.is_some_and(|event| sender.send(event).is_err()) {
+                    return;
                 }
             }
         });
@@ -182,6 +175,20 @@ pub struct Event {
     pub kind: String,
     /// What it says.
     pub data: Value,
+}
+
+impl Event {
+    /// Takes in one line of the stream. Returns the event that an empty line ends, if it was one and no comment.
+    fn add(&mut self, line: &str) -> Option<Self> {
+        match line.split_once(": ") {
+            Some(("id", id)) => id.clone_into(&mut self.id),
+            Some(("event", kind)) => kind.clone_into(&mut self.kind),
+            Some(("data", data)) => self.data = serde_json::from_str(data).unwrap_or_default(),
+            _ => {}
+        }
+        let ends = line.is_empty() && !self.kind.is_empty();
+        ends.then(|| std::mem::take(self))
+    }
 }
 
 /// Events as they come.

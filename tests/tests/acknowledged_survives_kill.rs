@@ -13,10 +13,14 @@ use std::time::Duration;
 use serde_json::json;
 use starling_tests::{Api, Node, PATIENCE, Pair, entries, pair, pause, processes_of, wait_for};
 
-/// Kills, of either node.
+/// Kills, of either node, unless `STARLING_KILLS` says otherwise.
 const KILLS: usize = 20;
-/// Fixes who is killed and when; what is being written then is up to the scheduler.
+/// Fixes who is killed and when, unless `STARLING_SEED` says otherwise; what is being written then is up to the scheduler.
 const SEED: u64 = 0x5eed;
+/// Sessions that are written to at least; more for longer runs, so that none gets full.
+const SESSIONS: usize = 4;
+/// Kills that one more session is good for.
+const KILLS_A_SESSION: usize = 10;
 /// Writers, half of them at home on each node.
 const WRITERS: usize = 4;
 /// Between two messages of a writer: enough to be killed in the middle, too few to fill a session.
@@ -24,7 +28,7 @@ const PACE: Duration = Duration::from_millis(8);
 
 /// What the writers share.
 struct Load {
-    sessions: [String; 4],
+    sessions: Vec<String>,
     /// The nodes' interfaces; `None` while a node is down.
     doors: [RwLock<Option<Api>>; 2],
     /// Body of each acknowledged message, by request id.
@@ -95,7 +99,11 @@ impl Dice {
 #[test]
 fn nothing_acknowledged_is_lost_by_kills() {
     let mut pair = pair();
-    let sessions = [0, 1, 2, 3].map(|number| pair.a.open("coder", &format!("session {number}")));
+    let kills = setting("STARLING_KILLS").map_or(KILLS, |kills| usize::try_from(kills).unwrap());
+    let numbers = 0..SESSIONS.max(kills / KILLS_A_SESSION);
+    let sessions = numbers
+        .map(|number| pair.a.open("coder", &format!("session {number}")))
+        .collect();
     pair.in_step();
     let load = Load {
         sessions,
@@ -111,7 +119,7 @@ fn nothing_acknowledged_is_lost_by_kills() {
         }
         // A failed assertion must end the writers too, or the scope would wait for them for ever.
         let killed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            kill_again_and_again(&mut pair, &load)
+            kill_again_and_again(&mut pair, &load, kills)
         }));
         load.over.store(true, Ordering::Relaxed);
         if let Err(panic) = killed {
@@ -123,7 +131,7 @@ fn nothing_acknowledged_is_lost_by_kills() {
     let retried = load.retried.into_inner();
     eprintln!("{} messages acknowledged, {retried} retries", acknowledged.len());
     assert!(
-        acknowledged.len() > 10 * KILLS && retried > KILLS / 2,
+        acknowledged.len() > 10 * kills && retried > kills / 2,
         "there was too little load to lose anything"
     );
     for id in &load.sessions {
@@ -150,22 +158,36 @@ fn nothing_acknowledged_is_lost_by_kills() {
     let _tree = pair.same_tree();
 }
 
-fn kill_again_and_again(pair: &mut Pair, load: &Load) {
-    let mut dice = Dice(SEED);
-    for round in 0..KILLS {
+fn kill_again_and_again(pair: &mut Pair, load: &Load, kills: usize) {
+    let mut dice = Dice(setting("STARLING_SEED").unwrap_or(SEED).max(1));
+    for round in 0..kills {
         pause(Duration::from_millis(50 + dice.below(350)));
-        let victim = usize::from(dice.below(2) == 1);
-        let node = if victim == 0 { &mut pair.a } else { &mut pair.b };
-        load.set_door(victim, None);
-        node.kill9();
-        let home = node.home();
-        wait_for("no agent survives its node", PATIENCE, || {
-            processes_of(&home).is_empty().then_some(())
-        });
-        node.up();
-        load.set_door(victim, Some(node.api()));
-        eprintln!("kill {round} of {}", ["a", "b"][victim]);
+        let victims: &[usize] = match dice.below(5) {
+            0 | 1 => &[0],
+            2 | 3 => &[1],
+            _ => &[0, 1],
+        };
+        let nodes = [&mut pair.a, &mut pair.b];
+        for victim in victims {
+            load.set_door(*victim, None);
+            nodes[*victim].kill9();
+        }
+        for victim in victims {
+            let home = nodes[*victim].home();
+            wait_for("no agent survives its node", PATIENCE, || {
+                processes_of(&home).is_empty().then_some(())
+            });
+            nodes[*victim].up();
+            load.set_door(*victim, Some(nodes[*victim].api()));
+        }
+        eprintln!("kill {round} of {victims:?}");
     }
+}
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name)
+        .ok()
+        .map(|text| text.parse().expect("a number"))
 }
 
 /// How often each of alice's messages is shown.
