@@ -4,6 +4,7 @@
 //! edges (`git`, `agent`, `http`, `cli`) and the `shell`, the one loop that owns clock, randomness and tasks.
 //! Edges never call each other: they meet in the shell.
 
+pub mod boot;
 pub mod machine;
 pub mod store;
 

@@ -10,9 +10,8 @@ use starling_crdt::signed::device_key;
 use starling_node::machine::info::ExportState;
 use starling_node::machine::input::BatchSeq;
 use starling_node::machine::joining::Joining;
-use starling_node::machine::rows::Stored;
 use starling_node::machine::{Boot, Node};
-use starling_node::store::{Batch, Options, Space, Store, StoreError};
+use starling_node::store::{Batch, Options, Store, StoreError};
 
 use crate::agents::{Behaviour, Running};
 use crate::disk::Disk;
@@ -158,7 +157,7 @@ impl SimNode {
             workspace,
             seed,
             now_ms,
-            stored: stored(store, workspace)?,
+            stored: starling_node::boot::read(store, &workspace)?,
             export: self.export.clone(),
         }))
     }
@@ -188,24 +187,4 @@ impl SimNode {
             .map(|stream| (StreamKey::from_bytes(stream), load(stream)))
             .collect()
     }
-}
-
-/// Reads what the machine wants to know at a start.
-fn stored(store: &Store, workspace: WorkspaceId) -> Result<Stored, StoreError> {
-    let roster = store.load_stream(*workspace.roster().as_bytes())?;
-    let index = store.index()?.into_iter();
-    let streams = |keys: Vec<[u8; 32]>| keys.into_iter().map(StreamKey::from_bytes).collect();
-    Ok(Stored {
-        roster: roster.into_iter().map(|(_, wire)| wire).collect(),
-        streams: streams(store.streams()?),
-        index: index
-            .map(|(key, row)| (StreamKey::from_bytes(key), row))
-            .collect(),
-        export_queue: streams(store.export_queue()?),
-        outbox: store.outbox()?.into_iter().map(RecordId::from_bytes).collect(),
-        peers: store.local(Space::Peer)?,
-        invites: store.local(Space::Invite)?,
-        profiles: store.local(Space::Setting)?,
-        aside: store.aside()?.len() as u64,
-    })
 }

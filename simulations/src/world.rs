@@ -151,10 +151,11 @@ impl World {
             self.breach(format!("{handle} cannot found a workspace"));
             return node;
         };
-        match starling_node::machine::found(&sim.key, handle, label, None, now) {
-            Ok((workspace, record)) => {
-                sim.workspace = Some(workspace);
-                self.store_roster(node, &[record.wire().to_vec()], None);
+        match starling_node::machine::found(&sim.key, handle, label, None, None, now) {
+            Ok(founded) => {
+                sim.workspace = Some(founded.workspace);
+                let roster: Vec<_> = founded.batch.records.into_iter().map(|row| row.wire).collect();
+                self.store_roster(node, &roster, None);
                 self.start(node);
             }
             Err(error) => self.breach(error.to_string()),

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use starling_crdt::id::{RecordId, StreamKey, WorkspaceId};
+use starling_crdt::id::{StreamKey, WorkspaceId};
 use tokio::sync::mpsc;
 
 use super::{failed, thread};
@@ -15,7 +15,6 @@ use crate::git;
 use crate::machine::export_plan::ExportPlan;
 use crate::machine::info::ExportState;
 use crate::machine::input::{BatchSeq, Input};
-use crate::machine::rows::{self, Stored};
 use crate::spawner::Spawner;
 use crate::store::{Batch, LocalRow, Queue, Report, Space, Store, StoreError, SubmitError, Writer};
 
@@ -53,29 +52,6 @@ pub(super) fn workspace_row(workspace: &WorkspaceId) -> LocalRow {
         key: WORKSPACE.to_vec(),
         value: Some(workspace.as_bytes().to_vec()),
     }
-}
-
-/// All that the machine wants to know at a start.
-pub(super) fn stored(store: &Store, workspace: &WorkspaceId) -> Result<Stored, StoreError> {
-    let keys = |keys: Vec<[u8; 32]>| keys.into_iter().map(StreamKey::from_bytes).collect();
-    let roster = store.load_stream(*workspace.roster().as_bytes())?;
-    let settings = store.local(Space::Setting)?;
-    Ok(Stored {
-        roster: roster.into_iter().map(|(_, wire)| wire).collect(),
-        streams: keys(store.streams()?),
-        index: store
-            .index()?
-            .into_iter()
-            .map(|(key, row)| (StreamKey::from_bytes(key), row))
-            .collect(),
-        export_queue: keys(store.export_queue()?),
-        outbox: store.outbox()?.into_iter().map(RecordId::from_bytes).collect(),
-        peers: store.local(Space::Peer)?,
-        invites: store.local(Space::Invite)?,
-        paused: settings.iter().any(|(key, _)| key == rows::PAUSED),
-        profiles: settings,
-        aside: store.stats()?.aside,
-    })
 }
 
 /// The store while the node runs: commits go through the writer, reads go past it.

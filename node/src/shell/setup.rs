@@ -71,7 +71,7 @@ pub(super) fn boot(ready: &Ready) -> Result<Boot, Failure> {
         workspace: ready.workspace,
         seed: random_32()?,
         now_ms: now_ms(),
-        stored: disk::stored(&ready.store, &ready.workspace).map_err(|error| store_failed(&error))?,
+        stored: crate::boot::read(&ready.store, &ready.workspace).map_err(|error| store_failed(&error))?,
         export: head.map_or_else(ExportState::default, disk::state_of),
     })
 }

@@ -1,0 +1,29 @@
+//! Between store and machine at a start: reads what the machine wants to know. The daemon and the simulator start a node
+//! in this one way. It decides nothing; rows that cannot be read are the machine's to judge.
+
+use starling_crdt::id::{RecordId, StreamKey, WorkspaceId};
+
+use crate::machine::rows::{self, Stored};
+use crate::store::{Space, Store, StoreError};
+
+/// All that the machine wants to know of a store that belongs to `workspace`.
+///
+/// # Errors
+/// [`StoreError`] when the store cannot be read.
+pub fn read(store: &Store, workspace: &WorkspaceId) -> Result<Stored, StoreError> {
+    let keys = |keys: Vec<[u8; 32]>| keys.into_iter().map(StreamKey::from_bytes).collect();
+    let roster = store.load_stream(*workspace.roster().as_bytes())?;
+    let settings = store.local(Space::Setting)?;
+    Ok(Stored {
+        roster: roster.into_iter().map(|(_, wire)| wire).collect(),
+        streams: keys(store.streams()?),
+        index: store.index()?.into_iter().map(|(key, row)| (StreamKey::from_bytes(key), row)).collect(),
+        export_queue: keys(store.export_queue()?),
+        outbox: store.outbox()?.into_iter().map(RecordId::from_bytes).collect(),
+        peers: store.local(Space::Peer)?,
+        invites: store.local(Space::Invite)?,
+        paused: settings.iter().any(|(key, _)| key == rows::PAUSED),
+        profiles: settings,
+        aside: store.stats()?.aside,
+    })
+}
