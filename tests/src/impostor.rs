@@ -24,6 +24,8 @@ use mind::Mind;
 
 /// Commands and events that may wait.
 const CHANNEL_MAX: usize = 256;
+/// Between two dials.
+const DIAL_TIME: Duration = Duration::from_millis(500);
 /// How long a publication may take to be refused by our own gossip.
 const REFUSAL_TIME: Duration = Duration::from_millis(250);
 
@@ -123,9 +125,11 @@ impl Impostor {
         self.order(Order::Dial(device(node), addresses.collect()));
     }
 
-    /// Waits until a node has let us in.
-    pub fn is_let_in(&self) {
+    /// Connects to a node, again and again as nodes do, until it has let us in.
+    pub fn enter(&self, node: &Node) {
         wait_for("the impostor is let in", PATIENCE, || {
+            self.dial(node);
+            std::thread::sleep(DIAL_TIME);
             self.mind().accepted.then_some(())
         });
     }
@@ -214,6 +218,10 @@ fn device(node: &Node) -> DeviceKey {
 
 impl Drop for Impostor {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.mind.lock().map(|mind| mind.log.join("\n"));
+            eprintln!("--- impostor ---\n{}", log.unwrap_or_default());
+        }
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(Duration::from_secs(3));
         }

@@ -83,8 +83,7 @@ fn a_modified_host_is_not_believed() {
     let liar = Impostor::in_place_of(&pair.b, &workspace, &[&pair.a]);
     let observer = Impostor::in_place_of(&c, &workspace, &[&pair.a]);
     for impostor in [&liar, &observer] {
-        impostor.dial(&pair.a);
-        impostor.is_let_in();
+        impostor.enter(&pair.a);
     }
     let attempt = AttemptId::from_parts(now_ms(), 1);
     let claim = liar.sign(&id, now_ms(), |session| Payload::Claim {

@@ -18,6 +18,9 @@ use super::Order;
 /// How often the sync machine is asked whether it is time for something.
 const TICK: Duration = Duration::from_millis(100);
 
+/// Characters of a line of the log.
+const NOTE_CHARS: usize = 240;
+
 /// What it knows.
 #[derive(Debug)]
 pub(super) struct Mind {
@@ -32,6 +35,8 @@ pub(super) struct Mind {
     pub(super) accepted: bool,
     pub(super) dropped: bool,
     pub(super) heard: Vec<u8>,
+    /// What happened, for who has to find out why a test failed.
+    pub(super) log: Vec<String>,
     pub(super) seen: BTreeSet<RecordId>,
     pub(super) unpublished: BTreeSet<RecordId>,
 }
@@ -51,6 +56,7 @@ impl Mind {
             accepted: false,
             dropped: false,
             heard: Vec::new(),
+            log: Vec::new(),
             seen: BTreeSet::new(),
             unpublished: BTreeSet::new(),
         }
@@ -96,7 +102,13 @@ impl Mind {
         commands
     }
 
+    fn note(&mut self, what: &impl std::fmt::Debug) {
+        let brief = format!("{what:?}").chars().take(NOTE_CHARS).collect();
+        self.log.push(brief);
+    }
+
     fn carry(&mut self, output: Output, inputs: &mut Vec<Input>, commands: &mut Vec<Command>) {
+        self.note(&output);
         match output {
             Output::Send { peer, bytes } => {
                 commands.extend(self.conversations.get(&peer).map(|conversation| Command::Send {
@@ -252,6 +264,7 @@ impl Mind {
     }
 
     fn on_event(&mut self, event: Event) -> Vec<Command> {
+        self.note(&event);
         match event {
             Event::Connected {
                 peer,
