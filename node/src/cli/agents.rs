@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use super::args::AgentVerb;
 use super::client::{Answer, Call, paths};
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
 use super::model::Agents;
 use super::{Context, render};
+use crate::machine::request::Code;
 
 pub(super) async fn run(cx: &mut Context, verb: AgentVerb) -> Result<(), Failure> {
     match verb {
@@ -77,7 +78,7 @@ fn profile(verb: AgentVerb) -> Result<Value, Failure> {
 }
 
 fn existing(path: &PathBuf, is: fn(&Path) -> bool, what: &str) -> Result<String, Failure> {
-    let invalid = |detail: String| Failure::new(Exit::Usage, "invalid_field", detail);
+    let invalid = |detail: String| Failure::of(Code::InvalidField, detail);
     let absolute =
         std::path::absolute(path).map_err(|error| invalid(format!("{}: {error}", path.display())))?;
     if !is(&absolute) {
@@ -92,6 +93,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::cli::Exit;
     use crate::cli::args::{Args, Verb};
 
     fn profile_of(words: &[&str]) -> Result<Value, Failure> {

@@ -169,7 +169,7 @@ pub(super) struct UpArgs {
     #[arg(long, value_name = "ADDR", value_parser = values::loopback)]
     pub(super) http: Option<SocketAddr>,
     /// Where peers reach this node; may be repeated
-    #[arg(long, value_name = "MULTIADDR", value_parser = values::multiaddr)]
+    #[arg(long, value_name = "MULTIADDR", value_parser = values::listen_address)]
     pub(super) listen: Vec<String>,
     /// Neither look for other nodes on the local network nor be found there
     #[arg(long)]
@@ -206,7 +206,7 @@ pub(super) enum InviteVerb {
         #[arg(long, value_name = "DUR", default_value = "24h", value_parser = values::duration)]
         expires: Duration,
     },
-    /// Tickets that may still be used
+    /// Tickets, and whether they are open, used or expired
     #[command(after_help = "Example:\n  starling invite list")]
     List,
     /// Withdraw a ticket

@@ -22,6 +22,7 @@ use tokio::net::UnixStream;
 use zeroize::Zeroizing;
 
 use super::failure::{Exit, Failure};
+use crate::machine::request::Code;
 
 /// Bytes of an answer: the largest session there can be, and as much again for JSON's escapes.
 const ANSWER_BYTES_MAX: usize = 2 * SESSION_RECORDS_MAX * BODY_BYTES_MAX;
@@ -99,9 +100,8 @@ impl Call {
             request = request.header(CONTENT_TYPE, "application/json");
         }
         if let Some(secret) = &self.bearer {
-            let mut value = HeaderValue::try_from(format!("Bearer {}", secret.as_str())).map_err(|_| {
-                Failure::new(Exit::NotAllowed, "unauthorized", "the turn's secret is malformed")
-            })?;
+            let mut value = HeaderValue::try_from(format!("Bearer {}", secret.as_str()))
+                .map_err(|_| Failure::of(Code::Unauthorized, "the turn's secret is malformed"))?;
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
         }
@@ -188,14 +188,12 @@ impl Client {
 
     fn unreachable(&self, error: &io::Error) -> Failure {
         match error.kind() {
-            io::ErrorKind::PermissionDenied => Failure::new(
-                Exit::NotAllowed,
-                "unauthorized",
+            io::ErrorKind::PermissionDenied => Failure::of(
+                Code::Unauthorized,
                 format!("{} belongs to another user", self.socket.display()),
             ),
-            io::ErrorKind::InvalidInput => Failure::new(
-                Exit::Usage,
-                "invalid_field",
+            io::ErrorKind::InvalidInput => Failure::of(
+                Code::InvalidField,
                 format!("{} is too long for the path of a socket", self.socket.display()),
             ),
             _ => Failure::not_running(error),

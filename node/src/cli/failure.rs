@@ -7,6 +7,7 @@ use std::io;
 use serde_json::{Value, json};
 
 use crate::config::{ConfigError, Home};
+use crate::machine::request::Code;
 
 /// Exit statuses. Scripts rely on the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,11 +79,23 @@ pub struct Failure {
     pub detail: String,
     /// What to do.
     pub hint: Option<String>,
+    /// The status in the problem document.
+    status: u16,
     /// The node's own words. Boxed to keep results small.
     document: Option<Box<Value>>,
 }
 
 impl Failure {
+    /// What the node would have refused too, and in the same way: the code settles exit and HTTP status.
+    #[must_use]
+    pub fn of(code: Code, detail: impl Into<String>) -> Self {
+        let (status, name) = code.parts();
+        Self {
+            status,
+            ..Self::new(Exit::of_http(status), name, detail)
+        }
+    }
+
     /// A failure of our own.
     #[must_use]
     pub fn new(exit: Exit, code: &str, detail: impl Into<String>) -> Self {
@@ -91,6 +104,7 @@ impl Failure {
             code: code.to_owned(),
             detail: detail.into(),
             hint: hint_for(code).map(str::to_owned),
+            status: exit.http(),
             document: None,
         }
     }
@@ -102,7 +116,8 @@ impl Failure {
         self
     }
 
-    /// The node refused: its status, and the body it sent (a problem document, as a rule).
+    /// The node refused: its status, and the body it sent (a problem document, as a rule). Its hint is for who
+    /// calls the HTTP interface; ours, where there is one, is for who typed the command.
     #[must_use]
     pub fn refused(status: u16, body: &[u8]) -> Self {
         let document = serde_json::from_slice::<Value>(body)
@@ -113,7 +128,7 @@ impl Failure {
         let detail = text("detail")
             .or_else(|| text("title"))
             .unwrap_or_else(|| format!("the node answered with HTTP status {status}"));
-        let hint = text("hint").or_else(|| hint_for(&code).map(str::to_owned));
+        let hint = hint_for(&code).map(str::to_owned).or_else(|| text("hint"));
         let exit = match Exit::of_http(status) {
             Exit::Ok => Exit::Failed,
             exit => exit,
@@ -123,6 +138,7 @@ impl Failure {
             code,
             detail,
             hint,
+            status,
             document: document.map(Box::new),
         }
     }
@@ -177,19 +193,23 @@ impl Failure {
         matches!(self.exit, Exit::Ok | Exit::Interrupted)
     }
 
-    /// The failure as an RFC 9457 problem document: the node's own, where there is one.
+    /// The failure as an RFC 9457 problem document: the node's own, where there is one, else one of the same
+    /// form. The hint is the one that people are shown.
     #[must_use]
     pub fn to_document(&self) -> Value {
-        self.document.as_deref().cloned().unwrap_or_else(|| {
+        let mut document = self.document.as_deref().cloned().unwrap_or_else(|| {
             json!({
-                "type": "about:blank",
+                "type": format!("urn:starling:problem:{}", self.code),
                 "title": self.code.replace('_', " "),
-                "status": self.exit.http(),
+                "status": self.status,
                 "code": self.code,
                 "detail": self.detail,
-                "hint": self.hint,
             })
-        })
+        });
+        if let (Some(fields), Some(hint)) = (document.as_object_mut(), &self.hint) {
+            fields.insert("hint".to_owned(), json!(hint));
+        }
+        document
     }
 }
 
@@ -239,7 +259,10 @@ fn hint_for(code: &str) -> Option<&'static str> {
         "invalid_title" => "1 to 80 characters on one line",
         "invalid_message" => "1 to 65,536 bytes of UTF-8, not only white space",
         "invalid_handle" => "for example alice or build-bot",
-        "no_such_endpoint" => "client and node are of different versions: restart the node",
+        "invalid_field" => "`--help` after the command tells what each of its words may be",
+        "no_such_endpoint" | "malformed_json" | "not_json" => {
+            "client and node are of different versions: restart the node"
+        }
         "store_failed" => "nothing was changed; check the disk, then try again",
         "shutting_down" => "wait for it to end, then `starling up`",
         "rate_limited" => "wait a moment, then try again",
@@ -251,7 +274,6 @@ fn hint_for(code: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::request::Code;
 
     #[test]
     fn http_statuses_have_the_documented_exit_codes() {
@@ -281,7 +303,7 @@ mod tests {
     #[test]
     fn a_refusal_keeps_the_nodes_own_words() {
         let (status, code) = Code::QuickSessionArchived.parts();
-        let body = json!({"code": code, "status": status, "detail": "it is archived", "type": "x"});
+        let mut body = json!({"code": code, "status": status, "detail": "it is archived", "type": "x"});
         let failure = Failure::refused(status, body.to_string().as_bytes());
         assert_eq!(
             failure.to_string(),
@@ -289,7 +311,40 @@ mod tests {
         );
         assert_eq!(failure.exit, Exit::Conflict);
         assert!(failure.hint.as_deref().unwrap().contains("unarchive"));
+        body["hint"] = json!(failure.hint);
         assert_eq!(failure.to_document(), body);
+    }
+
+    #[test]
+    fn hints_are_for_who_typed_the_command() {
+        let (status, code) = Code::InvalidField.parts();
+        let told = json!({"code": code, "detail": "d", "hint": "see `/openapi.json` for the fields"});
+        let failure = Failure::refused(status, told.to_string().as_bytes());
+        assert!(failure.hint.as_deref().unwrap().contains("--help"), "{failure:?}");
+        assert!(!failure.to_document().to_string().contains("openapi"));
+        let told = json!({"code": "unheard_of", "detail": "d", "hint": "look there"});
+        let failure = Failure::refused(409, told.to_string().as_bytes());
+        assert_eq!(failure.hint.as_deref(), Some("look there"));
+    }
+
+    #[test]
+    fn what_the_node_would_refuse_has_the_nodes_status_and_type() {
+        for (code, status, exit) in [
+            (Code::InvalidTitle, 422, Exit::Usage),
+            (Code::InvalidMessage, 422, Exit::Usage),
+            (Code::InvalidReference, 400, Exit::Usage),
+            (Code::QuickSessionNotFound, 404, Exit::NotFound),
+            (Code::Unauthorized, 401, Exit::NotAllowed),
+        ] {
+            let failure = Failure::of(code, "x");
+            assert_eq!(failure.exit, exit, "{failure}");
+            let document = failure.to_document();
+            assert_eq!(document["status"], status, "{document}");
+            assert_eq!(
+                document["type"],
+                format!("urn:starling:problem:{}", code.parts().1)
+            );
+        }
     }
 
     #[test]
@@ -305,6 +360,7 @@ mod tests {
         let document = Failure::timed_out("the call").to_document();
         assert_eq!(document["code"], "timed_out");
         assert_eq!(document["status"], 408);
+        assert_eq!(document["type"], "urn:starling:problem:timed_out");
         assert!(document["hint"].as_str().unwrap().contains("--timeout"));
     }
 }

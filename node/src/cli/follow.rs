@@ -14,6 +14,7 @@ use super::failure::{Exit, Failure};
 use super::model::{Detail, Entry, SessionBody};
 use super::render::{clean, style, styled};
 use super::{Context, render};
+use crate::machine::request::Code;
 
 /// Between two attempts to listen to a node that ended the stream.
 const LISTEN_PAUSE: Duration = Duration::from_millis(500);
@@ -166,9 +167,8 @@ fn check_failed(session: &Detail) -> Result<bool, Failure> {
             Err(Failure::new(Exit::Failed, "turn_failed", detail)
                 .hint("`starling session retry ID` tries again"))
         }
-        "archived" => Err(Failure::new(
-            Exit::Conflict,
-            "quick_session_archived",
+        "archived" => Err(Failure::of(
+            Code::QuickSessionArchived,
             "it was archived unanswered",
         )),
         _ => Ok(false),

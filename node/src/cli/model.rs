@@ -193,7 +193,7 @@ pub(super) struct Invites {
     pub(super) invites: Vec<Invite>,
 }
 
-/// An open invitation; `ticket` only when it was just made.
+/// An invitation; `ticket` only when it was just made.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Invite {

@@ -152,6 +152,13 @@ pub(super) fn age(time: &str, now_ms: u64) -> String {
     }
 }
 
+/// How long it is until `time` (RFC 3339): `in 3 h`. `None` when it is past, or no time.
+pub(super) fn until(time: &str, now_ms: u64) -> Option<String> {
+    let then = OffsetDateTime::parse(time, &Rfc3339).ok()?;
+    let seconds = i128::from(then.unix_timestamp()) - i128::from(now_ms) / 1_000;
+    (seconds > 0).then(|| format!("in {}", span(seconds)))
+}
+
 fn span(seconds: i128) -> String {
     match seconds {
         ..60 => format!("{seconds} s"),

@@ -17,6 +17,7 @@ use super::model::{Ids, Item, Page, SessionBody, Written};
 use super::render::{chip, clean};
 use super::values::{LineTarget, Target};
 use super::{Context, follow, render};
+use crate::machine::request::Code;
 
 /// Items a page when all are wanted: the most that a page may have.
 const PAGE_ITEMS: usize = 1_000;
@@ -37,9 +38,9 @@ impl Turn {
         let (Some(attempt), Some(secret)) = (attempt, secret) else {
             return Ok(None);
         };
-        let attempt = attempt.parse().map_err(|error| {
-            Failure::new(Exit::Usage, "invalid_field", format!("STARLING_ATTEMPT: {error}"))
-        })?;
+        let attempt = attempt
+            .parse()
+            .map_err(|error| Failure::of(Code::InvalidField, format!("STARLING_ATTEMPT: {error}")))?;
         let secret = Zeroizing::new(secret);
         Ok(Some(Self { attempt, secret }))
     }
@@ -316,7 +317,7 @@ pub(super) async fn resolve(cx: &Context, target: &Target) -> Result<SessionId, 
         [id] => Ok(*id),
         [] => {
             let detail = format!("no session's id begins with {prefix}");
-            Err(Failure::new(Exit::NotFound, "quick_session_not_found", detail))
+            Err(Failure::of(Code::QuickSessionNotFound, detail))
         }
         [..] => Err(ambiguous(prefix, &ids)),
     }

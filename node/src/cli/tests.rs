@@ -170,6 +170,8 @@ fn wrong_words_have_the_codes_of_the_node() {
         ("session send qs-01JZ x --reply-to y", "invalid_field"),
         ("peer add nowhere", "invalid_field"),
         ("up --http 0.0.0.0:80", "invalid_field"),
+        ("up --listen /foo/bar", "invalid_field"),
+        ("up --listen /ip4/127.0.0.1", "invalid_field"),
         ("up --handle a--b", "invalid_handle"),
         ("agent add a --env K=V --demo", "invalid_field"),
         ("sync wait --timeout soon", "invalid_field"),
@@ -192,8 +194,19 @@ fn wrong_words_have_the_codes_of_the_node() {
             "{line}: {failure}"
         );
         assert!(!failure.detail.contains('\n'), "{failure}");
-        assert!(failure.hint.is_some() || code == "invalid_field", "{line}");
+        assert!(failure.hint.is_some(), "{line}");
     }
+}
+
+#[test]
+fn a_refusal_before_the_call_is_told_as_the_nodes_own() {
+    let mut line = words("session new --agent a --json -m");
+    line.push("  ".into());
+    let failure = parse(line, &mut io::empty()).unwrap_err();
+    assert_eq!(failure.exit, Exit::Usage);
+    let document = failure.to_document();
+    assert_eq!(document["status"], 422, "{document}");
+    assert_eq!(document["type"], "urn:starling:problem:invalid_message");
 }
 
 #[test]

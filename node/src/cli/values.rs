@@ -10,9 +10,11 @@ use starling_crdt::id::{Handle, RecordId, SessionId};
 use starling_crdt::limits::BODY_BYTES_MAX;
 use starling_crdt::reference::{BadReference, Reference};
 use starling_crdt::text::{Body, Label, RequestId, Summary, TextError, Title};
+use starling_net::transport::parse_address;
 
 use super::failure::{Exit, Failure};
 use crate::config::is_multiaddr;
+use crate::machine::request::Code;
 
 /// Characters of a ULID.
 const ULID_CHARS: usize = 26;
@@ -28,13 +30,13 @@ const DURATION_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
 #[error("{detail}")]
 pub(super) struct Invalid {
     /// The code that the node would answer with.
-    pub(super) code: &'static str,
+    pub(super) code: Code,
     /// What is wrong.
     pub(super) detail: String,
 }
 
 impl Invalid {
-    fn new(code: &'static str, detail: impl ToString) -> Self {
+    fn new(code: Code, detail: impl ToString) -> Self {
         Self {
             code,
             detail: detail.to_string(),
@@ -44,7 +46,7 @@ impl Invalid {
 
 impl From<Invalid> for Failure {
     fn from(invalid: Invalid) -> Self {
-        Self::new(Exit::Usage, invalid.code, invalid.detail)
+        Self::of(invalid.code, invalid.detail)
     }
 }
 
@@ -75,19 +77,19 @@ pub(super) enum Text<T> {
 
 /// A text with limits, and the code for one that is outside them.
 pub(super) trait Limited: Sized {
-    const CODE: &'static str;
+    const CODE: Code;
     fn check(text: String) -> Result<Self, TextError>;
 }
 
 impl Limited for Body {
-    const CODE: &'static str = "invalid_message";
+    const CODE: Code = Code::InvalidMessage;
     fn check(text: String) -> Result<Self, TextError> {
         Self::new(text)
     }
 }
 
 impl Limited for Summary {
-    const CODE: &'static str = "invalid_field";
+    const CODE: Code = Code::InvalidField;
     fn check(text: String) -> Result<Self, TextError> {
         Self::new(text)
     }
@@ -118,12 +120,19 @@ impl<T: Limited> Text<T> {
     pub(super) fn take(self, stdin: &mut dyn Read) -> Result<T, Failure> {
         match self {
             Self::Given(text) => Ok(text),
-            Self::Stdin => Ok(checked(read_text(stdin, T::CODE, BODY_BYTES_MAX)?)?),
+            Self::Stdin => {
+                let refused = |detail: String| Failure::of(T::CODE, detail);
+                Ok(checked(read_text(stdin, BODY_BYTES_MAX, refused)?)?)
+            }
         }
     }
 }
 
-fn read_text(stdin: &mut dyn Read, code: &'static str, bytes_max: usize) -> Result<String, Failure> {
+fn read_text(
+    stdin: &mut dyn Read,
+    bytes_max: usize,
+    refused: impl Fn(String) -> Failure,
+) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     // One byte for the final newline, one to see that there is more.
     stdin
@@ -134,17 +143,21 @@ fn read_text(stdin: &mut dyn Read, code: &'static str, bytes_max: usize) -> Resu
         bytes.pop();
     }
     if bytes.len() > bytes_max {
-        let detail = format!("standard input holds more than {bytes_max} bytes");
-        return Err(Invalid::new(code, detail).into());
+        return Err(refused(format!(
+            "standard input holds more than {bytes_max} bytes"
+        )));
     }
-    String::from_utf8(bytes).map_err(|_| Invalid::new(code, "standard input is not UTF-8").into())
+    String::from_utf8(bytes).map_err(|_| refused("standard input is not UTF-8".to_owned()))
 }
 
 /// A ticket, from the command line or (`-`) from standard input. Only its outer form is looked at.
 pub(super) fn ticket(word: &str, stdin: &mut dyn Read) -> Result<String, Failure> {
-    const CODE: &str = "invalid_ticket";
+    let refused = |detail: String| {
+        Failure::new(Exit::Usage, "invalid_ticket", detail)
+            .hint("a ticket is the one word that `starling invite create` printed")
+    };
     let text = match word {
-        "-" => read_text(stdin, CODE, TICKET_BYTES_MAX)?,
+        "-" => read_text(stdin, TICKET_BYTES_MAX, refused)?,
         given => given.to_owned(),
     };
     let text = text.trim();
@@ -153,35 +166,34 @@ pub(super) fn ticket(word: &str, stdin: &mut dyn Read) -> Result<String, Failure
     if plausible {
         return Ok(text.to_owned());
     }
-    Err(Failure::new(Exit::Usage, CODE, "this is no ticket")
-        .hint("a ticket is the one word that `starling invite create` printed"))
+    Err(refused("this is no ticket".to_owned()))
 }
 
 /// A handle, with or without `@`.
 pub(super) fn handle(word: &str) -> Result<Handle, Invalid> {
     let name = word.strip_prefix('@').unwrap_or(word);
     name.parse()
-        .map_err(|error| Invalid::new("invalid_handle", error))
+        .map_err(|error| Invalid::new(Code::InvalidHandle, error))
 }
 
 pub(super) fn title(word: &str) -> Result<Title, Invalid> {
     Title::trimmed(word)
-        .map_err(|error| Invalid::new("invalid_title", format!("the title is refused: {error}")))
+        .map_err(|error| Invalid::new(Code::InvalidTitle, format!("the title is refused: {error}")))
 }
 
 pub(super) fn request_id(word: &str) -> Result<RequestId, Invalid> {
     RequestId::new(word)
-        .map_err(|error| Invalid::new("invalid_field", format!("the request id is refused: {error}")))
+        .map_err(|error| Invalid::new(Code::InvalidField, format!("the request id is refused: {error}")))
 }
 
 pub(super) fn session_id(word: &str) -> Result<SessionId, Invalid> {
     word.parse()
-        .map_err(|error| Invalid::new("invalid_quick_session_id", error))
+        .map_err(|error| Invalid::new(Code::InvalidQuickSessionId, error))
 }
 
 pub(super) fn message_id(word: &str) -> Result<RecordId, Invalid> {
     word.parse()
-        .map_err(|error| Invalid::new("invalid_field", format!("not a message id: {error}")))
+        .map_err(|error| Invalid::new(Code::InvalidField, format!("not a message id: {error}")))
 }
 
 /// A full id, a `session:` reference or the first characters of an id.
@@ -196,14 +208,14 @@ pub(super) fn target(word: &str) -> Result<Target, Invalid> {
     let crockford = |c: char| c.is_ascii_digit() || (c.is_ascii_uppercase() && !"ILOU".contains(c));
     if start.is_empty() || start.len() >= ULID_CHARS || !start.chars().all(crockford) {
         let detail = format!("{word:?} is neither a session id nor the beginning of one");
-        return Err(Invalid::new("invalid_quick_session_id", detail));
+        return Err(Invalid::new(Code::InvalidQuickSessionId, detail));
     }
     Ok(Target::Prefix(format!("qs-{start}")))
 }
 
 fn reference(word: &str) -> Result<Reference, Invalid> {
     word.parse()
-        .map_err(|error: BadReference| Invalid::new("invalid_reference", error))
+        .map_err(|error: BadReference| Invalid::new(Code::InvalidReference, error))
 }
 
 /// `ID`, `ID:3`, `ID:L000003` or a reference.
@@ -218,8 +230,8 @@ pub(super) fn line_target(word: &str) -> Result<LineTarget, Invalid> {
     };
     let digits = line.strip_prefix('L').unwrap_or(line);
     let number = digits.parse().ok().filter(|number| *number > 0);
-    let number: u64 =
-        number.ok_or_else(|| Invalid::new("invalid_reference", format!("{line:?} is not a line number")))?;
+    let number: u64 = number
+        .ok_or_else(|| Invalid::new(Code::InvalidReference, format!("{line:?} is not a line number")))?;
     Ok(LineTarget {
         target: target(id)?,
         line: Some(number),
@@ -243,18 +255,30 @@ pub(super) fn duration(word: &str) -> Result<Duration, Invalid> {
         .filter(|time| !time.is_zero() && *time <= DURATION_MAX)
         .ok_or_else(|| {
             Invalid::new(
-                "invalid_field",
+                Code::InvalidField,
                 format!("{word:?} is not a time such as 500ms, 30s, 5m, 24h, 7d"),
             )
         })
 }
 
+/// An address as the transport reads it.
 pub(super) fn multiaddr(word: &str) -> Result<String, Invalid> {
-    if is_multiaddr(word) {
+    if is_multiaddr(word) && parse_address(word).is_ok() {
         return Ok(word.to_owned());
     }
     let detail = format!("{word:?} is not a multiaddr such as /ip4/192.0.2.1/udp/4001/quic-v1");
-    Err(Invalid::new("invalid_field", detail))
+    Err(Invalid::new(Code::InvalidField, detail))
+}
+
+/// An address to listen on: one of this machine's own, with a port.
+pub(super) fn listen_address(word: &str) -> Result<String, Invalid> {
+    let address = multiaddr(word)?;
+    let has = |protocol: &str| address.split('/').any(|part| part == protocol);
+    if (has("udp") || has("tcp")) && !has("p2p") {
+        return Ok(address);
+    }
+    let detail = format!("{word:?} is nothing to listen on, such as /ip4/0.0.0.0/udp/4001/quic-v1");
+    Err(Invalid::new(Code::InvalidField, detail))
 }
 
 /// A loopback address: the HTTP interface is for this machine alone.
@@ -264,7 +288,7 @@ pub(super) fn loopback(word: &str) -> Result<SocketAddr, Invalid> {
         .filter(|address| address.ip().is_loopback())
         .ok_or_else(|| {
             let detail = format!("{word:?} is not a loopback address and port such as 127.0.0.1:0");
-            Invalid::new("invalid_field", detail)
+            Invalid::new(Code::InvalidField, detail)
         })
 }
 
@@ -272,7 +296,7 @@ pub(super) fn label(word: &str) -> Result<String, Invalid> {
     let label = Label::new(word.trim());
     label
         .map(|label| label.as_str().to_owned())
-        .map_err(|error| Invalid::new("invalid_field", format!("the label is refused: {error}")))
+        .map_err(|error| Invalid::new(Code::InvalidField, format!("the label is refused: {error}")))
 }
 
 /// An id that only the node can judge: one word that is safe in a path.
@@ -281,14 +305,14 @@ pub(super) fn plain_id(word: &str) -> Result<String, Invalid> {
     if (1..=PLAIN_ID_BYTES_MAX).contains(&word.len()) && word.chars().all(safe) {
         return Ok(word.to_owned());
     }
-    Err(Invalid::new("invalid_field", format!("{word:?} is not an id")))
+    Err(Invalid::new(Code::InvalidField, format!("{word:?} is not an id")))
 }
 
 /// The name of an environment variable, not its value: values stay out of arguments and settings.
 pub(super) fn env_name(word: &str) -> Result<String, Invalid> {
     if word.is_empty() || word.contains('=') || word.contains('\0') {
         let detail = format!("{word:?} is not the name of a variable (give the name alone, not NAME=VALUE)");
-        return Err(Invalid::new("invalid_field", detail));
+        return Err(Invalid::new(Code::InvalidField, detail));
     }
     Ok(word.to_owned())
 }

@@ -8,7 +8,7 @@ use super::args::{InviteVerb, PeerVerb};
 use super::client::{Answer, Call, paths};
 use super::failure::Failure;
 use super::model::{Invite, Invites, Members, Peers};
-use super::render::{age, clean};
+use super::render::{clean, until};
 use super::{Context, render};
 use starling_crdt::id::Handle;
 
@@ -38,10 +38,10 @@ async fn create_invite(cx: &mut Context, handle: Option<Handle>, expires: Durati
     }
     let invite: Invite = answer.parse()?;
     cx.out.data(&format!("{}\n", clean(&invite.ticket)))?;
+    let left = until(&invite.expires_at, cx.now_ms()).unwrap_or_else(|| clean(&invite.expires_at));
     cx.out.note(&format!(
-        "for a device of @{}, once, expires {}; there: `starling join TICKET`",
+        "for a device of @{}, once, expires {left}; there: `starling join TICKET`",
         clean(&invite.handle),
-        age(&invite.expires_at, cx.now_ms())
     ));
     Ok(())
 }
@@ -52,8 +52,7 @@ fn show_invites(cx: &mut Context, answer: &Answer) -> Result<(), Failure> {
     }
     let invites = answer.parse::<Invites>()?.invites;
     if invites.is_empty() {
-        cx.out
-            .note("no open invitations; `starling invite create` makes one");
+        cx.out.note("no invitations; `starling invite create` makes one");
     }
     let text = render::node::invites(&invites, cx.now_ms());
     cx.out.data(&text)

@@ -90,6 +90,18 @@ impl Home {
         files::create_private_dir(&self.run_dir())
     }
 
+    /// Closes what the home keeps to everybody else: the store (0600), the export and the agents' directories
+    /// (0700). A home directory that was there before us may be open to others, and libraries make their files
+    /// as the umask says. What is not there, another user's, or a symbolic link, is left alone.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn close_to_others(&self) -> Result<(), ConfigError> {
+        files::make_private(&self.store(), files::SECRET_MODE)?;
+        files::make_private(&self.export(), files::PRIVATE_DIR_MODE)?;
+        files::make_private(&self.agents(), files::PRIVATE_DIR_MODE)
+    }
+
     /// The directory that holds keys and store.
     #[must_use]
     pub fn dir(&self) -> &Path {
@@ -124,6 +136,12 @@ impl Home {
     #[must_use]
     pub fn export(&self) -> PathBuf {
         self.data.join("export.git")
+    }
+
+    /// Where agents without a directory of their own work.
+    #[must_use]
+    pub fn agents(&self) -> PathBuf {
+        self.data.join("agents")
     }
 
     /// What a running node leaves for its clients.
@@ -275,6 +293,24 @@ mod tests {
     }
 
     #[test]
+    fn what_an_open_home_holds_is_closed_to_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path()).unwrap();
+        home.close_to_others().unwrap();
+        fs::write(home.store(), "").unwrap();
+        fs::create_dir(home.export()).unwrap();
+        fs::create_dir(home.agents()).unwrap();
+        for path in [home.dir(), &home.export(), &home.agents()] {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        fs::set_permissions(home.store(), fs::Permissions::from_mode(0o644)).unwrap();
+        home.close_to_others().unwrap();
+        let modes = [home.store(), home.export(), home.agents()].map(|path| mode(&path));
+        assert_eq!(modes, [0o600, 0o700, 0o700]);
+        assert_eq!(mode(home.dir()), 0o755, "the directory is its owner's choice");
+    }
+
+    #[test]
     fn a_home_is_one_directory_and_absolute() {
         let home = Home::at(Path::new("here")).unwrap();
         assert!(home.store().is_absolute());
@@ -284,6 +320,7 @@ mod tests {
             (home.recovery_key(), "recovery.key"),
             (home.store(), "store.redb"),
             (home.export(), "export.git"),
+            (home.agents(), "agents"),
             (home.socket(), "run/starling.sock"),
         ] {
             assert_eq!(path, home.dir().join(name));

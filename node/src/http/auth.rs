@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use data_encoding::HEXLOWER;
@@ -19,9 +19,9 @@ use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
 
-use super::App;
 use super::extract::{NoInput, Params};
 use super::problem::Problem;
+use super::{App, wrong_method};
 use crate::machine::request::Code;
 
 /// Gives random bytes; injected by the shell.
@@ -276,15 +276,21 @@ pub(super) struct LoginParams {
     code: String,
 }
 
-/// Signs a browser in with a one-time code.
+/// Signs a browser in with a one-time code. Only GET does: a HEAD, with which link checkers and previews look at an
+/// address, must not use the code up.
 #[utoipa::path(
     get, path = "/login", tag = "device", params(LoginParams), security(()),
     responses((status = 200, description = "Signed in: the cookie is set", content_type = "text/html"), Problem),
 )]
 pub(super) async fn login(
+    method: Method,
     State(app): State<App>,
     Params(params): Params<LoginParams>,
 ) -> Result<Response, Problem> {
+    if method != Method::GET {
+        let refused = wrong_method(method).await;
+        return Ok(([(header::ALLOW, "GET")], refused).into_response());
+    }
     let keys = &app.shared().keys;
     if !keys.use_login(&params.code, Instant::now()) {
         let detail = "the login link was used already, or is too old: run `starling open` for a new one";

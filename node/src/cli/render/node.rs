@@ -1,12 +1,14 @@
 //! The node, its peers, members, agents and invitations as text.
 
 use super::super::model::{Agent, Invite, Member, Peer, Status, Sync, Waiting};
-use super::{WIDTH, age, chip, clean, count, one_line, padded, style, styled, wrapped};
+use super::{WIDTH, age, chip, clean, count, one_line, padded, style, styled, until, wrapped};
 
 /// Columns of the names on the left.
 const NAME_COLUMNS: usize = 11;
 /// Columns of a handle with its label.
 const WHO_COLUMNS: usize = 34;
+/// Columns that what belongs to a line is moved in.
+const INDENT: usize = 4;
 /// Hexadecimal digits of a key or commit that are enough to recognise it.
 const SHORT_DIGITS: usize = 12;
 
@@ -129,10 +131,12 @@ fn peer(peer: &Peer, now_ms: u64) -> String {
         padded(&who, WHO_COLUMNS)
     );
     if let Some(address) = peer.addresses.first().filter(|_| !peer.connected) {
-        text += &styled(style::DIM, &wrapped(address, 4));
+        text += &styled(style::DIM, &wrapped(address, INDENT));
     }
     if let Some(error) = peer.last_error.as_deref().filter(|_| !peer.connected) {
-        text += &styled(style::CARE, &wrapped(error, 4));
+        // The network's own words run over many lines and repeat the address: their beginning tells enough.
+        let error = one_line(error, WIDTH - INDENT);
+        text += &format!("{}{}\n", " ".repeat(INDENT), styled(style::CARE, &error));
     }
     text
 }
@@ -233,12 +237,13 @@ pub(in crate::cli) fn members(members: &[Member], now_ms: u64) -> String {
     text
 }
 
-/// One line an invitation.
+/// One line an invitation: whether it is open, used or expired.
 pub(in crate::cli) fn invites(invites: &[Invite], now_ms: u64) -> String {
     let line = |invite: &Invite| {
-        let state = match &invite.used_by {
-            Some(device) => format!("used by {}", short(device)),
-            None => format!("expires {}", age(&invite.expires_at, now_ms)),
+        let state = match (&invite.used_by, until(&invite.expires_at, now_ms)) {
+            (Some(device), _) => format!("used by {}", short(device)),
+            (None, Some(left)) => format!("open, expires {left}"),
+            (None, None) => format!("expired {}", age(&invite.expires_at, now_ms)),
         };
         format!(
             "{}  @{}  {}\n",
@@ -327,6 +332,51 @@ mod tests {
                 "{text:?}"
             );
         }
+    }
+
+    #[test]
+    fn an_invitation_is_open_used_or_expired() {
+        let invite = |expires_at: &str, used_by: Option<&str>| Invite {
+            id: "i1".to_owned(),
+            handle: "bob".to_owned(),
+            expires_at: expires_at.to_owned(),
+            used_by: used_by.map(str::to_owned),
+            ..Invite::default()
+        };
+        let shown = invites(
+            &[
+                invite("2026-07-13T03:00:00Z", None),
+                invite("2026-07-13T00:00:30Z", None),
+                invite("2026-07-12T23:00:00Z", None),
+                invite("2026-07-12T23:00:00Z", Some("d1d1d1d1d1d1d1d1")),
+            ],
+            NOW_MS,
+        );
+        assert_eq!(
+            strip_str(&shown).to_string(),
+            "i1  @bob  open, expires in 3 h\n\
+             i1  @bob  open, expires in 30 s\n\
+             i1  @bob  expired 1 h ago\n\
+             i1  @bob  used by d1d1d1d1d1d1\n"
+        );
+    }
+
+    #[test]
+    fn what_went_wrong_with_a_peer_is_one_line() {
+        let peer = Peer {
+            last_error: Some(format!(
+                "Failed to negotiate:\n [{}\n : refused]",
+                "/ip4/10.0.0.3 ".repeat(9)
+            )),
+            ..Peer::default()
+        };
+        let shown = strip_str(&peers(&[peer], NOW_MS)).to_string();
+        assert_eq!(shown.lines().count(), 2, "{shown}");
+        assert!(shown.lines().all(|line| line.chars().count() <= WIDTH), "{shown}");
+        assert!(
+            shown.ends_with("…\n") && shown.contains("    Failed to negotiate: [/ip4"),
+            "{shown}"
+        );
     }
 
     #[test]

@@ -20,7 +20,7 @@ fn a_session_has_three_spellings() {
         ("qs-01JZZZZZZZZZZZZZZZZZZZZZZZZ", "invalid_quick_session_id"),
         ("session:x", "invalid_reference"),
     ] {
-        assert_eq!(target(bad).unwrap_err().code, code, "{bad}");
+        assert_eq!(target(bad).unwrap_err().code.parts().1, code, "{bad}");
     }
 }
 
@@ -40,7 +40,11 @@ fn a_line_may_be_given_in_short() {
     }
     assert_eq!(line_target(ID).unwrap().line, None);
     for bad in [format!("{ID}:0"), format!("{ID}:x"), format!("session:{ID}:3")] {
-        assert_eq!(line_target(&bad).unwrap_err().code, "invalid_reference", "{bad}");
+        assert_eq!(
+            line_target(&bad).unwrap_err().code,
+            Code::InvalidReference,
+            "{bad}"
+        );
     }
 }
 
@@ -101,7 +105,7 @@ fn times_have_units() {
 #[test]
 fn handles_may_have_an_at_sign() {
     assert_eq!(handle("@scribe").unwrap().as_str(), "scribe");
-    assert_eq!(handle("@@a").unwrap_err().code, "invalid_handle");
+    assert_eq!(handle("@@a").unwrap_err().code, Code::InvalidHandle);
 }
 
 #[test]
@@ -110,5 +114,24 @@ fn tickets_are_one_word() {
     assert_eq!(ticket("-", &mut &b" abc\n"[..]).unwrap(), "abc");
     for bad in ["", "a b", "\u{e9}", &"x".repeat(9_000)] {
         assert_eq!(ticket(bad, &mut &b""[..]).unwrap_err().exit, Exit::Usage, "{bad}");
+    }
+}
+
+#[test]
+fn listening_needs_an_address_that_the_transport_knows() {
+    for good in ["/ip4/0.0.0.0/udp/0/quic-v1", "/ip6/::1/tcp/4001"] {
+        assert_eq!(listen_address(good).as_deref(), Ok(good));
+    }
+    let peer = "/ip4/127.0.0.1/tcp/1/p2p/12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X";
+    assert!(multiaddr(peer).is_ok());
+    for bad in [
+        "/foo/bar",
+        "/ip4/127.0.0.1",
+        "/ip4/300.0.0.1/tcp/1",
+        "/ip4/127.0.0.1/tcp/x",
+        "/",
+        peer,
+    ] {
+        assert_eq!(listen_address(bad).unwrap_err().code, Code::InvalidField, "{bad}");
     }
 }

@@ -121,8 +121,13 @@ async fn a_login_link_works_once_and_its_cookie_is_no_free_pass() {
         .strip_prefix(&origin)
         .unwrap()
         .to_owned();
+    let looked = node.bare("HEAD", &path).send().await;
+    assert_eq!(looked.status, 405);
+    assert_eq!(looked.header("allow"), "GET");
+    assert_eq!(looked.header("content-type"), "application/problem+json");
+    assert_eq!(looked.header("set-cookie"), "");
     let page = node.bare("GET", &path).send().await;
-    assert_eq!(page.status, 200);
+    assert_eq!(page.status, 200, "looking did not use the code up");
     assert!(page.header("content-type").starts_with("text/html"));
     assert!(page.header("content-security-policy").contains("default-src"));
     let cookie = page.header("set-cookie").to_owned();

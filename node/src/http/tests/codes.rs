@@ -65,7 +65,7 @@ async fn a_loop_that_drops_the_question_is_shutting_down() {
 async fn unknown_paths_and_methods_say_so() {
     let node = Node::start().await;
     for path in [
-        "/",
+        "/nothing",
         "/im",
         "/im/quick-sessions/",
         "/turns/x",
