@@ -98,11 +98,7 @@ pub enum Rejected {
 pub fn decide(session: &Session, view: &View, me: MemberId, command: Command) -> Result<Decision, Rejected> {
     let facts = session.facts_at(&session.write_deps());
     match command {
-        Command::Message {
-            body,
-            request_id,
-            reply_to,
-        } => {
+        Command::Message { body, request_id, reply_to } => {
             creator_only(view, me)?;
             message(session, view, body, request_id, reply_to)
         }
@@ -117,19 +113,11 @@ pub fn decide(session: &Session, view: &View, me: MemberId, command: Command) ->
         }
         Command::Archive => {
             creator_only(view, me)?;
-            if facts.is_archived() {
-                Ok(Decision::Already(None))
-            } else {
-                write(Payload::Archive {})
-            }
+            if facts.is_archived() { Ok(Decision::Already(None)) } else { write(Payload::Archive {}) }
         }
         Command::Unarchive => {
             creator_only(view, me)?;
-            if facts.is_archived() {
-                write(Payload::Unarchive {})
-            } else {
-                Ok(Decision::Already(None))
-            }
+            if facts.is_archived() { write(Payload::Unarchive {}) } else { Ok(Decision::Already(None)) }
         }
         Command::Stop => {
             creator_only(view, me)?;
@@ -138,9 +126,7 @@ pub fn decide(session: &Session, view: &View, me: MemberId, command: Command) ->
             if running.stop_requested {
                 Ok(Decision::Already(None))
             } else {
-                write(Payload::Stop {
-                    attempt: running.attempt,
-                })
+                write(Payload::Stop { attempt: running.attempt })
             }
         }
         Command::Retry => retry(session, view, me, &facts),
@@ -149,10 +135,7 @@ pub fn decide(session: &Session, view: &View, me: MemberId, command: Command) ->
             let turn = in_turn(session, &facts, attempt)?;
             not_archived(&facts)?;
             has_room(session)?;
-            write(Payload::Title {
-                title,
-                turn: Some(turn),
-            })
+            write(Payload::Title { title, turn: Some(turn) })
         }
         Command::Reply(attempt, body) => {
             let turn = in_turn(session, &facts, attempt)?;
@@ -186,12 +169,8 @@ fn message(
     reply_to: Option<RecordId>,
 ) -> Result<Decision, Rejected> {
     let before = session.records_of_request(&request_id);
-    let same = |id: &&RecordId| {
-        session
-            .entry(id)
-            .and_then(|e| body_of(&e.signed.record().payload))
-            == Some(&body)
-    };
+    let same =
+        |id: &&RecordId| session.entry(id).and_then(|e| body_of(&e.signed.record().payload)) == Some(&body);
     let same: Vec<RecordId> = before.iter().filter(same).copied().collect();
     if let Some(id) = shown(view, &same) {
         return Ok(Decision::Already(Some(id)));
@@ -202,20 +181,13 @@ fn message(
     if view.status == Status::Archived {
         return Err(Rejected::Archived);
     }
-    let is_line = |id: RecordId| {
-        session
-            .entry(&id)
-            .is_some_and(|e| body_of(&e.signed.record().payload).is_some())
-    };
+    let is_line =
+        |id: RecordId| session.entry(&id).is_some_and(|e| body_of(&e.signed.record().payload).is_some());
     if reply_to.is_some_and(|id| !is_line(id)) {
         return Err(Rejected::UnknownReplyTo);
     }
     has_room(session)?;
-    write(Payload::Message {
-        body,
-        request_id,
-        reply_to,
-    })
+    write(Payload::Message { body, request_id, reply_to })
 }
 
 /// Of the records of one request the one that is shown as a line.
@@ -232,9 +204,7 @@ fn retry(session: &Session, view: &View, me: MemberId, facts: &Facts) -> Result<
     }
     let failed = view.last_failed.as_ref().ok_or(Rejected::NothingFailed)?;
     has_room(session)?;
-    write(Payload::Retry {
-        attempt: failed.attempt,
-    })
+    write(Payload::Retry { attempt: failed.attempt })
 }
 
 fn claim(session: &Session, view: &View, facts: &Facts, attempt: AttemptId) -> Result<Decision, Rejected> {
@@ -250,68 +220,36 @@ fn claim(session: &Session, view: &View, facts: &Facts, attempt: AttemptId) -> R
     if !view.is_actionable() {
         return Err(Rejected::NothingToClaim);
     }
-    write(Payload::Claim {
-        turn: Turn {
-            attempt,
-            prev: prev(session, facts),
-        },
-    })
+    write(Payload::Claim { turn: Turn { attempt, prev: prev(session, facts) } })
 }
 
 /// The turn of an attempt that is open, with the agent's newest record as `prev`.
 fn in_turn(session: &Session, facts: &Facts, attempt: AttemptId) -> Result<Turn, Rejected> {
-    let open = session
-        .claims_of(&attempt)
-        .iter()
-        .any(|claim| facts.open.contains(claim));
-    if open {
-        Ok(Turn {
-            attempt,
-            prev: prev(session, facts),
-        })
-    } else {
-        Err(Rejected::StaleAttempt)
-    }
+    let open = session.claims_of(&attempt).iter().any(|claim| facts.open.contains(claim));
+    if open { Ok(Turn { attempt, prev: prev(session, facts) }) } else { Err(Rejected::StaleAttempt) }
 }
 
 /// The tip to go on from: the newest by canonical order, should there be several.
 fn prev(session: &Session, facts: &Facts) -> Option<RecordId> {
     let tips = facts.tips.iter().filter_map(|tip| session.entry(tip));
-    tips.max_by_key(|entry| entry.stamp())
-        .map(|entry| entry.signed.id())
+    tips.max_by_key(|entry| entry.stamp()).map(|entry| entry.signed.id())
 }
 
 fn creator_only(view: &View, me: MemberId) -> Result<(), Rejected> {
-    if view.creator == me {
-        Ok(())
-    } else {
-        Err(Rejected::NotCreator)
-    }
+    if view.creator == me { Ok(()) } else { Err(Rejected::NotCreator) }
 }
 
 fn not_archived(facts: &Facts) -> Result<(), Rejected> {
-    if facts.is_archived() {
-        Err(Rejected::Archived)
-    } else {
-        Ok(())
-    }
+    if facts.is_archived() { Err(Rejected::Archived) } else { Ok(()) }
 }
 
 const fn titled(facts: &Facts) -> Result<(), Rejected> {
-    if facts.titled {
-        Ok(())
-    } else {
-        Err(Rejected::TitleRequired)
-    }
+    if facts.titled { Ok(()) } else { Err(Rejected::TitleRequired) }
 }
 
 /// The cap binds what asks for more work; what ends a turn or archives is always possible.
 fn has_room(session: &Session) -> Result<(), Rejected> {
-    if session.len() < SESSION_RECORDS_MAX {
-        Ok(())
-    } else {
-        Err(Rejected::Full)
-    }
+    if session.len() < SESSION_RECORDS_MAX { Ok(()) } else { Err(Rejected::Full) }
 }
 
 #[cfg(test)]

@@ -90,26 +90,18 @@ impl Document {
 
     fn template(&self, record: &Record, id: RecordId, lamport: u64, preds: &[Stamp]) -> Change {
         let text = |value: &str| OpType::Put(ScalarValue::Str(value.into()));
-        let preds = preds
-            .iter()
-            .map(|(counter, id)| OpId(*counter, actor_id(*counter, id.as_bytes())))
-            .collect();
+        let preds =
+            preds.iter().map(|(counter, id)| OpId(*counter, actor_id(*counter, id.as_bytes()))).collect();
         let thread = |body: &str| self.map_op(THREAD_OP, lamport, id, text(body));
         let turns = |what: String| self.map_op(TURNS_OP, lamport, id, text(&what));
         let operations = match &record.payload {
             Payload::Open { body, .. } | Payload::Message { body, .. } => vec![thread(body.as_str())],
             Payload::Title { title, .. } => vec![root_op("title", text(title.as_str()), preds)],
             Payload::Summary { summary, .. } => vec![root_op("summary", text(summary.as_str()), preds)],
-            Payload::Archive {} => vec![root_op(
-                "archived",
-                OpType::Put(ScalarValue::Boolean(true)),
-                preds,
-            )],
-            Payload::Unarchive {} => vec![root_op(
-                "archived",
-                OpType::Put(ScalarValue::Boolean(false)),
-                preds,
-            )],
+            Payload::Archive {} => vec![root_op("archived", OpType::Put(ScalarValue::Boolean(true)), preds)],
+            Payload::Unarchive {} => {
+                vec![root_op("archived", OpType::Put(ScalarValue::Boolean(false)), preds)]
+            }
             Payload::Reply { turn, body } => {
                 vec![thread(body.as_str()), turns(format!("reply {}", turn.attempt))]
             }
@@ -120,21 +112,10 @@ impl Document {
             // Roster records are refused before they come here.
             _ => Vec::new(),
         };
-        let deps = record
-            .deps
-            .iter()
-            .filter_map(|dep| self.hashes.get(dep))
-            .copied()
-            .collect::<Vec<_>>();
+        let deps = record.deps.iter().filter_map(|dep| self.hashes.get(dep)).copied().collect::<Vec<_>>();
         let deps = if deps.is_empty() { vec![self.root] } else { deps };
         let seconds = i64::try_from(record.at_ms / 1000).unwrap_or(i64::MAX);
-        change(
-            actor_id(lamport, id.as_bytes()),
-            lamport,
-            seconds,
-            deps,
-            operations,
-        )
+        change(actor_id(lamport, id.as_bytes()), lamport, seconds, deps, operations)
     }
 
     fn map_op(&self, map: u64, lamport: u64, id: RecordId, action: OpType) -> Op {
@@ -189,13 +170,7 @@ fn actor_id(lamport: u64, id: &[u8; 32]) -> ActorId {
 }
 
 fn root_op(name: &str, action: OpType, preds: Vec<OpId>) -> Op {
-    Op {
-        action,
-        obj: ObjectId::Root,
-        key: Key::Map(name.into()),
-        pred: preds.into(),
-        insert: false,
-    }
+    Op { action, obj: ObjectId::Root, key: Key::Map(name.into()), pred: preds.into(), insert: false }
 }
 
 fn change(actor_id: ActorId, start_op: u64, time: i64, deps: Vec<ChangeHash>, operations: Vec<Op>) -> Change {

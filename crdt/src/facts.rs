@@ -106,10 +106,7 @@ mod tests {
     }
 
     fn with_open(ids: &[u8]) -> Facts {
-        Facts {
-            open: ids.iter().map(|n| id(*n)).collect(),
-            ..Facts::default()
-        }
+        Facts { open: ids.iter().map(|n| id(*n)).collect(), ..Facts::default() }
     }
 
     #[test]
@@ -123,18 +120,13 @@ mod tests {
     #[test]
     fn what_one_side_never_saw_is_kept() {
         let (left, right) = (with_open(&[2]), with_open(&[1]));
-        let joined = Facts::join(&[&left, &right], |side, element| {
-            (side == 0) == (*element == id(2))
-        });
+        let joined = Facts::join(&[&left, &right], |side, element| (side == 0) == (*element == id(2)));
         assert_eq!(joined.open, Live::from([id(1), id(2)]));
     }
 
     #[test]
     fn the_gate_is_an_or() {
-        let titled = Facts {
-            titled: true,
-            ..Facts::default()
-        };
+        let titled = Facts { titled: true, ..Facts::default() };
         assert!(Facts::join(&[&Facts::default(), &titled], |_, _| false).titled);
         assert!(!Facts::join(&[&Facts::default()], |_, _| false).titled);
     }

@@ -194,10 +194,7 @@ impl Handle {
     pub fn fit(text: &str) -> Option<Self> {
         let lower = text.to_lowercase();
         let parts = lower.split(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit());
-        let joined = parts
-            .filter(|part| !part.is_empty())
-            .collect::<Vec<_>>()
-            .join("-");
+        let joined = parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
         let short: String = joined.chars().take(HANDLE_CHARS_MAX).collect();
         short.trim_end_matches('-').parse().ok()
     }
@@ -215,11 +212,7 @@ impl FromStr for Handle {
             && !text.ends_with('-')
             && !text.contains("--")
             && text != "system";
-        if shape {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(IdError::Handle)
-        }
+        if shape { Ok(Self(text.to_owned())) } else { Err(IdError::Handle) }
     }
 }
 
@@ -247,9 +240,7 @@ impl<C> Encode<C> for Handle {
 
 impl<'b, C> Decode<'b, C> for Handle {
     fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-        d.str()?
-            .parse()
-            .map_err(|_| minicbor::decode::Error::message("not a handle"))
+        d.str()?.parse().map_err(|_| minicbor::decode::Error::message("not a handle"))
     }
 }
 
@@ -280,18 +271,7 @@ mod tests {
         for good in ["a", "alice", "a-1", "bob-2", &"a".repeat(39)] {
             assert!(good.parse::<Handle>().is_ok(), "{good}");
         }
-        for bad in [
-            "",
-            "-a",
-            "a-",
-            "a--b",
-            "A",
-            "system",
-            "a_b",
-            "a.b",
-            "é",
-            &"a".repeat(40),
-        ] {
+        for bad in ["", "-a", "a-", "a--b", "A", "system", "a_b", "a.b", "é", &"a".repeat(40)] {
             assert!(bad.parse::<Handle>().is_err(), "{bad}");
         }
     }

@@ -106,11 +106,7 @@ fn to_bytes<T: Encode<()>>(value: &T) -> Vec<u8> {
 
 fn from_bytes<T: Encode<()> + for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Result<T, DecodeError> {
     let value: T = minicbor::decode(bytes).map_err(|e| DecodeError::Malformed(e.to_string()))?;
-    if to_bytes(&value) == bytes {
-        Ok(value)
-    } else {
-        Err(DecodeError::NotCanonical)
-    }
+    if to_bytes(&value) == bytes { Ok(value) } else { Err(DecodeError::NotCanonical) }
 }
 
 /// The id of a record with these bytes.
@@ -147,17 +143,8 @@ impl Record {
         }
         let envelope: Envelope = from_bytes(bytes)?;
         if envelope.version > RECORD_VERSION || !Payload::knows(envelope.kind) {
-            let Envelope {
-                version,
-                kind,
-                stream,
-                ..
-            } = envelope;
-            return Ok(Decoded::NeedsUpgrade {
-                version,
-                kind,
-                stream,
-            });
+            let Envelope { version, kind, stream, .. } = envelope;
+            return Ok(Decoded::NeedsUpgrade { version, kind, stream });
         }
         let payload: Payload = from_bytes(&envelope.payload)?;
         if (payload.kind(), payload.role().code(), RECORD_VERSION)
@@ -165,24 +152,8 @@ impl Record {
         {
             return Err(DecodeError::Bounds("version, kind and role must fit the payload"));
         }
-        let Envelope {
-            workspace,
-            stream,
-            author,
-            roster,
-            deps,
-            at_ms,
-            ..
-        } = envelope;
-        let record = Self {
-            workspace,
-            stream,
-            author,
-            roster,
-            deps,
-            at_ms,
-            payload,
-        };
+        let Envelope { workspace, stream, author, roster, deps, at_ms, .. } = envelope;
+        let record = Self { workspace, stream, author, roster, deps, at_ms, payload };
         record.check_bounds()?;
         Ok(Decoded::Record(record))
     }
@@ -245,22 +216,14 @@ impl Record {
         if ok {
             Ok(())
         } else {
-            Err(DecodeError::Bounds(
-                "workspace, stream and roster heads must fit the kind",
-            ))
+            Err(DecodeError::Bounds("workspace, stream and roster heads must fit the kind"))
         }
     }
 
     fn check_cuts(&self) -> Result<(), DecodeError> {
         let fail = |what| Err(DecodeError::Bounds(what));
-        if let Payload::AddMember {
-            role: MemberRole::Founder,
-            ..
-        }
-        | Payload::ChangeRole {
-            role: MemberRole::Founder,
-            ..
-        } = self.payload
+        if let Payload::AddMember { role: MemberRole::Founder, .. }
+        | Payload::ChangeRole { role: MemberRole::Founder, .. } = self.payload
         {
             return fail("nobody becomes founder");
         }

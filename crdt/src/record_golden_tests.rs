@@ -35,46 +35,15 @@ fn every_kind() -> Replica {
     replica.put(FOUNDER, Payload::Unarchive {});
     let (bob, agent) = (replica.workspace.bob, replica.workspace.agent);
     let roster = &mut replica.workspace;
-    roster.put(
-        FOUNDER,
-        Payload::ChangeRole {
-            member: bob,
-            role: MemberRole::Guest,
-        },
-    );
+    roster.put(FOUNDER, Payload::ChangeRole { member: bob, role: MemberRole::Guest });
     let tips = RecordId::from_bytes([8; 32]);
-    let handover = roster.put(
-        HOST,
-        Payload::Handover {
-            agent,
-            to: device(PHONE),
-            tips,
-        },
-    );
-    roster.put(
-        PHONE,
-        Payload::MoveAgent {
-            agent,
-            device: device(PHONE),
-            epoch: 2,
-            handover: Some(handover),
-        },
-    );
+    let handover = roster.put(HOST, Payload::Handover { agent, to: device(PHONE), tips });
+    roster
+        .put(PHONE, Payload::MoveAgent { agent, device: device(PHONE), epoch: 2, handover: Some(handover) });
     roster.put(FOUNDER, Payload::RetireAgent { agent });
     let kept = vec![(StreamKey::from_bytes([7; 32]), vec![tips])];
-    roster.put(
-        FOUNDER,
-        Payload::RevokeDevice {
-            cut: Cut {
-                device: device(PHONE),
-                kept,
-            },
-        },
-    );
-    let cuts = vec![Cut {
-        device: device(BOB),
-        kept: Vec::new(),
-    }];
+    roster.put(FOUNDER, Payload::RevokeDevice { cut: Cut { device: device(PHONE), kept } });
+    let cuts = vec![Cut { device: device(BOB), kept: Vec::new() }];
     roster.put(FOUNDER, Payload::RemoveMember { member: bob, cuts });
     replica
 }
@@ -86,11 +55,7 @@ fn lines() -> Vec<String> {
         let name = format!("{:?}", signed.record().payload);
         let name = name.split([' ', '{']).next().unwrap_or_default();
         let change = change.map_or_else(|| "-".to_owned(), |hash| HEXLOWER.encode(&hash));
-        lines.push(format!(
-            "{name} {} {} {change}",
-            signed.id(),
-            HEXLOWER.encode(signed.wire())
-        ));
+        lines.push(format!("{name} {} {} {change}", signed.id(), HEXLOWER.encode(signed.wire())));
     };
     for signed in replica.workspace.roster.records() {
         line(signed, None);

@@ -48,21 +48,14 @@ fn label() -> impl Strategy<Value = Label> {
 }
 
 fn role() -> impl Strategy<Value = MemberRole> {
-    prop_oneof![
-        Just(MemberRole::Guest),
-        Just(MemberRole::Member),
-        Just(MemberRole::Admin)
-    ]
+    prop_oneof![Just(MemberRole::Guest), Just(MemberRole::Member), Just(MemberRole::Admin)]
 }
 
 fn cut() -> impl Strategy<Value = Cut> {
     let heads = btree_set(id(), 1..4).prop_map(|heads| heads.into_iter().collect());
     let streams = any::<[u8; 32]>().prop_map(StreamKey::from_bytes);
     let kept = proptest::collection::btree_map(streams, heads, 0..4);
-    (device_key(), kept).prop_map(|(device, kept)| Cut {
-        device,
-        kept: kept.into_iter().collect(),
-    })
+    (device_key(), kept).prop_map(|(device, kept)| Cut { device, kept: kept.into_iter().collect() })
 }
 
 fn session_payload() -> BoxedStrategy<Payload> {
@@ -78,21 +71,13 @@ fn session_payload() -> BoxedStrategy<Payload> {
             body,
             request_id
         }),
-        (body(), request(), proptest::option::of(id())).prop_map(|(body, request_id, reply_to)| {
-            Payload::Message {
-                body,
-                request_id,
-                reply_to,
-            }
-        }),
+        (body(), request(), proptest::option::of(id()))
+            .prop_map(|(body, request_id, reply_to)| { Payload::Message { body, request_id, reply_to } }),
         (title(), proptest::option::of(turn())).prop_map(|(title, turn)| Payload::Title { title, turn }),
         turn().prop_map(|turn| Payload::Claim { turn }),
         (turn(), body()).prop_map(|(turn, body)| Payload::Reply { turn, body }),
         (turn(), summary).prop_map(|(turn, summary)| Payload::Summary { turn, summary }),
-        (turn(), "\\PC{0,40}").prop_map(|(turn, text)| Payload::Failure {
-            turn,
-            reason: Reason::cut(&text)
-        }),
+        (turn(), "\\PC{0,40}").prop_map(|(turn, text)| Payload::Failure { turn, reason: Reason::cut(&text) }),
         Just(Payload::Archive {}),
         Just(Payload::Unarchive {}),
         attempt().prop_map(|attempt| Payload::Stop { attempt }),
@@ -108,13 +93,8 @@ fn roster_payload() -> BoxedStrategy<Payload> {
         cuts
     });
     prop_oneof![
-        (handle(), label(), proptest::option::of(device_key())).prop_map(|(handle, label, recovery)| {
-            Payload::Found {
-                handle,
-                label,
-                recovery,
-            }
-        }),
+        (handle(), label(), proptest::option::of(device_key()))
+            .prop_map(|(handle, label, recovery)| { Payload::Found { handle, label, recovery } }),
         (handle(), role()).prop_map(|(handle, role)| Payload::AddMember { handle, role }),
         (id(), device_key(), label()).prop_map(|(member, device, label)| Payload::AddDevice {
             member,
@@ -127,12 +107,7 @@ fn roster_payload() -> BoxedStrategy<Payload> {
         (handle(), device_key()).prop_map(|(handle, device)| Payload::HostAgent { handle, device }),
         (id(), device_key(), id()).prop_map(|(agent, to, tips)| Payload::Handover { agent, to, tips }),
         (id(), device_key(), any::<u32>(), proptest::option::of(id())).prop_map(
-            |(agent, device, epoch, handover)| Payload::MoveAgent {
-                agent,
-                device,
-                epoch,
-                handover
-            }
+            |(agent, device, epoch, handover)| Payload::MoveAgent { agent, device, epoch, handover }
         ),
         id().prop_map(|agent| Payload::RetireAgent { agent }),
     ]
@@ -159,11 +134,7 @@ fn record() -> impl Strategy<Value = Record> {
             workspace,
             stream,
             author: device(FOUNDER),
-            roster: if payload.role() == Role::Member {
-                Vec::new()
-            } else {
-                roster
-            },
+            roster: if payload.role() == Role::Member { Vec::new() } else { roster },
             deps: if root { Vec::new() } else { deps },
             at_ms,
             payload,

@@ -21,11 +21,7 @@ fn a_signature_is_its_authors_alone() {
         let at = wire.len() - 64 + bit / 8;
         flipped[at] ^= 1 << (bit % 8);
         assert!(verify(&flipped).is_err(), "bit {bit}");
-        assert_eq!(
-            id_of_wire(&flipped),
-            Some(signed.id()),
-            "the id does not see the signature"
-        );
+        assert_eq!(id_of_wire(&flipped), Some(signed.id()), "the id does not see the signature");
     }
     let other = Signed::sign(signed.record().clone(), &key(STRANGER));
     assert!(matches!(other, Err(DecodeError::Bounds(_))), "another's key");

@@ -17,10 +17,7 @@ use crate::testing::{FOUNDER, Workspace, device, message};
 fn sample() -> Record {
     let workspace = Workspace::new();
     let open = workspace.open();
-    workspace
-        .record(FOUNDER, &[open.id()], message("a message of more than 24 bytes"))
-        .record()
-        .clone()
+    workspace.record(FOUNDER, &[open.id()], message("a message of more than 24 bytes")).record().clone()
 }
 
 fn envelope(record: &Record) -> Envelope {
@@ -79,24 +76,14 @@ fn other_encodings_of_the_same_record_are_refused() {
         ("one element less", splice(0, 1, &[0x89])),
         (
             "long-form payload length",
-            splice(
-                payload_head,
-                payload_head + 2,
-                &[0x59, 0, bytes[payload_head + 1]],
-            ),
+            splice(payload_head, payload_head + 2, &[0x59, 0, bytes[payload_head + 1]]),
         ),
-        (
-            "indefinite payload",
-            [&bytes[..payload_head], &[0x5f], &bytes[payload_head..], &[0xff]].concat(),
-        ),
+        ("indefinite payload", [&bytes[..payload_head], &[0x5f], &bytes[payload_head..], &[0xff]].concat()),
         ("empty", Vec::new()),
     ] {
         let refused = Record::decode(&other);
         assert!(
-            matches!(
-                refused,
-                Err(DecodeError::NotCanonical | DecodeError::Malformed(_))
-            ),
+            matches!(refused, Err(DecodeError::NotCanonical | DecodeError::Malformed(_))),
             "{name}: {refused:?}"
         );
     }
@@ -110,10 +97,7 @@ fn other_encodings_of_the_payload_are_refused() {
     let refuses = |name: &str, other: Vec<u8>| {
         let refused = decode_with(|envelope| envelope.payload = other.clone());
         assert!(
-            matches!(
-                refused,
-                Err(DecodeError::NotCanonical | DecodeError::Malformed(_))
-            ),
+            matches!(refused, Err(DecodeError::NotCanonical | DecodeError::Malformed(_))),
             "{name}: {refused:?}"
         );
     };
@@ -123,14 +107,8 @@ fn other_encodings_of_the_payload_are_refused() {
     refuses("empty", Vec::new());
     // The third field, `reply_to`, is absent: a null says the same in other bytes.
     assert_eq!(payload[2], 0x82);
-    refuses(
-        "a null",
-        [&[0x82, 0x02, 0x83][..], &payload[3..], &[0xf6]].concat(),
-    );
-    refuses(
-        "two nulls",
-        [&[0x82, 0x02, 0x84][..], &payload[3..], &[0xf6, 0xf6]].concat(),
-    );
+    refuses("a null", [&[0x82, 0x02, 0x83][..], &payload[3..], &[0xf6]].concat());
+    refuses("two nulls", [&[0x82, 0x02, 0x84][..], &payload[3..], &[0xf6, 0xf6]].concat());
     refuses("a field less", [&[0x82, 0x02, 0x81][..], &payload[3..]].concat());
 }
 
@@ -150,12 +128,7 @@ fn deps_and_roster_heads_are_bounded_sorted_sets() {
     let bounds = |result| matches!(result, Err(DecodeError::Bounds(_)));
     assert!(decode_with(|e| e.deps = ids(DEPS_MAX)).is_ok());
     assert!(decode_with(|e| e.roster = ids(ROSTER_HEADS_MAX)).is_ok());
-    for bad in [
-        ids(DEPS_MAX + 1),
-        vec![id(1), id(1)],
-        vec![id(2), id(1)],
-        Vec::new(),
-    ] {
+    for bad in [ids(DEPS_MAX + 1), vec![id(1), id(1)], vec![id(2), id(1)], Vec::new()] {
         assert!(bounds(decode_with(|e| e.deps = bad.clone())), "{bad:?}");
         assert!(bounds(decode_with(|e| e.roster = bad.clone())), "{bad:?}");
     }
@@ -177,42 +150,21 @@ fn workspace_and_stream_fit_the_kind() {
     assert!(refused(&open), "a session under another key");
     let found = crate::testing::found().record().clone();
     for change in [
-        Record {
-            workspace: workspace.id(),
-            ..found.clone()
-        },
-        Record {
-            stream: workspace.key(),
-            ..found.clone()
-        },
-        Record {
-            roster: ids(1),
-            ..found.clone()
-        },
+        Record { workspace: workspace.id(), ..found.clone() },
+        Record { stream: workspace.key(), ..found.clone() },
+        Record { roster: ids(1), ..found.clone() },
     ] {
         assert!(refused(&change), "a founding record has no place");
     }
     let added = workspace.sign(FOUNDER, crate::testing::add_member("carl", MemberRole::Member));
     for change in [
-        Record {
-            stream: workspace.key(),
-            ..added.record().clone()
-        },
-        Record {
-            roster: ids(1),
-            ..added.record().clone()
-        },
-        Record {
-            workspace: WorkspaceId::from_bytes(zero),
-            ..added.record().clone()
-        },
+        Record { stream: workspace.key(), ..added.record().clone() },
+        Record { roster: ids(1), ..added.record().clone() },
+        Record { workspace: WorkspaceId::from_bytes(zero), ..added.record().clone() },
     ] {
         assert!(refused(&change), "a roster record belongs to its roster");
     }
-    let rootless = Record {
-        deps: Vec::new(),
-        ..added.record().clone()
-    };
+    let rootless = Record { deps: Vec::new(), ..added.record().clone() };
     assert!(matches!(rootless.check_bounds(), Err(DecodeError::Bounds(_))));
     let rooted = Record { deps: ids(1), ..open };
     assert!(matches!(rooted.check_bounds(), Err(DecodeError::Bounds(_))));
@@ -224,19 +176,10 @@ fn nobody_becomes_founder() {
     let founder = MemberRole::Founder;
     for payload in [
         crate::testing::add_member("carl", founder),
-        Payload::ChangeRole {
-            member: workspace.bob,
-            role: founder,
-        },
+        Payload::ChangeRole { member: workspace.bob, role: founder },
     ] {
-        let record = Record {
-            payload,
-            ..workspace.roster.records().nth(1).unwrap().record().clone()
-        };
-        assert_eq!(
-            record.check_bounds(),
-            Err(DecodeError::Bounds("nobody becomes founder"))
-        );
+        let record = Record { payload, ..workspace.roster.records().nth(1).unwrap().record().clone() };
+        assert_eq!(record.check_bounds(), Err(DecodeError::Bounds("nobody becomes founder")));
     }
 }
 
@@ -245,19 +188,10 @@ fn cuts_are_bounded_and_sorted() {
     let workspace = Workspace::new();
     let stream = |n: u8| StreamKey::from_bytes([n; 32]);
     let record = |kept: Vec<(StreamKey, Vec<RecordId>)>| Record {
-        payload: Payload::RevokeDevice {
-            cut: Cut {
-                device: device(2),
-                kept,
-            },
-        },
+        payload: Payload::RevokeDevice { cut: Cut { device: device(2), kept } },
         ..workspace.roster.records().nth(1).unwrap().record().clone()
     };
-    for good in [
-        Vec::new(),
-        vec![(stream(1), ids(1))],
-        vec![(stream(1), ids(16)), (stream(2), ids(1))],
-    ] {
+    for good in [Vec::new(), vec![(stream(1), ids(1))], vec![(stream(1), ids(16)), (stream(2), ids(1))]] {
         assert_eq!(record(good).check_bounds(), Ok(()));
     }
     for bad in [
@@ -267,12 +201,7 @@ fn cuts_are_bounded_and_sorted() {
         vec![(stream(2), ids(1)), (stream(1), ids(1))],
         vec![(stream(1), ids(1)), (stream(1), ids(1))],
         (0..1_025_u32)
-            .map(|n| {
-                (
-                    StreamKey::from_bytes(*blake3::hash(&n.to_be_bytes()).as_bytes()),
-                    ids(1),
-                )
-            })
+            .map(|n| (StreamKey::from_bytes(*blake3::hash(&n.to_be_bytes()).as_bytes()), ids(1)))
             .collect::<std::collections::BTreeMap<_, _>>()
             .into_iter()
             .collect(),
@@ -281,47 +210,21 @@ fn cuts_are_bounded_and_sorted() {
     }
     let twice = Payload::RemoveMember {
         member: workspace.bob,
-        cuts: vec![
-            Cut {
-                device: device(2),
-                kept: Vec::new()
-            };
-            2
-        ],
+        cuts: vec![Cut { device: device(2), kept: Vec::new() }; 2],
     };
-    let twice = Record {
-        payload: twice,
-        ..record(Vec::new())
-    };
+    let twice = Record { payload: twice, ..record(Vec::new()) };
     assert!(matches!(twice.check_bounds(), Err(DecodeError::Bounds(_))));
 }
 
 #[test]
 fn records_of_other_versions_and_kinds_are_held() {
-    for (version, kind) in [
-        (2, 2),
-        (255, 2),
-        (1, 0),
-        (1, 12),
-        (1, 31),
-        (1, 42),
-        (1, 64),
-        (1, 255),
-        (2, 64),
-    ] {
+    for (version, kind) in [(2, 2), (255, 2), (1, 0), (1, 12), (1, 31), (1, 42), (1, 64), (1, 255), (2, 64)] {
         let decoded = decode_with(|e| {
             (e.version, e.kind, e.role) = (version, kind, 77);
             e.payload = b"what nobody knows yet".to_vec();
         });
         let stream = sample().stream;
-        assert_eq!(
-            decoded,
-            Ok(Decoded::NeedsUpgrade {
-                version,
-                kind,
-                stream
-            })
-        );
+        assert_eq!(decoded, Ok(Decoded::NeedsUpgrade { version, kind, stream }));
     }
     // Their envelope is as strict as ours.
     let mut later = envelope(&sample());
@@ -329,12 +232,7 @@ fn records_of_other_versions_and_kinds_are_held() {
     let bytes = [to_bytes(&later), vec![0]].concat();
     assert_eq!(Record::decode(&bytes), Err(DecodeError::NotCanonical));
     let wire = [to_bytes(&later), vec![0; 64]].concat();
-    let Ok(Received::NeedsUpgrade {
-        id,
-        stream,
-        wire: held,
-    }) = Signed::decode(&wire)
-    else {
+    let Ok(Received::NeedsUpgrade { id, stream, wire: held }) = Signed::decode(&wire) else {
         panic!("it is held");
     };
     assert_eq!((id, stream), (id_of(&to_bytes(&later)), sample().stream));
@@ -356,20 +254,8 @@ fn sizes_are_checked_first() {
     ] {
         assert!(matches!(Record::decode(lie), Err(DecodeError::Malformed(_))));
     }
-    let heads = [
-        &[0x8a, 1, 2, 1][..],
-        &[0x58, 32],
-        &[0; 32],
-        &[0x58, 32],
-        &[0; 32],
-        &[0x58, 32],
-        &[0; 32],
-    ]
-    .concat();
-    let lie = [
-        &heads[..],
-        &[0x9b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
-    ]
-    .concat();
+    let heads =
+        [&[0x8a, 1, 2, 1][..], &[0x58, 32], &[0; 32], &[0x58, 32], &[0; 32], &[0x58, 32], &[0; 32]].concat();
+    let lie = [&heads[..], &[0x9b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]].concat();
     assert!(matches!(Record::decode(&lie), Err(DecodeError::Malformed(_))));
 }

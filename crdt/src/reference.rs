@@ -86,13 +86,7 @@ fn parse_at(text: &str, start: usize) -> Option<(Reference, usize)> {
     }
     let line: u64 = rest[..digits].parse().ok().filter(|line| *line > 0)?;
     let canonical = digits == LINE_DIGITS_MIN || !rest.starts_with('0');
-    canonical.then_some((
-        Reference {
-            session,
-            line: Some(line),
-        },
-        end + 2 + digits,
-    ))
+    canonical.then_some((Reference { session, line: Some(line) }, end + 2 + digits))
 }
 
 #[cfg(test)]
@@ -103,11 +97,9 @@ mod tests {
 
     #[test]
     fn prints_what_it_parses() {
-        for text in [
-            format!("session:{ID}"),
-            format!("session:{ID}:L000001"),
-            format!("session:{ID}:L1234567"),
-        ] {
+        for text in
+            [format!("session:{ID}"), format!("session:{ID}:L000001"), format!("session:{ID}:L1234567")]
+        {
             assert_eq!(text.parse::<Reference>().unwrap().to_string(), text);
         }
         for bad in [

@@ -91,18 +91,9 @@ impl Roster {
         if record.deps.iter().any(|dep| self.refused.contains_key(dep)) {
             return self.refuse(id, Refusal::DependsOnRefused);
         }
-        if let Some(missing) = record
-            .deps
-            .iter()
-            .find(|dep| !self.entries.contains_key(dep))
-            .copied()
-        {
+        if let Some(missing) = record.deps.iter().find(|dep| !self.entries.contains_key(dep)).copied() {
             let kept = self.room.put(signed, missing, WAITING_RECORDS_MAX);
-            return if kept {
-                Offer::Waiting { missing }
-            } else {
-                Offer::NoRoom
-            };
+            return if kept { Offer::Waiting { missing } } else { Offer::NoRoom };
         }
         self.room.remove(&id);
         match self.verdict(record) {
@@ -116,11 +107,7 @@ impl Roster {
 
     fn verdict(&self, record: &Record) -> Result<(), Refusal> {
         for dep in &record.deps {
-            if record
-                .deps
-                .iter()
-                .any(|other| other != dep && self.dominates(&[*other], &[*dep]))
-            {
+            if record.deps.iter().any(|other| other != dep && self.dominates(&[*other], &[*dep])) {
                 return Err(Refusal::DepsNotAntichain);
             }
         }
@@ -139,9 +126,7 @@ impl Roster {
     /// remembered: such a record is judged again when it comes again, and its dependants wait for what never comes.
     fn refuse(&mut self, id: RecordId, refusal: Refusal) -> Offer {
         let dependants = self.room.release_all(id);
-        let fallen = dependants
-            .into_iter()
-            .map(|dependant| (dependant, Refusal::DependsOnRefused));
+        let fallen = dependants.into_iter().map(|dependant| (dependant, Refusal::DependsOnRefused));
         for (id, refusal) in std::iter::once((id, refusal)).chain(fallen) {
             if self.refused.len() < REFUSED_IDS_MAX {
                 self.refused.insert(id, refusal);
@@ -159,23 +144,14 @@ impl Roster {
             .flat_map(|entry| entry.past.iter().copied())
             .collect();
         past.insert(id);
-        let lamport = 1 + deps
-            .iter()
-            .filter_map(|dep| self.entries.get(dep))
-            .map(|e| e.lamport)
-            .max()
-            .unwrap_or(0);
+        let lamport =
+            1 + deps.iter().filter_map(|dep| self.entries.get(dep)).map(|e| e.lamport).max().unwrap_or(0);
         for dep in deps {
             self.heads.remove(dep);
         }
         self.heads.insert(id);
         self.order.push(id);
-        let entry = Entry {
-            signed,
-            past: past.clone(),
-            lamport,
-            standing: Arc::default(),
-        };
+        let entry = Entry { signed, past: past.clone(), lamport, standing: Arc::default() };
         self.entries.insert(id, entry);
         let standing = Arc::new(self.fold(&past));
         if let Some(entry) = self.entries.get_mut(&id) {
@@ -187,11 +163,7 @@ impl Roster {
     fn fold(&self, ids: &BTreeSet<RecordId>) -> Standing {
         let mut entries: Vec<_> = ids.iter().filter_map(|id| self.entries.get(id)).collect();
         entries.sort_by_key(|entry| (entry.lamport, entry.signed.id()));
-        Standing::fold(
-            entries
-                .iter()
-                .map(|entry| (entry.signed.id(), entry.signed.record())),
-        )
+        Standing::fold(entries.iter().map(|entry| (entry.signed.id(), entry.signed.record())))
     }
 
     /// What stood at `heads`; `None` if one of them is unknown or there are none.
@@ -203,10 +175,7 @@ impl Roster {
             many if many.iter().copied().eq(self.heads.iter().copied()) => Some(self.standing.clone()),
             many => {
                 let entries: Option<Vec<_>> = many.iter().map(|head| self.entries.get(head)).collect();
-                let past = entries?
-                    .iter()
-                    .flat_map(|entry| entry.past.iter().copied())
-                    .collect();
+                let past = entries?.iter().flat_map(|entry| entry.past.iter().copied()).collect();
                 Some(Arc::new(self.fold(&past)))
             }
         }
@@ -216,10 +185,7 @@ impl Roster {
     #[must_use]
     pub fn dominates(&self, newer: &[RecordId], older: &[RecordId]) -> bool {
         let in_past = |id: &RecordId| {
-            newer
-                .iter()
-                .filter_map(|head| self.entries.get(head))
-                .any(|e| e.past.contains(id))
+            newer.iter().filter_map(|head| self.entries.get(head)).any(|e| e.past.contains(id))
         };
         newer == older || older.iter().all(in_past)
     }
@@ -256,18 +222,13 @@ impl Roster {
 
     /// All records in topological order.
     pub fn records(&self) -> impl Iterator<Item = &Signed<Verified>> {
-        self.order
-            .iter()
-            .filter_map(|id| self.entries.get(id))
-            .map(|entry| &entry.signed)
+        self.order.iter().filter_map(|id| self.entries.get(id)).map(|entry| &entry.signed)
     }
 
     /// What a peer lacks that has `heads`: exact where they are known here, else everything they do not cover.
     #[must_use]
     pub fn missing_for(&self, heads: &[RecordId]) -> Vec<&Signed<Verified>> {
-        self.records()
-            .filter(|record| !self.dominates(heads, &[record.id()]))
-            .collect()
+        self.records().filter(|record| !self.dominates(heads, &[record.id()])).collect()
     }
 
     /// The records that admit `device`: its own, its member's, and all that these depend on, in topological order. Empty
@@ -278,9 +239,7 @@ impl Roster {
             return Vec::new();
         };
         let past = self.entries.get(&added).map(|entry| &entry.past);
-        self.records()
-            .filter(|record| past.is_some_and(|past| past.contains(&record.id())))
-            .collect()
+        self.records().filter(|record| past.is_some_and(|past| past.contains(&record.id()))).collect()
     }
 }
 

@@ -127,11 +127,7 @@ fn may_write(
         }),
         Role::Member => return Err(Refusal::WrongKind),
     };
-    if allowed {
-        Ok(())
-    } else {
-        Err(Refusal::NotAllowed(role))
-    }
+    if allowed { Ok(()) } else { Err(Refusal::NotAllowed(role)) }
 }
 
 fn judge_in_past(payload: &Payload, past: &impl Past) -> Result<(), Refusal> {
@@ -152,10 +148,9 @@ fn judge_in_past(payload: &Payload, past: &impl Past) -> Result<(), Refusal> {
             check(facts.titled, Refusal::TitleRequired)?; // INV-1
             in_turn(turn, past)
         }
-        Payload::Stop { attempt } => check(
-            past.claims(attempt).iter().any(|c| facts.open.contains(c)),
-            Refusal::AttemptNotOpen,
-        ),
+        Payload::Stop { attempt } => {
+            check(past.claims(attempt).iter().any(|c| facts.open.contains(c)), Refusal::AttemptNotOpen)
+        }
         Payload::Retry { attempt } => check(past.has_failed(attempt), Refusal::AttemptNotFailed),
         Payload::Open { .. }
         | Payload::Found { .. }
@@ -174,10 +169,7 @@ fn judge_in_past(payload: &Payload, past: &impl Past) -> Result<(), Refusal> {
 /// Whether a payload shows as a line of the session.
 #[must_use]
 pub const fn is_line(payload: &Payload) -> bool {
-    matches!(
-        payload,
-        Payload::Open { .. } | Payload::Message { .. } | Payload::Reply { .. }
-    )
+    matches!(payload, Payload::Open { .. } | Payload::Message { .. } | Payload::Reply { .. })
 }
 
 fn claim(turn: &Turn, past: &impl Past) -> Result<(), Refusal> {
@@ -190,17 +182,12 @@ fn claim(turn: &Turn, past: &impl Past) -> Result<(), Refusal> {
 
 fn in_turn(turn: &Turn, past: &impl Past) -> Result<(), Refusal> {
     let facts = past.facts();
-    check(
-        past.claims(&turn.attempt).iter().any(|c| facts.open.contains(c)),
-        Refusal::AttemptNotOpen,
-    )?;
+    check(past.claims(&turn.attempt).iter().any(|c| facts.open.contains(c)), Refusal::AttemptNotOpen)?;
     follows(turn, facts)
 }
 
 fn follows(turn: &Turn, facts: &Facts) -> Result<(), Refusal> {
-    let newest = turn
-        .prev
-        .map_or(facts.tips.is_empty(), |prev| facts.tips.contains(&prev));
+    let newest = turn.prev.map_or(facts.tips.is_empty(), |prev| facts.tips.contains(&prev));
     check(newest, Refusal::WrongPrev)
 }
 

@@ -160,11 +160,7 @@ impl Session {
         let missing_roster = record.roster.iter().find(|head| !roster.contains(head));
         if let Some(missing) = missing_dep.or(missing_roster).copied() {
             let kept = self.room.put(signed, missing, WAITING_RECORDS_MAX);
-            return if kept {
-                Offer::Waiting { missing }
-            } else {
-                Offer::NoRoom
-            };
+            return if kept { Offer::Waiting { missing } } else { Offer::NoRoom };
         }
         self.room.remove(&id);
         match self.verdict(record, roster) {
@@ -191,10 +187,7 @@ impl Session {
             if pasts.covers(dep) {
                 return Err(Refusal::DepsNotAntichain);
             }
-            let known = self
-                .entries
-                .get(dep)
-                .map_or(&[][..], |entry| &entry.signed.record().roster);
+            let known = self.entries.get(dep).map_or(&[][..], |entry| &entry.signed.record().roster);
             if !roster.dominates(&record.roster, known) {
                 return Err(Refusal::RosterWentBack);
             }
@@ -207,9 +200,7 @@ impl Session {
     /// what never comes.
     fn refuse(&mut self, id: RecordId, refusal: Refusal) -> Offer {
         let dependants = self.room.release_all(id);
-        let fallen = dependants
-            .into_iter()
-            .map(|dependant| (dependant, Refusal::DependsOnRefused));
+        let fallen = dependants.into_iter().map(|dependant| (dependant, Refusal::DependsOnRefused));
         for (id, refusal) in std::iter::once((id, refusal)).chain(fallen) {
             if self.refused.len() < REFUSED_IDS_MAX {
                 self.refused.insert(id, refusal);
@@ -247,10 +238,7 @@ impl Session {
 
     fn mirror(&mut self, record: &Record, id: RecordId, lamport: u64, preds: &[Stamp]) {
         if self.document.is_none() {
-            self.document = self
-                .header
-                .as_ref()
-                .map(|header| Document::new(&self.key, header));
+            self.document = self.header.as_ref().map(|header| Document::new(&self.key, header));
         }
         if let Some(document) = &mut self.document {
             document.apply(record, id, lamport, preds);

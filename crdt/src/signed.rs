@@ -76,11 +76,7 @@ impl<State> Signed<State> {
     /// The key of the document that the record belongs to; a founding record belongs to the roster that it makes.
     #[must_use]
     pub fn stream(&self) -> StreamKey {
-        if self.record.is_roster() {
-            self.record.workspace_of(self.id).roster()
-        } else {
-            self.record.stream
-        }
+        if self.record.is_roster() { self.record.workspace_of(self.id).roster() } else { self.record.stream }
     }
 
     fn signature_bytes(&self) -> &[u8] {
@@ -114,17 +110,10 @@ impl Signed<Unverified> {
         let (bytes, _) = split(wire)?;
         let id = id_of(bytes);
         Ok(match Record::decode(bytes)? {
-            Decoded::Record(record) => Received::Record(Self {
-                id,
-                record: Arc::new(record),
-                wire: wire.into(),
-                state: PhantomData,
-            }),
-            Decoded::NeedsUpgrade { stream, .. } => Received::NeedsUpgrade {
-                id,
-                stream,
-                wire: wire.into(),
-            },
+            Decoded::Record(record) => {
+                Received::Record(Self { id, record: Arc::new(record), wire: wire.into(), state: PhantomData })
+            }
+            Decoded::NeedsUpgrade { stream, .. } => Received::NeedsUpgrade { id, stream, wire: wire.into() },
         })
     }
 
@@ -135,20 +124,14 @@ impl Signed<Unverified> {
     pub fn verify(self) -> Result<Signed<Verified>, BadSignature> {
         let key = VerifyingKey::from_bytes(self.record.author.as_bytes()).map_err(|_| BadSignature)?;
         let signature = Signature::from_slice(self.signature_bytes()).map_err(|_| BadSignature)?;
-        key.verify_strict(&signed_text(&self.id), &signature)
-            .map_err(|_| BadSignature)?;
+        key.verify_strict(&signed_text(&self.id), &signature).map_err(|_| BadSignature)?;
         Ok(self.trust())
     }
 
     /// Takes the signature as checked: for records out of our own store, which only ever took verified ones.
     #[must_use]
     pub fn trust(self) -> Signed<Verified> {
-        Signed {
-            id: self.id,
-            record: self.record,
-            wire: self.wire,
-            state: PhantomData,
-        }
+        Signed { id: self.id, record: self.record, wire: self.wire, state: PhantomData }
     }
 }
 
@@ -168,12 +151,7 @@ impl Signed<Verified> {
         if wire.len() > WIRE_BYTES_MAX {
             return Err(DecodeError::Size(wire.len()));
         }
-        Ok(Self {
-            id,
-            record: Arc::new(record),
-            wire: wire.into(),
-            state: PhantomData,
-        })
+        Ok(Self { id, record: Arc::new(record), wire: wire.into(), state: PhantomData })
     }
 }
 

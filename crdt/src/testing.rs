@@ -90,12 +90,7 @@ pub(crate) fn found() -> Signed<Verified> {
         label: Label::new("laptop").unwrap(),
         recovery: None,
     };
-    roster_record(
-        WorkspaceId::from_bytes([0; 32]),
-        FOUNDER,
-        &BTreeSet::new(),
-        payload,
-    )
+    roster_record(WorkspaceId::from_bytes([0; 32]), FOUNDER, &BTreeSet::new(), payload)
 }
 
 /// A roster with a founder (three devices), a member, a guest, an admin and one agent.
@@ -115,14 +110,8 @@ impl Workspace {
         let founder = first.id();
         let mut roster = Roster::new(WorkspaceId::founded_by(founder));
         assert!(matches!(roster.offer(first), Offer::Admitted(_)));
-        let mut workspace = Self {
-            roster,
-            founder,
-            bob: founder,
-            guest: founder,
-            admin: founder,
-            agent: founder,
-        };
+        let mut workspace =
+            Self { roster, founder, bob: founder, guest: founder, admin: founder, agent: founder };
         workspace.add_device(founder, PHONE);
         workspace.add_device(founder, HOST);
         workspace.bob = workspace.add_member("bob", MemberRole::Member, BOB);
@@ -162,11 +151,7 @@ impl Workspace {
 
     /// The header of a session of the founder with the agent.
     pub(crate) fn header(&self, n: u8) -> Header {
-        Header {
-            session: session_id(n),
-            creator: self.founder,
-            agent: self.agent,
-        }
+        Header { session: session_id(n), creator: self.founder, agent: self.agent }
     }
 
     /// The key of session 1.
@@ -186,12 +171,7 @@ impl Workspace {
             stream: self.key(),
             author: device(seed),
             roster: self.roster.heads().iter().copied().collect(),
-            deps: deps
-                .iter()
-                .copied()
-                .collect::<BTreeSet<_>>()
-                .into_iter()
-                .collect(),
+            deps: deps.iter().copied().collect::<BTreeSet<_>>().into_iter().collect(),
             at_ms: AT_MS,
             payload,
         };
@@ -205,11 +185,8 @@ impl Workspace {
 
     /// A root of session 1 by any device.
     pub(crate) fn open_by(&self, seed: u8) -> Signed<Verified> {
-        let payload = Payload::Open {
-            header: self.header(1),
-            body: body("hello"),
-            request_id: request("first"),
-        };
+        let payload =
+            Payload::Open { header: self.header(1), body: body("hello"), request_id: request("first") };
         self.record(seed, &[], payload)
     }
 }
@@ -233,11 +210,7 @@ impl Replica {
 
     pub(crate) fn empty(workspace: Workspace) -> Self {
         let session = workspace.session();
-        Self {
-            workspace,
-            session,
-            tries: 0,
-        }
+        Self { workspace, session, tries: 0 }
     }
 
     pub(crate) fn heads(&self) -> Vec<RecordId> {
@@ -311,8 +284,7 @@ impl Replica {
     pub(crate) fn tip(&self) -> Option<RecordId> {
         let facts = self.session.facts();
         let tips = facts.tips.iter().filter_map(|tip| self.session.entry(tip));
-        tips.max_by_key(|entry| entry.stamp())
-            .map(|entry| entry.signed.id())
+        tips.max_by_key(|entry| entry.stamp()).map(|entry| entry.signed.id())
     }
 
     /// The agent writes in attempt `n`.

@@ -45,43 +45,23 @@ pub enum TextError {
 
 fn check_chars(text: &str, max: usize) -> Result<(), TextError> {
     let got = text.chars().count();
-    if got > max {
-        Err(TextError::Chars { got, max })
-    } else {
-        Ok(())
-    }
+    if got > max { Err(TextError::Chars { got, max }) } else { Ok(()) }
 }
 
 fn check_bytes(text: &str, max: usize) -> Result<(), TextError> {
-    if text.len() > max {
-        Err(TextError::Bytes { got: text.len(), max })
-    } else {
-        Ok(())
-    }
+    if text.len() > max { Err(TextError::Bytes { got: text.len(), max }) } else { Ok(()) }
 }
 
 fn check_not_blank(text: &str) -> Result<(), TextError> {
-    if text.trim().is_empty() {
-        Err(TextError::Blank)
-    } else {
-        Ok(())
-    }
+    if text.trim().is_empty() { Err(TextError::Blank) } else { Ok(()) }
 }
 
 fn check_no_control(text: &str) -> Result<(), TextError> {
-    if text.chars().any(char::is_control) {
-        Err(TextError::Control)
-    } else {
-        Ok(())
-    }
+    if text.chars().any(char::is_control) { Err(TextError::Control) } else { Ok(()) }
 }
 
 fn check_trimmed(text: &str) -> Result<(), TextError> {
-    if text.trim().len() == text.len() {
-        Ok(())
-    } else {
-        Err(TextError::Untrimmed)
-    }
+    if text.trim().len() == text.len() { Ok(()) } else { Err(TextError::Untrimmed) }
 }
 
 macro_rules! text {
@@ -196,10 +176,7 @@ mod tests {
     #[test]
     fn titles_count_characters_not_bytes() {
         assert!(Title::new("好".repeat(80)).is_ok());
-        assert_eq!(
-            Title::new("好".repeat(81)),
-            Err(TextError::Chars { got: 81, max: 80 })
-        );
+        assert_eq!(Title::new("好".repeat(81)), Err(TextError::Chars { got: 81, max: 80 }));
         assert_eq!(Title::new("a\nb"), Err(TextError::Control));
         assert_eq!(Title::new(" a"), Err(TextError::Untrimmed));
         assert_eq!(Title::trimmed(" a ").unwrap().as_str(), "a");
@@ -209,13 +186,7 @@ mod tests {
     #[test]
     fn bodies_count_bytes() {
         assert!(Body::new("x".repeat(65_536)).is_ok());
-        assert_eq!(
-            Body::new("x".repeat(65_537)),
-            Err(TextError::Bytes {
-                got: 65_537,
-                max: 65_536
-            })
-        );
+        assert_eq!(Body::new("x".repeat(65_537)), Err(TextError::Bytes { got: 65_537, max: 65_536 }));
         assert_eq!(Body::new(" \n\t"), Err(TextError::Blank));
     }
 

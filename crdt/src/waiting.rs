@@ -42,11 +42,7 @@ impl Room {
     /// Takes out what waited for `id`.
     pub fn release(&mut self, id: RecordId) -> Vec<Signed<Verified>> {
         let waiters = self.by_missing.remove(&id).unwrap_or_default();
-        waiters
-            .iter()
-            .filter_map(|waiter| self.records.remove(waiter))
-            .map(|(record, _)| record)
-            .collect()
+        waiters.iter().filter_map(|waiter| self.records.remove(waiter)).map(|(record, _)| record).collect()
     }
 
     /// Takes out what waited for `id`, and what waited for those, and so on.

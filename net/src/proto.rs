@@ -54,10 +54,7 @@ impl Proto {
     pub fn new(config: Config) -> Self {
         Self {
             local: Local::new(config.me, config.workspace),
-            pace: Pace {
-                interval_ms: config.interval_ms,
-                seed: config.seed,
-            },
+            pace: Pace { interval_ms: config.interval_ms, seed: config.seed },
             peers: BTreeMap::new(),
             invites: BTreeMap::new(),
             paused: false,
@@ -105,38 +102,24 @@ impl Proto {
                 });
             }
             Input::Changed { stream, digest } => self.on_changed(stream, digest, now_ms),
-            Input::RosterChanged {
-                allowed,
-                proof,
-                digest,
-            } => {
+            Input::RosterChanged { allowed, proof, digest } => {
                 self.on_roster(allowed, proof, digest, now_ms, outputs);
             }
             Input::Described { peer, stream, have } => self.with(peer, outputs, |peer, _, out| {
                 peer.handle_described(stream, have, now_ms, out);
                 Ok(())
             }),
-            Input::Collected {
-                peer,
-                stream,
-                records,
-                more,
-            } => self.with(peer, outputs, |peer, _, _| {
+            Input::Collected { peer, stream, records, more } => self.with(peer, outputs, |peer, _, _| {
                 peer.handle_collected(stream, records, more, now_ms);
                 Ok(())
             }),
-            Input::Processed {
-                peer,
-                token,
-                new,
-                missing,
-            } => self.with(peer, outputs, |peer, _, out| {
+            Input::Processed { peer, token, new, missing } => self.with(peer, outputs, |peer, _, out| {
                 peer.handle_processed(token, new, missing, now_ms, out);
                 Ok(())
             }),
-            Input::Admission { peer, verdict } => self.with(peer, outputs, |peer, local, out| {
-                peer.handle_verdict(verdict, local, out)
-            }),
+            Input::Admission { peer, verdict } => {
+                self.with(peer, outputs, |peer, local, out| peer.handle_verdict(verdict, local, out))
+            }
             Input::NeedDeps { peer, stream } => self.with(peer, outputs, |peer, _, _| {
                 peer.need(stream);
                 Ok(())
@@ -163,8 +146,7 @@ impl Proto {
         } else {
             let invite = self.invites.get(&peer);
             let mut out = Out { peer, list: outputs };
-            self.peers
-                .insert(peer, Peer::open(outbound, invite, &self.local, now_ms, &mut out));
+            self.peers.insert(peer, Peer::open(outbound, invite, &self.local, now_ms, &mut out));
             return;
         };
         outputs.push(Output::Drop { peer, reason });
@@ -204,14 +186,8 @@ impl Proto {
     fn on_pause(&mut self, outputs: &mut Vec<Output>) {
         self.paused = true;
         for (key, peer) in std::mem::take(&mut self.peers) {
-            peer.say_paused(&mut Out {
-                peer: key,
-                list: outputs,
-            });
-            outputs.push(Output::Drop {
-                peer: key,
-                reason: DropReason::Paused,
-            });
+            peer.say_paused(&mut Out { peer: key, list: outputs });
+            outputs.push(Output::Drop { peer: key, reason: DropReason::Paused });
         }
     }
 
@@ -219,17 +195,11 @@ impl Proto {
         let pace = self.pace;
         self.each(outputs, |peer, local, out| peer.advance(pace, local, now_ms, out));
         let peers = &self.peers;
-        self.invites
-            .retain(|key, _| !peers.get(key).is_some_and(Peer::is_open));
+        self.invites.retain(|key, _| !peers.get(key).is_some_and(Peer::is_open));
     }
 
     fn set_timer(&mut self, now_ms: u64, outputs: &mut Vec<Output>) {
-        let due = self
-            .peers
-            .values()
-            .map(Peer::due_at_ms)
-            .min()
-            .filter(|at| *at < u64::MAX);
+        let due = self.peers.values().map(Peer::due_at_ms).min().filter(|at| *at < u64::MAX);
         let next = due.map(|at| at.max(now_ms.saturating_add(1)));
         if next != self.wake_at_ms {
             self.wake_at_ms = next;
@@ -247,14 +217,7 @@ impl Proto {
         let Some(peer) = self.peers.get_mut(&key) else {
             return;
         };
-        let result = step(
-            peer,
-            &mut self.local,
-            &mut Out {
-                peer: key,
-                list: &mut *outputs,
-            },
-        );
+        let result = step(peer, &mut self.local, &mut Out { peer: key, list: &mut *outputs });
         if let Err(reason) = result {
             self.end(key, reason, outputs);
         }

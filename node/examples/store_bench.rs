@@ -19,19 +19,14 @@ const COMMITS: u64 = 100;
 const BATCH_RECORDS: u64 = 100;
 const WIRE_BYTES: usize = 350;
 const STREAM_RECORDS: u64 = 20;
-const MODES: [(&str, bool, bool); 3] = [
-    ("one phase", false, false),
-    ("two phases", true, false),
-    ("quick repair", true, true),
-];
+const MODES: [(&str, bool, bool); 3] =
+    [("one phase", false, false), ("two phases", true, false), ("quick repair", true, true)];
 
 fn main() -> Outcome<()> {
     let mut arguments = std::env::args().skip(1);
     let root = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
     let stored: u64 = arguments.next().map_or(Ok(100_000), |text| text.parse())?;
-    let cache_mib = arguments
-        .next()
-        .map_or(Ok(Options::default().cache_bytes >> 20), |text| text.parse())?;
+    let cache_mib = arguments.next().map_or(Ok(Options::default().cache_bytes >> 20), |text| text.parse())?;
     let folder = root.join(format!("store-bench-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
     let outcome = measure(&folder, stored, cache_mib);
@@ -42,13 +37,7 @@ fn main() -> Outcome<()> {
 fn measure(folder: &Path, stored: u64, cache_mib: usize) -> Outcome<()> {
     let mut benches = Vec::new();
     for (name, two_phase, quick_repair) in MODES {
-        benches.push(Bench::fill(
-            folder,
-            name,
-            two_phase,
-            quick_repair,
-            (stored, cache_mib),
-        )?);
+        benches.push(Bench::fill(folder, name, two_phase, quick_repair, (stored, cache_mib))?);
     }
     let mut raw = Vec::new();
     for _ in 0..ROUNDS {
@@ -57,10 +46,7 @@ fn measure(folder: &Path, stored: u64, cache_mib: usize) -> Outcome<()> {
             bench.round()?;
         }
     }
-    println!(
-        "fdatasync of one 4 KiB page: {:.0} a second",
-        rate(&mut raw, COMMITS)
-    );
+    println!("fdatasync of one 4 KiB page: {:.0} a second", rate(&mut raw, COMMITS));
     println!("{stored} records stored, {cache_mib} MiB of cache, then:");
     for bench in &mut benches {
         bench.print();
@@ -70,11 +56,7 @@ fn measure(folder: &Path, stored: u64, cache_mib: usize) -> Outcome<()> {
 
 /// Time for `COMMITS` times one page overwritten and synced.
 fn raw_syncs(path: &Path) -> Outcome<Duration> {
-    let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)?;
+    let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
     file.set_len(1024 * 1024)?;
     file.sync_all()?;
     timed(|| {
@@ -109,25 +91,11 @@ impl Bench {
         (stored, cache_mib): (u64, usize),
     ) -> Outcome<Self> {
         let path = folder.join(name);
-        let options = Options {
-            cache_bytes: cache_mib << 20,
-            two_phase,
-            quick_repair,
-        };
+        let options = Options { cache_bytes: cache_mib << 20, two_phase, quick_repair };
         let store = open(&path, options)?;
         let (single, batched, reopen) = (Vec::new(), Vec::new(), Vec::new());
         let fill = Duration::ZERO;
-        let mut bench = Self {
-            name,
-            path,
-            options,
-            store,
-            next: 0,
-            fill,
-            single,
-            batched,
-            reopen,
-        };
+        let mut bench = Self { name, path, options, store, next: 0, fill, single, batched, reopen };
         bench.fill = timed(|| {
             for _ in 0..stored / 1000 {
                 bench.commit(1000)?;
@@ -178,12 +146,7 @@ impl Bench {
 }
 
 fn open(path: &Path, options: Options) -> Outcome<Store> {
-    let file: File = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .open(path)?;
+    let file: File = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?;
     Ok(Store::open_with(FileBackend::new(file)?, options)?)
 }
 
@@ -195,21 +158,9 @@ fn batch(first: u64, count: u64) -> Batch {
         let lane = number % 1000;
         let turn = number / 1000;
         let stream = key(&[turn / STREAM_RECORDS, lane]);
-        let (id, wire) = (
-            key(&[number]),
-            [key(&[number, 1]).as_slice(), &[7; WIRE_BYTES - 32]].concat(),
-        );
-        batch.records.push(RecordRow {
-            stream,
-            position: turn % STREAM_RECORDS,
-            id,
-            wire,
-            outbox: false,
-        });
-        batch.index.push(IndexRow {
-            stream,
-            row: vec![number as u8; 200],
-        });
+        let (id, wire) = (key(&[number]), [key(&[number, 1]).as_slice(), &[7; WIRE_BYTES - 32]].concat());
+        batch.records.push(RecordRow { stream, position: turn % STREAM_RECORDS, id, wire, outbox: false });
+        batch.index.push(IndexRow { stream, row: vec![number as u8; 200] });
         batch.export_pending.push(stream);
     }
     batch

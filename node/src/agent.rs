@@ -53,12 +53,7 @@ impl AgentSpec {
         if let Some(script) = script {
             command.extend(["--script".to_owned(), script.display().to_string()]);
         }
-        Self {
-            handle: handle.to_owned(),
-            command,
-            cwd,
-            env: BTreeSet::new(),
-        }
+        Self { handle: handle.to_owned(), command, cwd, env: BTreeSet::new() }
     }
 }
 
@@ -235,12 +230,7 @@ impl TurnFailure {
     /// Makes a failure; the detail is cut to its bound, control characters become spaces.
     pub fn new(reason: FailReason, detail: impl AsRef<str>) -> Self {
         let detail = detail.as_ref().trim().chars().take(FAILURE_DETAIL_CHARS_MAX);
-        Self {
-            reason,
-            detail: detail
-                .map(|c| if c.is_control() && c != '\n' { ' ' } else { c })
-                .collect(),
-        }
+        Self { reason, detail: detail.map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect() }
     }
 }
 

@@ -218,13 +218,8 @@ fn usage(error: &clap::Error) -> Result<Invocation, Failure> {
     let text = error.render().to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let (what, rest) = text.split_once("\n\n").unwrap_or((text, ""));
-    let line = |prefix: &str| {
-        rest.lines()
-            .find_map(|line| line.trim_start().strip_prefix(prefix))
-    };
-    let advice = line("tip: ")
-        .or_else(|| line("Usage: "))
-        .unwrap_or("starling COMMAND");
+    let line = |prefix: &str| rest.lines().find_map(|line| line.trim_start().strip_prefix(prefix));
+    let advice = line("tip: ").or_else(|| line("Usage: ")).unwrap_or("starling COMMAND");
     let what = what.split_whitespace().collect::<Vec<_>>().join(" ");
     Err(Failure::new(Exit::Usage, "usage", what).hint(format!("{advice} (see `--help`)")))
 }
@@ -252,10 +247,7 @@ pub fn note(text: &str) {
 /// Whether the arguments ask for JSON, even where they could not be understood.
 #[must_use]
 pub fn wants_json(arguments: &[OsString]) -> bool {
-    arguments
-        .iter()
-        .take_while(|word| *word != "--")
-        .any(|word| word == "--json")
+    arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json")
 }
 
 /// Carries out a verb: until it is done, `--timeout` is over, or Ctrl-C. Prints its data; failures are for
@@ -282,18 +274,13 @@ async fn carry_out(command: Command, ambient: Ambient, out: Out) -> Result<(), F
         .unwrap_or_else(|| home.socket());
     let limit = global.timeout.or_else(|| default_timeout(&verb));
     let what = what_takes_long(&verb);
-    let context = Context {
-        client: Client::new(&socket),
-        home,
-        out,
-        ambient,
-    };
+    let context = Context { client: Client::new(&socket), home, out, ambient };
     let work = Box::pin(dispatch(context, verb));
     match limit {
         None => work.await,
-        Some(limit) => tokio::time::timeout(limit, work)
-            .await
-            .unwrap_or_else(|_| Err(Failure::timed_out(what))),
+        Some(limit) => {
+            tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(Failure::timed_out(what)))
+        }
     }
 }
 

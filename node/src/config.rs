@@ -96,10 +96,7 @@ impl ConfigError {
             Self::Missing(_) => "`starling up` makes a home; `--home DIR` names another one".to_owned(),
             Self::Exists(path) => format!("move {} away if you mean to replace it", path.display()),
             Self::Readable { path, .. } => {
-                format!(
-                    "`chmod 600 {0}`, and if others use this machine, make a new key",
-                    path.display()
-                )
+                format!("`chmod 600 {0}`, and if others use this machine, make a new key", path.display())
             }
             Self::NotAFile(path) => format!("put a plain file at {}", path.display()),
             Self::NotOurs(path) => format!("use a home of your own, or `chown` {}", path.display()),

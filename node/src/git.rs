@@ -135,10 +135,7 @@ impl Export {
     pub fn open(path: &Path) -> Result<Self, GitError> {
         let writer = home::lock(path)?;
         home::prepare(path)?;
-        let export = Self {
-            path: path.to_owned(),
-            _writer: writer,
-        };
+        let export = Self { path: path.to_owned(), _writer: writer };
         export.head()?;
         Ok(export)
     }
@@ -238,10 +235,7 @@ impl Export {
 
 impl Head {
     fn exported(&self) -> Exported {
-        Exported {
-            commit: self.commit.to_string(),
-            tree: self.tree.to_string(),
-        }
+        Exported { commit: self.commit.to_string(), tree: self.tree.to_string() }
     }
 }
 
@@ -269,10 +263,7 @@ fn head_of(repository: &Repository) -> Result<Option<Head>, GitError> {
     };
     let commit = reference.peel_to_commit().map_err(damaged)?;
     let tree = commit.tree().map_err(damaged)?;
-    Ok(Some(Head {
-        commit: commit.id(),
-        tree: tree.id(),
-    }))
+    Ok(Some(Head { commit: commit.id(), tree: tree.id() }))
 }
 
 fn entry_at<'a>(repository: &'a Repository, path: &str) -> Result<Option<git2::TreeEntry<'a>>, GitError> {
@@ -289,11 +280,7 @@ fn entry_at<'a>(repository: &'a Repository, path: &str) -> Result<Option<git2::T
 
 fn name_of(entry: &git2::TreeEntry<'_>) -> Result<String, GitError> {
     let name = entry.name().map_err(damaged)?;
-    Ok(if entry.kind() == Some(ObjectType::Tree) {
-        format!("{name}/")
-    } else {
-        name.to_owned()
-    })
+    Ok(if entry.kind() == Some(ObjectType::Tree) { format!("{name}/") } else { name.to_owned() })
 }
 
 fn signature(plan: &Plan) -> Result<Signature<'static>, GitError> {
@@ -307,16 +294,10 @@ fn signature(plan: &Plan) -> Result<Signature<'static>, GitError> {
     let author = &plan.author;
     let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
     if author.is_empty() || author.len() > AUTHOR_BYTES_MAX || !author.bytes().all(plain) {
-        return Err(GitError::BadPlan(
-            "the author must be a handle: 1 to 39 of a-z, 0-9 and -",
-        ));
+        return Err(GitError::BadPlan("the author must be a handle: 1 to 39 of a-z, 0-9 and -"));
     }
     let seconds = i64::try_from(plan.time_ms.min(TIME_MS_MAX) / 1000).unwrap_or(i64::MAX);
-    Ok(Signature::new(
-        author,
-        &format!("{author}@starling.invalid"),
-        &Time::new(seconds, 0),
-    )?)
+    Ok(Signature::new(author, &format!("{author}@starling.invalid"), &Time::new(seconds, 0))?)
 }
 
 /// Git's "not found" for something that a ref or a tree names is damage, not absence.

@@ -110,11 +110,7 @@ struct App {
 
 impl App {
     fn new(context: Context, door: Door, closing: CancellationToken) -> Self {
-        Self {
-            context,
-            door: Arc::new(door),
-            closing,
-        }
+        Self { context, door: Arc::new(door), closing }
     }
 
     fn shared(&self) -> &Shared {
@@ -197,11 +193,7 @@ async fn no_such_endpoint() -> Problem {
 }
 
 async fn wrong_method(method: Method) -> Problem {
-    Problem::new(
-        Code::NoSuchEndpoint,
-        format!("this path does not answer to {method}"),
-    )
-    .with_status(405)
+    Problem::new(Code::NoSuchEndpoint, format!("this path does not answer to {method}")).with_status(405)
 }
 
 #[cfg(test)]

@@ -159,11 +159,7 @@ impl Node {
     }
 
     fn boot(&mut self, stored: Stored) {
-        let rows: BTreeMap<_, _> = stored
-            .index
-            .iter()
-            .map(|(key, row)| (*key, row.as_slice()))
-            .collect();
+        let rows: BTreeMap<_, _> = stored.index.iter().map(|(key, row)| (*key, row.as_slice())).collect();
         for key in stored.streams {
             if key == self.roster.key() {
                 continue;
@@ -282,10 +278,7 @@ impl Node {
     fn my_member(&self) -> Result<MemberId, Rejection> {
         let found = self.standing().member_of(&self.me).map(|(id, _)| id);
         found.ok_or_else(|| {
-            Rejection::new(
-                Code::QuickSessionForbidden,
-                "this device is no longer a member of the workspace",
-            )
+            Rejection::new(Code::QuickSessionForbidden, "this device is no longer a member of the workspace")
         })
     }
 
@@ -313,9 +306,5 @@ fn load_roster(workspace: WorkspaceId, records: &[Vec<u8>]) -> Result<Roster, Bo
             roster.offer(record.trust());
         }
     }
-    if roster.heads().is_empty() {
-        Err(BootError::NoRoster)
-    } else {
-        Ok(roster)
-    }
+    if roster.heads().is_empty() { Err(BootError::NoRoster) } else { Ok(roster) }
 }

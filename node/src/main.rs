@@ -20,10 +20,7 @@ fn main() -> ExitCode {
         Ok(Invocation::AgentGuard { command }) => return embedded::agent_guard(command),
         Err(failure) => Err(failure),
     };
-    ended.map_or_else(
-        |failure| cli::report(&failure, json).into(),
-        |()| ExitCode::SUCCESS,
-    )
+    ended.map_or_else(|failure| cli::report(&failure, json).into(), |()| ExitCode::SUCCESS)
 }
 
 fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {

@@ -25,19 +25,13 @@ pub const fn ambient() -> Ambient {
     Ambient { now_ms, random }
 }
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "the shell reads the clock for everybody"
-)]
+#[allow(clippy::disallowed_methods, reason = "the shell reads the clock for everybody")]
 fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "the shell draws randomness for everybody"
-)]
+#[allow(clippy::disallowed_methods, reason = "the shell draws randomness for everybody")]
 fn random(buffer: &mut [u8]) -> io::Result<()> {
     getrandom::fill(buffer).map_err(io::Error::from)
 }
@@ -116,7 +110,8 @@ fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("STARLING_LOG");
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
+    let logging =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
     // A second call in one process keeps the first subscriber.
     let _already_set = logging.try_init();
 }

@@ -1,5 +1,5 @@
 //! Records on disk: redb, one transaction a batch. The store knows keys and bytes, not what a record means:
-//! rows are opaque, and whoever reads them verifies them. It is synchronous and knows no clock, thread or
+//! rows are opaque, and only verified records are ever given to it. It is synchronous and knows no clock, thread or
 //! tokio, so that the simulator runs this very code on a disk that lies; the thread that writes is `writer`,
 //! behind the feature `daemon`.
 //!
@@ -67,11 +67,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            cache_bytes: CACHE_BYTES,
-            two_phase: false,
-            quick_repair: false,
-        }
+        Self { cache_bytes: CACHE_BYTES, two_phase: false, quick_repair: false }
     }
 }
 
@@ -103,22 +99,14 @@ impl Store {
     pub fn open_with(backend: impl StorageBackend, options: Options) -> Result<Self, StoreError> {
         let (backend, length) = backend::Tracked::new(backend);
         shielded(|| {
-            let database = Database::builder()
-                .set_cache_size(options.cache_bytes)
-                .create_with_backend(backend)?;
-            let store = Self {
-                database: RwLock::new(None),
-                length,
-                options,
-            };
+            let database =
+                Database::builder().set_cache_size(options.cache_bytes).create_with_backend(backend)?;
+            let store = Self { database: RwLock::new(None), length, options };
             match tables::read_format(&database.begin_read()?)? {
                 Found::Format(tables::FORMAT) => {}
                 Found::Empty => store.write(&database, tables::create_all)?,
                 Found::Format(found) if found > tables::FORMAT => {
-                    return Err(StoreError::NewerFormat {
-                        found,
-                        supported: tables::FORMAT,
-                    });
+                    return Err(StoreError::NewerFormat { found, supported: tables::FORMAT });
                 }
                 Found::Format(found) => return Err(StoreError::NotAStore(format!("unknown format {found}"))),
                 Found::Foreign => {
@@ -172,12 +160,7 @@ impl Store {
             };
             let (stream, position) = tables::split_slot(&place);
             let (id, wire) = tables::split_record(value.value());
-            Ok(Some(StoredRecord {
-                stream,
-                position,
-                id,
-                wire: wire.to_vec(),
-            }))
+            Ok(Some(StoredRecord { stream, position, id, wire: wire.to_vec() }))
         })
     }
 
@@ -192,8 +175,7 @@ impl Store {
             let table = transaction.open_table(INDEX)?;
             let rows = table.iter()?;
             rows.map(|row| {
-                row.map(|(stream, row)| (*stream.value(), row.value().to_vec()))
-                    .map_err(Into::into)
+                row.map(|(stream, row)| (*stream.value(), row.value().to_vec())).map_err(Into::into)
             })
             .collect()
         })
@@ -204,8 +186,7 @@ impl Store {
         self.read(|transaction| {
             let table = transaction.open_table(OUTBOX)?;
             let rows = table.iter()?;
-            rows.map(|row| row.map(|(_, id)| *id.value()).map_err(Into::into))
-                .collect()
+            rows.map(|row| row.map(|(_, id)| *id.value()).map_err(Into::into)).collect()
         })
     }
 
@@ -214,8 +195,7 @@ impl Store {
         self.read(|transaction| {
             let table = transaction.open_table(EXPORTS)?;
             let rows = table.iter()?;
-            rows.map(|row| row.map(|(stream, _)| *stream.value()).map_err(Into::into))
-                .collect()
+            rows.map(|row| row.map(|(stream, _)| *stream.value()).map_err(Into::into)).collect()
         })
     }
 
@@ -263,11 +243,7 @@ impl Store {
     /// Closes the file and gives up its lock, after reads and the commit that run now. What fails here fails
     /// loudly; dropping the store does the same and hides it. Closing again does nothing.
     pub fn close(&self) -> Result<(), StoreError> {
-        let database = self
-            .database
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let database = self.database.write().unwrap_or_else(PoisonError::into_inner).take();
         database.map_or(Ok(()), |database| shielded(|| Ok(database.close()?)))
     }
 
@@ -319,9 +295,7 @@ fn streams_of(transaction: &ReadTransaction) -> Result<Vec<Key32>, StoreError> {
 fn shielded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text
-            .or_else(|| panic.downcast_ref::<&str>().copied())
-            .unwrap_or("a page makes no sense");
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a page makes no sense");
         Err(StoreError::Corrupt(text.to_owned()))
     })
 }

@@ -69,24 +69,12 @@ impl Behaviour {
                     _ => None,
                 };
                 let titles = missing.then(title);
-                return wait
-                    .into_iter()
-                    .chain(titles)
-                    .chain([Act::Reply(answer), end("")])
-                    .collect();
+                return wait.into_iter().chain(titles).chain([Act::Reply(answer), end("")]).collect();
             }
             Self::TextOnly => {
-                return missing
-                    .then(title)
-                    .into_iter()
-                    .chain([Act::End(answer)])
-                    .collect();
+                return missing.then(title).into_iter().chain([Act::End(answer)]).collect();
             }
-            Self::NoTitle => vec![
-                Act::Reply(answer.clone()),
-                Act::Reply(answer.clone()),
-                Act::End(answer),
-            ],
+            Self::NoTitle => vec![Act::Reply(answer.clone()), Act::Reply(answer.clone()), Act::End(answer)],
             Self::TitleWhenAsked if again => vec![title(), Act::End(answer)],
             Self::TitleWhenAsked => vec![Act::End(answer)],
             Self::Silent => vec![end("")],

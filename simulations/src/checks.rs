@@ -22,9 +22,9 @@ pub fn reveals_too_early(node: &SimNode, effect: &Effect) -> Option<String> {
         return None;
     }
     match effect {
-        Effect::Answer {
-            answer: Ok(answer), ..
-        } => shown_early(node, answer).map(|id| format!("answered with {id} before its commit")),
+        Effect::Answer { answer: Ok(answer), .. } => {
+            shown_early(node, answer).map(|id| format!("answered with {id} before its commit"))
+        }
         Effect::Net(NetEffect::Publish { id, .. }) if !node.holds(id) => {
             Some(format!("gossiped {id} before its commit"))
         }
@@ -43,32 +43,25 @@ pub fn reveals_too_early(node: &SimNode, effect: &Effect) -> Option<String> {
 
 fn shown_early(node: &SimNode, answer: &Answer) -> Option<RecordId> {
     match answer {
-        Answer::Created { view, .. } | Answer::Session(view) => view
-            .lines
-            .iter()
-            .map(|line| line.message_id)
-            .find(|id| !node.holds(id)),
+        Answer::Created { view, .. } | Answer::Session(view) => {
+            view.lines.iter().map(|line| line.message_id).find(|id| !node.holds(id))
+        }
         Answer::Written { message_id, .. } => (!node.holds(message_id)).then_some(*message_id),
         _ => None,
     }
 }
 
 fn pending_records(node: &SimNode) -> impl Iterator<Item = (RecordId, &[u8])> {
-    node.pending.values().flat_map(|batch| {
-        batch
-            .records
-            .iter()
-            .map(|row| (RecordId::from_bytes(row.id), row.wire.as_slice()))
-    })
+    node.pending
+        .values()
+        .flat_map(|batch| batch.records.iter().map(|row| (RecordId::from_bytes(row.id), row.wire.as_slice())))
 }
 
 fn pending_in(node: &SimNode, frame: &[u8]) -> Option<RecordId> {
     let mut budget = SEARCH_MAX;
     let revealed = |(id, wire): &(RecordId, &[u8])| {
         budget = budget.saturating_sub(frame.len());
-        let tail = wire
-            .get(wire.len().saturating_sub(TAIL_BYTES)..)
-            .unwrap_or_default();
+        let tail = wire.get(wire.len().saturating_sub(TAIL_BYTES)..).unwrap_or_default();
         budget > 0 && (contains(frame, tail) || contains(frame, id.as_bytes()))
     };
     pending_records(node).find(revealed).map(|(id, _)| id)
@@ -84,10 +77,7 @@ fn is_claim_pending(node: &SimNode, attempt: &AttemptId) -> bool {
 fn body_in(node: &SimNode, shown: &[u8]) -> Option<RecordId> {
     let is_shown = |(_, wire): &(RecordId, &[u8])| {
         let payload = payload_of(wire);
-        let body = payload
-            .as_ref()
-            .and_then(body_of)
-            .map(|body| body.as_str().as_bytes());
+        let body = payload.as_ref().and_then(body_of).map(|body| body.as_str().as_bytes());
         body.is_some_and(|body| body.len() > 8 && contains(shown, body))
     };
     pending_records(node).find(is_shown).map(|(id, _)| id)

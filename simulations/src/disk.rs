@@ -40,9 +40,7 @@ impl Disk {
 
 fn place(offset: u64, len: usize) -> io::Result<std::ops::Range<usize>> {
     let start = usize::try_from(offset).map_err(io::Error::other)?;
-    let end = start
-        .checked_add(len)
-        .ok_or_else(|| io::Error::other("beyond the end of memory"))?;
+    let end = start.checked_add(len).ok_or_else(|| io::Error::other("beyond the end of memory"))?;
     Ok(start..end)
 }
 

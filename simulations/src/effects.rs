@@ -68,10 +68,7 @@ impl World {
         }
         for effect in effects {
             self.trace.effect(now, node, &effect);
-            let early = self
-                .nodes
-                .get(node)
-                .and_then(|sim| checks::reveals_too_early(sim, &effect));
+            let early = self.nodes.get(node).and_then(|sim| checks::reveals_too_early(sim, &effect));
             if let Some(what) = early {
                 self.breach(format!("INV-3: #{node} {what}"));
             }
@@ -90,8 +87,7 @@ impl World {
                 match &answer {
                     Ok(Answer::Written { message_id, .. }) => self.acked.push((node, *message_id)),
                     Ok(Answer::Created { view, .. }) => {
-                        self.acked
-                            .extend(view.lines.iter().map(|line| (node, line.message_id)));
+                        self.acked.extend(view.lines.iter().map(|line| (node, line.message_id)));
                     }
                     _ => {}
                 }
@@ -188,10 +184,7 @@ impl World {
         if !error.must_reopen() {
             let error = error.to_string();
             self.breach(format!("#{node}: a batch was refused: {error}"));
-            return Some(Input::CommitFailed {
-                batches: vec![last],
-                error,
-            });
+            return Some(Input::CommitFailed { batches: vec![last], error });
         }
         let queued = std::mem::take(&mut sim.pending);
         let batches = (1..=last).chain(queued.into_keys()).collect();
@@ -202,10 +195,7 @@ impl World {
             self.breach(format!("#{node} cannot open its store again: {error}"));
             return None;
         }
-        Some(Input::CommitFailed {
-            batches,
-            error: error.to_string(),
-        })
+        Some(Input::CommitFailed { batches, error: error.to_string() })
     }
 
     pub(crate) fn on_load(&mut self, node: usize, stream: StreamKey) {
@@ -269,10 +259,7 @@ impl World {
         batch.local.extend(inviter.map(|(key, address)| LocalRow {
             space: Space::Peer,
             key: key.as_bytes().to_vec(),
-            value: Some(rows::encode(&PeerRow {
-                addresses: vec![address],
-                last_seen_ms: None,
-            })),
+            value: Some(rows::encode(&PeerRow { addresses: vec![address], last_seen_ms: None })),
         }));
         let stored = sim.open().and_then(|store| store.commit(&[batch]));
         sim.store = None;

@@ -19,8 +19,7 @@ impl Tree {
         let before = self.digest();
         for removed in &plan.removes {
             let folder = format!("{removed}/");
-            self.files
-                .retain(|path, _| path != removed && !path.starts_with(&folder));
+            self.files.retain(|path, _| path != removed && !path.starts_with(&folder));
         }
         for (path, bytes) in &plan.writes {
             self.files.insert(path.clone(), bytes.clone());

@@ -26,17 +26,9 @@ impl Liar {
         now_ms: u64,
     ) -> Self {
         let mut proto = Proto::new(proto::Config::new(me, workspace, 1));
-        let roster = Input::RosterChanged {
-            allowed,
-            proof: Vec::new(),
-            digest: roster_digest,
-        };
+        let roster = Input::RosterChanged { allowed, proof: Vec::new(), digest: roster_digest };
         proto.handle(roster, now_ms);
-        let mut liar = Self {
-            roster: workspace.roster(),
-            proto,
-            streams,
-        };
+        let mut liar = Self { roster: workspace.roster(), proto, streams };
         let keys: Vec<_> = liar.streams.keys().copied().collect();
         for key in keys {
             liar.changed(key, now_ms);
@@ -81,11 +73,9 @@ impl Liar {
                     effects.push(NetEffect::Send { peer, frame: bytes });
                     None
                 }
-                Output::Describe { peer, stream } => Some(Input::Described {
-                    peer,
-                    stream,
-                    have: Have::default(),
-                }),
+                Output::Describe { peer, stream } => {
+                    Some(Input::Described { peer, stream, have: Have::default() })
+                }
                 Output::Collect { peer, stream, .. } => Some(Input::Collected {
                     peer,
                     stream,
@@ -96,12 +86,7 @@ impl Liar {
                     for batch in batches {
                         self.believe(batch);
                     }
-                    Some(Input::Processed {
-                        peer,
-                        token,
-                        new: 0,
-                        missing: None,
-                    })
+                    Some(Input::Processed { peer, token, new: 0, missing: None })
                 }
                 Output::Drop { peer, .. } => {
                     effects.push(NetEffect::Disconnect { peer });
@@ -113,11 +98,7 @@ impl Liar {
                 }
                 _ => None,
             };
-            queue.extend(
-                follow
-                    .into_iter()
-                    .flat_map(|input| self.proto.handle(input, now_ms)),
-            );
+            queue.extend(follow.into_iter().flat_map(|input| self.proto.handle(input, now_ms)));
         }
         (effects, wake)
     }

@@ -68,10 +68,7 @@ impl Network {
     /// Cuts the line between two nodes. Returns the connections that died of it, with both ends.
     pub fn cut(&mut self, a: usize, b: usize) -> Vec<(ConnId, [usize; 2])> {
         self.cut.insert((a.min(b), a.max(b)));
-        let hit = self
-            .conns
-            .iter_mut()
-            .filter(|(_, conn)| conn.ends == [a, b] || conn.ends == [b, a]);
+        let hit = self.conns.iter_mut().filter(|(_, conn)| conn.ends == [a, b] || conn.ends == [b, a]);
         hit.map(|(id, conn)| {
             conn.dead = true;
             (*id, conn.ends)
@@ -112,15 +109,8 @@ impl Network {
             return None;
         }
         self.next += 1;
-        self.conns.insert(
-            self.next,
-            Conn {
-                ends: [from, to],
-                up: [true, true],
-                last_ms: [0, 0],
-                dead: false,
-            },
-        );
+        self.conns
+            .insert(self.next, Conn { ends: [from, to], up: [true, true], last_ms: [0, 0], dead: false });
         Some(self.next)
     }
 

@@ -121,10 +121,7 @@ impl SimNode {
     /// # Errors
     /// The store's own.
     pub fn open(&mut self) -> Result<&Store, StoreError> {
-        let options = Options {
-            cache_bytes: 1024 * 1024,
-            ..Options::default()
-        };
+        let options = Options { cache_bytes: 1024 * 1024, ..Options::default() };
         let store = Store::open_with(self.disk.clone(), options)?;
         Ok(self.store.insert(store))
     }
@@ -176,15 +173,7 @@ impl SimNode {
             return BTreeMap::new();
         };
         let streams = store.streams().unwrap_or_default().into_iter();
-        let load = |stream| {
-            store
-                .load_stream(stream)
-                .unwrap_or_default()
-                .into_iter()
-                .collect()
-        };
-        streams
-            .map(|stream| (StreamKey::from_bytes(stream), load(stream)))
-            .collect()
+        let load = |stream| store.load_stream(stream).unwrap_or_default().into_iter().collect();
+        streams.map(|stream| (StreamKey::from_bytes(stream), load(stream))).collect()
     }
 }

@@ -18,12 +18,7 @@ const ANSWER_MS_MAX: u64 = 60_000;
 /// The profile of every simulated agent: what it does is the world's business.
 #[must_use]
 pub const fn profile() -> AgentProfile {
-    AgentProfile {
-        kind: AgentKind::Demo { script: None },
-        cwd: None,
-        env: Vec::new(),
-        allow: Vec::new(),
-    }
+    AgentProfile { kind: AgentKind::Demo { script: None }, cwd: None, env: Vec::new(), allow: Vec::new() }
 }
 
 fn nobody(detail: &str) -> Rejection {
@@ -46,9 +41,7 @@ impl World {
     /// As [`World::ask`].
     pub fn await_answer(&mut self, ticket: Ticket) -> Result<Answer, Rejection> {
         self.run_until(ANSWER_MS_MAX, |world| world.answers.contains_key(&ticket));
-        self.answers
-            .remove(&ticket)
-            .unwrap_or_else(|| Err(nobody("no answer")))
+        self.answers.remove(&ticket).unwrap_or_else(|| Err(nobody("no answer")))
     }
 
     /// Hosts an agent on a node.
@@ -80,13 +73,7 @@ impl World {
     pub fn ticket(&mut self, inviter: usize, handle: Option<&str>) -> Result<String, Rejection> {
         let handle = handle.map(parse).transpose()?;
         let expires_in_ms = 3_600_000;
-        match self.ask(
-            inviter,
-            Request::Invite {
-                handle,
-                expires_in_ms,
-            },
-        )? {
+        match self.ask(inviter, Request::Invite { handle, expires_in_ms })? {
             Answer::Invited { ticket, .. } => Ok(ticket),
             _ => Err(nobody("no invitation")),
         }
@@ -127,12 +114,8 @@ impl World {
     /// # Errors
     /// The node's refusal.
     pub fn create(&mut self, node: usize, agent: &str, body: &str) -> Result<SessionId, Rejection> {
-        let request = Request::Create {
-            session: None,
-            agent: parse(agent)?,
-            body: text(body)?,
-            request_id: None,
-        };
+        let request =
+            Request::Create { session: None, agent: parse(agent)?, body: text(body)?, request_id: None };
         match self.ask(node, request)? {
             Answer::Created { view, .. } => Ok(view.id),
             _ => Err(nobody("not created")),
@@ -189,12 +172,8 @@ impl World {
     /// What differs between the running nodes, or is still under way.
     #[must_use]
     pub fn difference(&self) -> Option<String> {
-        let up: Vec<_> = self
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, sim)| matches!(sim.life, Life::Up(_)))
-            .collect();
+        let up: Vec<_> =
+            self.nodes.iter().enumerate().filter(|(_, sim)| matches!(sim.life, Life::Up(_))).collect();
         if let Some((node, _)) = up.iter().find(|(_, sim)| !sim.pending.is_empty()) {
             return Some(format!("#{node} is still writing"));
         }
@@ -236,11 +215,7 @@ fn differing(
     let show = |bytes: Option<&Vec<u8>>| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let found = all.into_iter().find(|path| ours.get(*path) != theirs.get(*path));
     found.map_or_else(String::new, |path| {
-        format!(
-            "{path}: {:?} != {:?}",
-            show(ours.get(path)),
-            show(theirs.get(path))
-        )
+        format!("{path}: {:?} != {:?}", show(ours.get(path)), show(theirs.get(path)))
     })
 }
 
@@ -263,7 +238,5 @@ fn text(body: &str) -> Result<Body, Rejection> {
 }
 
 fn parse(handle: &str) -> Result<Handle, Rejection> {
-    handle
-        .parse()
-        .map_err(|_| Rejection::new(Code::InvalidHandle, handle.to_owned()))
+    handle.parse().map_err(|_| Rejection::new(Code::InvalidHandle, handle.to_owned()))
 }

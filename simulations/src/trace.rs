@@ -24,8 +24,7 @@ impl Trace {
         if self.keep {
             let detail = String::from_utf8_lossy(detail);
             let detail: String = detail.chars().filter(|c| !c.is_control()).take(160).collect();
-            self.lines
-                .push(format!("{} #{node} {what} {detail}", now_ms % 10_000_000_000));
+            self.lines.push(format!("{} #{node} {what} {detail}", now_ms % 10_000_000_000));
         }
     }
 

@@ -15,25 +15,14 @@ impl World {
             self.breach(format!("INV-7: {attempt} ran twice"));
         }
         let busy = self.nodes.iter().flat_map(|sim| sim.turns.values());
-        if busy
-            .filter(|turn| turn.order.agent == order.agent && !turn.ended)
-            .count()
-            > 0
-        {
+        if busy.filter(|turn| turn.order.agent == order.agent && !turn.ended).count() > 0 {
             self.breach(format!("INV-7: @{} runs two turns at once", order.agent));
         }
         let Some(sim) = self.nodes.get_mut(node) else {
             return;
         };
         let acts = sim.behaviour.acts(&order, false);
-        sim.turns.insert(
-            attempt,
-            Running {
-                order,
-                acts,
-                ended: false,
-            },
-        );
+        sim.turns.insert(attempt, Running { order, acts, ended: false });
         let at = self.now + between(&mut self.rng, (1, 30));
         self.at(at, node, Event::Act(attempt));
     }
@@ -53,11 +42,8 @@ impl World {
 
     /// The next step of a turn.
     pub(crate) fn act(&mut self, node: usize, attempt: AttemptId) {
-        let turn = self
-            .nodes
-            .get_mut(node)
-            .and_then(|sim| sim.turns.get_mut(&attempt))
-            .filter(|turn| !turn.ended);
+        let turn =
+            self.nodes.get_mut(node).and_then(|sim| sim.turns.get_mut(&attempt)).filter(|turn| !turn.ended);
         let Some(turn) = turn else { return };
         let secret = turn.order.secret.clone();
         let call = match turn.acts.pop_front() {
@@ -87,11 +73,7 @@ impl World {
     }
 
     fn call(&mut self, node: usize, attempt: AttemptId, secret: String, call: TurnCall) {
-        let request = Request::Turn {
-            attempt,
-            secret,
-            call,
-        };
+        let request = Request::Turn { attempt, secret, call };
         let ticket = self.draw_ticket();
         self.calls.insert(ticket, (node, attempt));
         self.feed(node, Input::Request { ticket, request });

@@ -64,19 +64,12 @@ impl World {
             return;
         }
         for (conn, to) in self.net.neighbours(node) {
-            let allowed = self
-                .nodes
-                .get(node)
-                .zip(self.key_of(to))
-                .is_some_and(|(sim, key)| sim.allow.contains(&key));
+            let allowed =
+                self.nodes.get(node).zip(self.key_of(to)).is_some_and(|(sim, key)| sim.allow.contains(&key));
             let lost = between(&mut self.rng, (0, 99)) < self.net.gossip_loss_percent;
             if Some(to) != but && allowed && !lost {
                 let at = self.net.arrival(&mut self.rng, self.now);
-                self.at(
-                    at,
-                    to,
-                    Event::Packet(conn, node, Packet::Gossip(id, data.to_vec())),
-                );
+                self.at(at, to, Event::Packet(conn, node, Packet::Gossip(id, data.to_vec())));
             }
         }
     }
@@ -89,11 +82,7 @@ impl World {
         }
         for (conn, to) in self.net.neighbours(node) {
             let at = self.net.arrival(&mut self.rng, self.now);
-            self.at(
-                at,
-                to,
-                Event::Packet(conn, node, Packet::Gossip(id, data.to_vec())),
-            );
+            self.at(at, to, Event::Packet(conn, node, Packet::Gossip(id, data.to_vec())));
         }
     }
 
@@ -133,22 +122,8 @@ impl World {
                 }
                 let token = sim.judged.last_key_value().map_or(1, |(last, _)| last + 1);
                 let token = token.max(sim.heard.len() as u64);
-                sim.judged.insert(
-                    token,
-                    Heard {
-                        id,
-                        bytes: bytes.clone(),
-                        from,
-                    },
-                );
-                self.feed(
-                    node,
-                    Input::Net(NetInput::Gossip {
-                        from: peer,
-                        token,
-                        bytes,
-                    }),
-                );
+                sim.judged.insert(token, Heard { id, bytes: bytes.clone(), from });
+                self.feed(node, Input::Net(NetInput::Gossip { from: peer, token, bytes }));
             }
             Packet::Frame(_) | Packet::Gossip(..) => {}
         }
@@ -160,10 +135,7 @@ impl World {
             let is_wanted = sim.is_some_and(|sim| sim.is_up() && peer.is_none_or(|peer| peer == sim.me));
             *to != node && is_wanted && self.net.is_open(node, *to)
         };
-        let found = addresses
-            .iter()
-            .filter_map(|address| node_at(address))
-            .find(reachable);
+        let found = addresses.iter().filter_map(|address| node_at(address)).find(reachable);
         let Some(to) = found else {
             let error = "nobody answers there".to_owned();
             return self.feed(node, Input::Net(NetInput::DialFailed { peer, error }));
@@ -185,11 +157,7 @@ impl World {
         }
         for (end, peer, other, outbound) in [(to, me, node, false), (node, them, to, true)] {
             let address = address(other);
-            let event = NetInput::Connected {
-                peer,
-                address,
-                outbound,
-            };
+            let event = NetInput::Connected { peer, address, outbound };
             self.feed(end, Input::Net(event));
         }
     }

@@ -164,8 +164,7 @@ impl World {
     }
 
     pub(crate) fn breach(&mut self, what: String) {
-        self.breaches
-            .push(format!("at {} ms: {what}", self.now - EPOCH_MS));
+        self.breaches.push(format!("at {} ms: {what}", self.now - EPOCH_MS));
     }
 
     /// Puts an event into the queue, for the start of the node that runs now.
@@ -255,21 +254,11 @@ impl World {
         let Some(Crashes { one_in, away_ms }) = self.crashes else {
             return;
         };
-        let is_node = self
-            .nodes
-            .get(node)
-            .is_some_and(|sim| matches!(sim.life, Life::Up(_)));
+        let is_node = self.nodes.get(node).is_some_and(|sim| matches!(sim.life, Life::Up(_)));
         if is_node && self.draw(1, one_in) == 1 {
             self.crash(node);
             let back = self.now + between(&mut self.rng, away_ms);
-            self.push(
-                back,
-                Due {
-                    node,
-                    epoch: None,
-                    event: Event::Start,
-                },
-            );
+            self.push(back, Due { node, epoch: None, event: Event::Start });
         }
     }
 
@@ -281,11 +270,7 @@ impl World {
             return;
         };
         if let (Some(last), true) = (sim.writing, written) {
-            let group: Vec<_> = sim
-                .pending
-                .range(..=last)
-                .map(|(_, batch)| batch.clone())
-                .collect();
+            let group: Vec<_> = sim.pending.range(..=last).map(|(_, batch)| batch.clone()).collect();
             // A disk that is broken as well keeps nothing: then it is the other case.
             let _kept = sim.store.as_ref().map(|store| store.commit(&group));
         }

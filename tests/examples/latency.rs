@@ -28,9 +28,8 @@ const SYNCS: usize = 100;
 const PAGE: usize = 4_096;
 
 fn main() {
-    let messages = std::env::args()
-        .nth(1)
-        .map_or(MESSAGES, |text| text.parse().expect("a number of messages"));
+    let messages =
+        std::env::args().nth(1).map_or(MESSAGES, |text| text.parse().expect("a number of messages"));
     let mut disk = fdatasyncs(&std::env::temp_dir());
     let live = live(messages);
     disk.extend(fdatasyncs(&std::env::temp_dir()));
@@ -82,11 +81,7 @@ fn until(node: &Node, events: &Events, id: &str, seen: impl Fn(&Value) -> bool) 
 fn live(messages: usize) -> Vec<Duration> {
     let Pair { a, b } = pairless();
     let script = a.file("script", "set_title Latency\nreply ok\n");
-    let _added = a
-        .cli(&[
-            "agent", "add", "coder", "--demo", "--script", &script, "--allow", "nobody",
-        ])
-        .ok();
+    let _added = a.cli(&["agent", "add", "coder", "--demo", "--script", &script, "--allow", "nobody"]).ok();
     let id = a.open("coder", "first");
     let events = b.api().listen();
     until(&b, &events, &id, |session| !session.is_null());
@@ -96,9 +91,7 @@ fn live(messages: usize) -> Vec<Duration> {
         let begun = Instant::now();
         until(&b, &events, &id, |session| {
             let entries = session["entries"].as_array().into_iter().flatten();
-            entries
-                .rev()
-                .any(|entry| entry["message_id"] == written["message_id"])
+            entries.rev().any(|entry| entry["message_id"] == written["message_id"])
         });
         begun.elapsed()
     };
@@ -117,9 +110,7 @@ fn questions(messages: usize) -> Vec<Duration> {
             .expect("an id")
             .to_owned();
         until(&a, &events, &id, |session| {
-            session["entries"]
-                .as_array()
-                .is_some_and(|entries| entries.len() == 2)
+            session["entries"].as_array().is_some_and(|entries| entries.len() == 2)
         });
         begun.elapsed()
     };

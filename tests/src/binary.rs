@@ -38,15 +38,7 @@ fn build() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
-        .args([
-            "build",
-            "--package",
-            "starling-node",
-            "--bin",
-            "starling",
-            "--message-format",
-            "json",
-        ])
+        .args(["build", "--package", "starling-node", "--bin", "starling", "--message-format", "json"])
         .args(["--profile", profile, "--manifest-path"])
         .arg(manifest)
         .arg("--target-dir")
@@ -56,30 +48,17 @@ fn build() -> PathBuf {
         .stderr(Stdio::piped());
     // What cargo told these tests about their own package would make other packages look changed.
     for (name, _) in std::env::vars_os() {
-        let told = [
-            "CARGO_PKG_",
-            "CARGO_MANIFEST_",
-            "CARGO_CRATE_",
-            "CARGO_PRIMARY_",
-            "CARGO_BIN_",
-        ];
-        if name
-            .to_str()
-            .is_some_and(|name| told.iter().any(|prefix| name.starts_with(prefix)))
-        {
+        let told = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_PRIMARY_", "CARGO_BIN_"];
+        if name.to_str().is_some_and(|name| told.iter().any(|prefix| name.starts_with(prefix))) {
             cargo.env_remove(name);
         }
     }
     let built = finish(cargo.spawn().expect("cargo starts"), BUILD_TIME);
     assert!(built.code == 0, "the binary cannot be built:\n{}", built.stderr);
-    let artifacts = built
-        .stdout
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let artifacts =
+        built.stdout.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let executables = artifacts.filter_map(|line| line["executable"].as_str().map(PathBuf::from));
-    executables
-        .fold(None, |_, newer| Some(newer))
-        .expect("cargo names the binary")
+    executables.fold(None, |_, newer| Some(newer)).expect("cargo names the binary")
 }
 
 /// `target/PROFILE`: the tests run in `target/PROFILE/deps`, examples in `target/PROFILE/examples`.
@@ -90,10 +69,7 @@ fn profile_dir() -> PathBuf {
 
 /// A link that is ours alone; those of tests that have ended are removed.
 fn keep(built: &Path) -> PathBuf {
-    let dir = profile_dir()
-        .parent()
-        .expect("a target folder")
-        .join("tmp/starling");
+    let dir = profile_dir().parent().expect("a target folder").join("tmp/starling");
     fs::create_dir_all(&dir).expect("the target folder is ours");
     for old in fs::read_dir(&dir).expect("it is there").flatten() {
         if !Path::new("/proc").join(old.file_name()).exists() {

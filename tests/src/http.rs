@@ -33,11 +33,7 @@ impl Answer {
     /// When it is another answer.
     #[track_caller]
     pub fn refused(&self, status: u16, code: &str) {
-        assert_eq!(
-            (self.status, self.body["code"].as_str()),
-            (status, Some(code)),
-            "{self:?}"
-        );
+        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{self:?}");
         assert_eq!(self.content_type, "application/problem+json", "{self:?}");
     }
 }
@@ -55,21 +51,13 @@ impl Api {
     /// The interface at `base` (`http://127.0.0.1:port`).
     #[must_use]
     pub fn new(base: &str, token: Option<String>) -> Self {
-        Self {
-            base: base.to_owned(),
-            token,
-            headers: Vec::new(),
-            agent: agent(LIMIT),
-        }
+        Self { base: base.to_owned(), token, headers: Vec::new(), agent: agent(LIMIT) }
     }
 
     /// The same, with another bearer or none.
     #[must_use]
     pub fn with_token(&self, token: Option<&str>) -> Self {
-        Self {
-            token: token.map(str::to_owned),
-            ..self.clone()
-        }
+        Self { token: token.map(str::to_owned), ..self.clone() }
     }
 
     /// The same, with one more header on each request.
@@ -97,12 +85,7 @@ impl Api {
         for (name, value) in self.all_headers() {
             request = request.header(name, value);
         }
-        read(
-            request
-                .header("content-type", "application/json")
-                .send(body.to_string())
-                .ok()?,
-        )
+        read(request.header("content-type", "application/json").send(body.to_string()).ok()?)
     }
 
     /// Asks.
@@ -112,8 +95,7 @@ impl Api {
     #[track_caller]
     #[must_use]
     pub fn get(&self, path: &str) -> Answer {
-        self.try_get(path)
-            .unwrap_or_else(|| panic!("GET {path}: no answer"))
+        self.try_get(path).unwrap_or_else(|| panic!("GET {path}: no answer"))
     }
 
     /// Writes.
@@ -123,8 +105,7 @@ impl Api {
     #[track_caller]
     #[must_use]
     pub fn post(&self, path: &str, body: &Value) -> Answer {
-        self.try_post(path, body)
-            .unwrap_or_else(|| panic!("POST {path}: no answer"))
+        self.try_post(path, body).unwrap_or_else(|| panic!("POST {path}: no answer"))
     }
 
     /// Listens to the node's events from now on.
@@ -158,10 +139,7 @@ impl Api {
     }
 
     fn all_headers(&self) -> Vec<(String, String)> {
-        let bearer = self
-            .token
-            .iter()
-            .map(|token| ("authorization".to_owned(), format!("Bearer {token}")));
+        let bearer = self.token.iter().map(|token| ("authorization".to_owned(), format!("Bearer {token}")));
         bearer.chain(self.headers.iter().cloned()).collect()
     }
 }
@@ -215,23 +193,13 @@ impl Events {
 }
 
 fn agent(limit: Duration) -> Agent {
-    let config = Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(limit));
+    let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(limit));
     config.proxy(None).build().new_agent()
 }
 
 fn read(mut response: ureq::http::Response<ureq::Body>) -> Option<Answer> {
-    let header = response
-        .headers()
-        .get("content-type")
-        .and_then(|value| value.to_str().ok());
-    let content_type = header
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .to_owned();
+    let header = response.headers().get("content-type").and_then(|value| value.to_str().ok());
+    let content_type = header.unwrap_or_default().split(';').next().unwrap_or_default().to_owned();
     let text = response.body_mut().read_to_string().ok()?;
     Some(Answer {
         status: response.status().as_u16(),

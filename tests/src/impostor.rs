@@ -66,9 +66,8 @@ impl Impostor {
     /// When it is no id.
     #[must_use]
     pub fn stranger(seed: [u8; 32], workspace: Option<&str>) -> Self {
-        let workspace = workspace.map_or(WorkspaceId::from_bytes([1; 32]), |id| {
-            id.parse().expect("a workspace")
-        });
+        let workspace =
+            workspace.map_or(WorkspaceId::from_bytes([1; 32]), |id| id.parse().expect("a workspace"));
         Self::start(seed, workspace, BTreeSet::new())
     }
 
@@ -89,10 +88,7 @@ impl Impostor {
         let (happens, events) = mpsc::channel(CHANNEL_MAX);
         let (orders, ordered) = mpsc::channel(CHANNEL_MAX);
         let mind = Arc::new(Mutex::new(Mind::new(device_key(&key), workspace, peers)));
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
         runtime.spawn(async move {
             let execute = |task| drop(tokio::spawn(task));
@@ -100,12 +96,7 @@ impl Impostor {
             assert!(ended.is_ok(), "the impostor's transport: {ended:?}");
         });
         runtime.spawn(mind::live(Arc::clone(&mind), commands, events, ordered));
-        Self {
-            key,
-            mind,
-            runtime: Some(runtime),
-            orders,
-        }
+        Self { key, mind, runtime: Some(runtime), orders }
     }
 
     fn order(&self, order: Order) {
@@ -119,9 +110,7 @@ impl Impostor {
     /// Connects to a node, by the addresses that it told when it came up. What happened before is not forgotten.
     pub fn dial(&self, node: &Node) {
         let listen = node.greeting()["listen"].as_array().cloned().unwrap_or_default();
-        let addresses = listen
-            .iter()
-            .filter_map(|address| address.as_str().map(str::to_owned));
+        let addresses = listen.iter().filter_map(|address| address.as_str().map(str::to_owned));
         self.order(Order::Dial(device(node), addresses.collect()));
     }
 
@@ -197,19 +186,14 @@ impl Impostor {
         let before = self.records_sent();
         self.mind().keep(record.clone());
         self.order(Order::Think);
-        wait_for("a peer fetches it", PATIENCE, || {
-            (self.records_sent() > before).then_some(())
-        });
+        wait_for("a peer fetches it", PATIENCE, || (self.records_sent() > before).then_some(()));
     }
 }
 
 /// Goes on from the agent's newest record.
 #[must_use]
 pub fn turn(session: &Session, attempt: AttemptId) -> Turn {
-    Turn {
-        attempt,
-        prev: session.facts().tips.iter().next().copied(),
-    }
+    Turn { attempt, prev: session.facts().tips.iter().next().copied() }
 }
 
 fn device(node: &Node) -> DeviceKey {

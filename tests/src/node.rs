@@ -18,14 +18,8 @@ use crate::run::{Outcome, Run, command, finish};
 use crate::wait::{PATIENCE, try_wait_for, wait_for};
 
 /// Ports of its own on loopback, picked at the first start.
-const PLACES: [&str; 6] = [
-    "--listen",
-    "/ip4/127.0.0.1/udp/0/quic-v1",
-    "--listen",
-    "/ip4/127.0.0.1/tcp/0",
-    "--http",
-    "127.0.0.1:0",
-];
+const PLACES: [&str; 6] =
+    ["--listen", "/ip4/127.0.0.1/udp/0/quic-v1", "--listen", "/ip4/127.0.0.1/tcp/0", "--http", "127.0.0.1:0"];
 /// A node that is told to stop has ended by then.
 const STOP_TIME: Duration = Duration::from_secs(10);
 
@@ -51,11 +45,7 @@ impl Node {
     #[must_use]
     pub fn new() -> Self {
         let dir = tempfile::Builder::new().prefix("starling-").tempdir();
-        Self {
-            dir: dir.expect("a temporary folder"),
-            child: None,
-            greeting: Value::Null,
-        }
+        Self { dir: dir.expect("a temporary folder"), child: None, greeting: Value::Null }
     }
 
     /// A new workspace, founded by `handle`, without agents; its node is up.
@@ -194,13 +184,8 @@ impl Node {
     /// Opens a session and returns its id.
     #[must_use]
     pub fn open(&self, agent: &str, message: &str) -> String {
-        let created = self
-            .cli(&["session", "new", "--agent", agent, "-m", message])
-            .json();
-        created["session"]["meta"]["id"]
-            .as_str()
-            .expect("an id")
-            .to_owned()
+        let created = self.cli(&["session", "new", "--agent", agent, "-m", message]).json();
+        created["session"]["meta"]["id"].as_str().expect("an id").to_owned()
     }
 
     /// Writes a message; the answer.
@@ -219,16 +204,9 @@ impl Node {
     pub fn all_sessions(&self) -> Vec<Value> {
         let mut all = Vec::new();
         for archived in ["true", "false"] {
-            let list = self
-                .api()
-                .get(&format!("/im/quick-sessions?archived={archived}&limit=1000"));
+            let list = self.api().get(&format!("/im/quick-sessions?archived={archived}&limit=1000"));
             let items = list.body["sessions"].as_array().cloned().unwrap_or_default();
-            all.extend(
-                items
-                    .iter()
-                    .filter_map(|item| item["id"].as_str())
-                    .map(|id| self.show(id)),
-            );
+            all.extend(items.iter().filter_map(|item| item["id"].as_str()).map(|id| self.show(id)));
         }
         all.sort_by_key(|session| session["meta"]["id"].as_str().map(str::to_owned));
         all
@@ -252,9 +230,7 @@ impl Node {
     pub fn settled(&self, id: &str) -> Value {
         self.until(id, "answered, with all lines sealed", |session| {
             let sealed = |entry: &Value| entry["sealed"] == true;
-            let entries = session["entries"]
-                .as_array()
-                .filter(|entries| !entries.is_empty());
+            let entries = session["entries"].as_array().filter(|entries| !entries.is_empty());
             session["meta"]["status"] == "active" && entries.is_some_and(|entries| entries.iter().all(sealed))
         })
     }
@@ -265,20 +241,14 @@ impl Node {
         let export = self.home().join("export.git");
         let mut git = Command::new("git");
         git.arg("--git-dir").arg(export).args(args);
-        git.stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        git.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         finish(git.spawn().expect("git is installed"), PATIENCE)
     }
 
     /// The tree that the export shows now.
     #[must_use]
     pub fn tree(&self) -> String {
-        self.git(&["rev-parse", "HEAD^{tree}"])
-            .ok()
-            .stdout
-            .trim()
-            .to_owned()
+        self.git(&["rev-parse", "HEAD^{tree}"]).ok().stdout.trim().to_owned()
     }
 
     /// The process id while it is up.
@@ -305,10 +275,7 @@ impl Node {
     /// # Panics
     /// When it does not end in time.
     pub fn terminate(&mut self) -> ExitStatus {
-        let pid = i32::try_from(self.pid())
-            .ok()
-            .and_then(Pid::from_raw)
-            .expect("a process id");
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).expect("a process id");
         kill_process(pid, Signal::TERM).expect("it is our child");
         self.ended()
     }
@@ -319,9 +286,7 @@ impl Node {
     /// When it does not end in time.
     pub fn ended(&mut self) -> ExitStatus {
         let child = self.child.as_mut().expect("it is up");
-        let status = wait_for("the end of a node", STOP_TIME, || {
-            child.try_wait().expect("it is our child")
-        });
+        let status = wait_for("the end of a node", STOP_TIME, || child.try_wait().expect("it is our child"));
         self.child = None;
         status
     }
@@ -348,11 +313,7 @@ impl Node {
     fn report(&self) {
         let status = self.try_api().and_then(|api| api.try_get("/status"));
         let status = status.map_or(json!("not up"), |answer| answer.body);
-        eprintln!(
-            "--- node {} ---\n{status:#}\nlog:\n{}",
-            name(&self.home()),
-            self.log()
-        );
+        eprintln!("--- node {} ---\n{status:#}\nlog:\n{}", name(&self.home()), self.log());
     }
 }
 

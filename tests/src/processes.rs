@@ -12,9 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 #[must_use]
 pub fn processes_of(home: &Path) -> Vec<String> {
     let found = find(home).into_iter();
-    found
-        .map(|(pid, arguments)| format!("{pid}: {arguments}"))
-        .collect()
+    found.map(|(pid, arguments)| format!("{pid}: {arguments}")).collect()
 }
 
 /// Ends what a failed test may have left behind.

@@ -55,11 +55,7 @@ impl Outcome {
     #[track_caller]
     pub fn fails(&self, exit: i32, code: &str) {
         let problem: Value = serde_json::from_str(self.stderr.trim()).unwrap_or_default();
-        assert_eq!(
-            (self.code, problem["code"].as_str()),
-            (exit, Some(code)),
-            "{self:?}"
-        );
+        assert_eq!((self.code, problem["code"].as_str()), (exit, Some(code)), "{self:?}");
         assert!(self.stdout.is_empty(), "a failure prints no data: {self:?}");
     }
 }
@@ -75,11 +71,7 @@ pub struct Run {
 impl Run {
     /// `starling ARGS`, in an environment without settings of Starling.
     pub fn new(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
-        Self {
-            command: command(args),
-            input: Vec::new(),
-            limit: LIMIT,
-        }
+        Self { command: command(args), input: Vec::new(), limit: LIMIT }
     }
 
     /// What it reads on standard input.
@@ -95,10 +87,7 @@ impl Run {
     /// When it does not end in time.
     #[must_use]
     pub fn end(mut self) -> Outcome {
-        self.command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().expect("the binary starts");
         let mut stdin = child.stdin.take().expect("it is piped");
         let input = std::mem::take(&mut self.input);
@@ -130,9 +119,7 @@ pub(crate) fn finish(mut child: Child, limit: Duration) -> Outcome {
     let stdout = slurp(child.stdout.take());
     let stderr = slurp(child.stderr.take());
     let mut guard = Reaped(child);
-    let status = wait_for("the end of a command", limit, || {
-        guard.0.try_wait().expect("it is our child")
-    });
+    let status = wait_for("the end of a command", limit, || guard.0.try_wait().expect("it is our child"));
     Outcome {
         code: status.code().unwrap_or(-1),
         stdout: stdout.join().expect("it cannot panic"),

@@ -33,11 +33,7 @@ pub fn pair_with(script: Option<&str>) -> Pair {
     let _added = pair.b.cli(&add).ok();
     wait_for("a knows the agent", PATIENCE, || {
         let agents = pair.a.api().get("/im/agents").body;
-        agents["agents"]
-            .as_array()?
-            .iter()
-            .any(|agent| agent["handle"] == "coder")
-            .then_some(())
+        agents["agents"].as_array()?.iter().any(|agent| agent["handle"] == "coder").then_some(())
     });
     pair
 }
@@ -83,9 +79,7 @@ pub fn join(inviter: &Node, joiner: &Node, handle: &str) -> Outcome {
 
 fn connected(node: &Node) -> bool {
     let peers = node.api().get("/peers").body;
-    peers["peers"]
-        .as_array()
-        .is_some_and(|peers| peers.iter().any(|peer| peer["connected"] == true))
+    peers["peers"].as_array().is_some_and(|peers| peers.iter().any(|peer| peer["connected"] == true))
 }
 
 /// A session's lines as `(number, author, body)`.
@@ -96,10 +90,7 @@ pub fn entries(session: &Value) -> Vec<(u64, String, String)> {
         let number = entry["line_number"].as_u64().unwrap_or_default();
         (number, text(entry, "author"), text(entry, "body"))
     };
-    session["entries"]
-        .as_array()
-        .map(|entries| entries.iter().map(line).collect())
-        .unwrap_or_default()
+    session["entries"].as_array().map(|entries| entries.iter().map(line).collect()).unwrap_or_default()
 }
 
 /// A session's status.

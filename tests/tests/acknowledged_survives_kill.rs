@@ -49,10 +49,7 @@ impl Load {
             number += 1;
             let request = format!("r-{home}-{number}");
             let body = format!("message {number} of writer {home}");
-            let path = format!(
-                "/im/quick-sessions/{}/messages",
-                self.sessions[number % self.sessions.len()]
-            );
+            let path = format!("/im/quick-sessions/{}/messages", self.sessions[number % self.sessions.len()]);
             self.insist(home, &path, &request, &body);
             pause(PACE);
         }
@@ -65,10 +62,7 @@ impl Load {
             let answer = door.and_then(|api| api.try_post(path, &asked));
             match answer.map(|answer| (answer.status, answer)) {
                 Some((200 | 201, _)) => {
-                    self.acknowledged
-                        .lock()
-                        .unwrap()
-                        .insert(request.to_owned(), body.to_owned());
+                    self.acknowledged.lock().unwrap().insert(request.to_owned(), body.to_owned());
                     return;
                 }
                 // A node that stops says so; any other refusal is none that a writer expects.
@@ -101,9 +95,7 @@ fn nothing_acknowledged_is_lost_by_kills() {
     let mut pair = pair();
     let kills = setting("STARLING_KILLS").map_or(KILLS, |kills| usize::try_from(kills).unwrap());
     let numbers = 0..SESSIONS.max(kills / KILLS_A_SESSION);
-    let sessions = numbers
-        .map(|number| pair.a.open("coder", &format!("session {number}")))
-        .collect();
+    let sessions = numbers.map(|number| pair.a.open("coder", &format!("session {number}"))).collect();
     pair.in_step();
     let load = Load {
         sessions,
@@ -145,12 +137,7 @@ fn nothing_acknowledged_is_lost_by_kills() {
     for node in [&pair.a, &pair.b] {
         let shown = messages(node, &load.sessions);
         let lost: Vec<_> = written.iter().filter(|body| !shown.contains_key(*body)).collect();
-        assert!(
-            lost.is_empty(),
-            "{} of {} are lost: {lost:?}",
-            lost.len(),
-            written.len()
-        );
+        assert!(lost.is_empty(), "{} of {} are lost: {lost:?}", lost.len(), written.len());
         let twice: Vec<_> = shown.iter().filter(|(_, times)| **times > 1).collect();
         assert!(twice.is_empty(), "shown more than once: {twice:?}");
         let _export = node.git(&["fsck", "--strict"]).ok();
@@ -174,9 +161,7 @@ fn kill_again_and_again(pair: &mut Pair, load: &Load, kills: usize) {
         }
         for victim in victims {
             let home = nodes[*victim].home();
-            wait_for("no agent survives its node", PATIENCE, || {
-                processes_of(&home).is_empty().then_some(())
-            });
+            wait_for("no agent survives its node", PATIENCE, || processes_of(&home).is_empty().then_some(()));
             nodes[*victim].up();
             load.set_door(*victim, Some(nodes[*victim].api()));
         }
@@ -185,9 +170,7 @@ fn kill_again_and_again(pair: &mut Pair, load: &Load, kills: usize) {
 }
 
 fn setting(name: &str) -> Option<u64> {
-    std::env::var(name)
-        .ok()
-        .map(|text| text.parse().expect("a number"))
+    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
 /// How often each of alice's messages is shown.

@@ -12,10 +12,7 @@ fn a_question_on_a_is_answered_by_the_agent_on_b() {
     assert_eq!(session["meta"]["title"], "Please check the build.");
     assert_eq!(session["meta"]["created_by"], "alice");
     let lines = entries(&session);
-    let authors: Vec<_> = lines
-        .iter()
-        .map(|(number, author, _)| (*number, author.as_str()))
-        .collect();
+    let authors: Vec<_> = lines.iter().map(|(number, author, _)| (*number, author.as_str())).collect();
     assert_eq!(authors, [(1, "alice"), (2, "coder")]);
     assert_eq!(lines[0].2, "Please check the build.\nIt is red.");
     assert_eq!(session["entries"][1]["point_to"], 1);

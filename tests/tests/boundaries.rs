@@ -40,16 +40,7 @@ const NEVER: [(&str, &[&str]); 9] = [
             "crate::transport",
         ],
     ),
-    (
-        "net/src/transport",
-        &[
-            "redb::",
-            "axum::",
-            "git2::",
-            "crate::proto",
-            "starling_crdt::rules",
-        ],
-    ),
+    ("net/src/transport", &["redb::", "axum::", "git2::", "crate::proto", "starling_crdt::rules"]),
     (
         "node/src/machine",
         &[
@@ -153,10 +144,7 @@ fn sources(path: &Path) -> Vec<PathBuf> {
 /// Tests may use what the code may not.
 fn is_test(path: &Path) -> bool {
     let part = |name: &str| path.iter().any(|part| part == name);
-    let stem = path
-        .file_stem()
-        .and_then(|stem| stem.to_str())
-        .unwrap_or_default();
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     part("tests") || part("examples") || part("benches") || stem == "tests" || stem.ends_with("_tests")
 }
 
@@ -186,11 +174,7 @@ fn nobody_imports_what_is_not_theirs() {
             let text = fs::read_to_string(file).unwrap();
             for (at, line) in code(&text) {
                 for path in never.iter().filter(|path| names(line, path)) {
-                    wrong.push(format!(
-                        "{}:{}: {path} is not for {place}",
-                        file.display(),
-                        at + 1
-                    ));
+                    wrong.push(format!("{}:{}: {path} is not for {place}", file.display(), at + 1));
                 }
             }
         }
@@ -214,19 +198,12 @@ fn every_file_says_what_it_is_for_and_stays_readable() {
     for member in ["crdt", "net", "node", "simulations", "tests"] {
         for file in sources(&root().join(member)) {
             let text = fs::read_to_string(&file).unwrap();
-            if !text
-                .lines()
-                .take(HEADER_LINES)
-                .any(|line| line.starts_with("//!"))
-            {
+            if !text.lines().take(HEADER_LINES).any(|line| line.starts_with("//!")) {
                 wrong.push(format!("{}: no `//!` header", file.display()));
             }
             let lines = text.lines().count();
             if lines > LINES_MAX {
-                wrong.push(format!(
-                    "{}: {lines} lines; {LINES_MAX} are allowed",
-                    file.display()
-                ));
+                wrong.push(format!("{}: {lines} lines; {LINES_MAX} are allowed", file.display()));
             }
         }
     }

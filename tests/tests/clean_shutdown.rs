@@ -14,14 +14,10 @@ const STUCK: &str = "set_title Stuck\nsay working\nhang\n";
 fn with_running_turn(script: &str) -> (Node, String) {
     let node = Node::founded_by("alice");
     let file = node.file("script", script);
-    let _added = node
-        .cli(&["agent", "add", "coder", "--demo", "--script", &file])
-        .ok();
+    let _added = node.cli(&["agent", "add", "coder", "--demo", "--script", &file]).ok();
     let events = node.api().listen();
     let id = node.open("coder", "go");
-    events.until("the agent's words", PATIENCE, |event| {
-        event.data["text"] == "working\n"
-    });
+    events.until("the agent's words", PATIENCE, |event| event.data["text"] == "working\n");
     // What comes after them says nothing; it is there within moments.
     pause(Duration::from_millis(300));
     node.until(&id, "the agent works", |session| {
@@ -54,27 +50,12 @@ fn sigterm_ends_everything_within_ten_seconds() {
         let status = node.terminate();
         assert_eq!(status.code(), Some(0), "{}", node.log());
         assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
-        assert_eq!(
-            processes_of(&node.home()),
-            Vec::<String>::new(),
-            "nothing runs on"
-        );
-        assert_eq!(
-            left_in_run(&node),
-            Vec::<String>::new(),
-            "nothing is left in run/"
-        );
+        assert_eq!(processes_of(&node.home()), Vec::<String>::new(), "nothing runs on");
+        assert_eq!(left_in_run(&node), Vec::<String>::new(), "nothing is left in run/");
         node.up();
         let session = node.show(&id);
-        assert_eq!(
-            status_of(&session),
-            "error",
-            "the turn ended with a record: {session:#}"
-        );
-        assert!(
-            session["meta"]["error"].as_str().unwrap().contains("interrupted"),
-            "{session:#}"
-        );
+        assert_eq!(status_of(&session), "error", "the turn ended with a record: {session:#}");
+        assert!(session["meta"]["error"].as_str().unwrap().contains("interrupted"), "{session:#}");
         node.stop();
     }
 }
@@ -86,19 +67,11 @@ fn kill_leaves_no_agent_and_the_next_start_clears_up() {
         node.kill9();
         no_process_is_left(&node);
         node.up();
-        let session = node.until(&id, "the turn is known to be lost", |session| {
-            status_of(session) == "error"
-        });
-        assert!(
-            session["meta"]["error"].as_str().unwrap().contains("interrupted"),
-            "{session:#}"
-        );
+        let session =
+            node.until(&id, "the turn is known to be lost", |session| status_of(session) == "error");
+        assert!(session["meta"]["error"].as_str().unwrap().contains("interrupted"), "{session:#}");
         node.stop();
-        assert_eq!(
-            left_in_run(&node),
-            Vec::<String>::new(),
-            "nothing is left in run/"
-        );
+        assert_eq!(left_in_run(&node), Vec::<String>::new(), "nothing is left in run/");
         no_process_is_left(&node);
     }
 }

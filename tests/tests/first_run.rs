@@ -34,27 +34,15 @@ fn the_greeting_names_the_next_command_and_it_works() {
 
     let path = format!("{}:/usr/bin:/bin", starling().parent().unwrap().display());
     let mut shell = Command::new("timeout");
-    shell
-        .args(["60", "sh", "-c", named])
-        .env("PATH", path)
-        .stdin(Stdio::null());
+    shell.args(["60", "sh", "-c", named]).env("PATH", path).stdin(Stdio::null());
     let output = shell.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(text.starts_with("session:qs-"), "{text}");
-    assert!(
-        text.contains("scribe") && text.contains("You wrote: Hello!"),
-        "the answer is shown: {text}"
-    );
+    assert!(text.contains("scribe") && text.contains("You wrote: Hello!"), "the answer is shown: {text}");
 
-    let again = node
-        .cli(&["session", "new", "--agent", "scribe", "--follow", "-m", "Hello"])
-        .ok();
-    assert_eq!(
-        again.stdout.lines().count(),
-        2,
-        "the session and its answer: {again:?}"
-    );
+    let again = node.cli(&["session", "new", "--agent", "scribe", "--follow", "-m", "Hello"]).ok();
+    assert_eq!(again.stdout.lines().count(), 2, "the session and its answer: {again:?}");
 
     let _down = node.cli(&["down"]).ok();
     assert_eq!(node.ended().code(), Some(0), "{}", node.log());

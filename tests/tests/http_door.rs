@@ -21,34 +21,18 @@ fn tcp_needs_the_token() {
     assert_eq!(api.get("/status").status, 200);
     for wrong in [None, Some(""), Some("0000"), Some(&"0".repeat(64))] {
         let stranger = api.with_token(wrong);
-        for path in [
-            "/status",
-            "/im/quick-sessions",
-            "/im/agents",
-            "/peers",
-            "/events",
-            "/metrics",
-        ] {
+        for path in ["/status", "/im/quick-sessions", "/im/agents", "/peers", "/events", "/metrics"] {
             stranger.get(path).refused(401, "unauthorized");
         }
         let open = json!({ "agent_id": "coder", "first_message": "hi" });
-        stranger
-            .post("/im/quick-sessions", &open)
-            .refused(401, "unauthorized");
+        stranger.post("/im/quick-sessions", &open).refused(401, "unauthorized");
     }
-    assert_eq!(
-        api.get("/im/quick-sessions").body["sessions"],
-        json!([]),
-        "nothing was opened"
-    );
+    assert_eq!(api.get("/im/quick-sessions").body["sessions"], json!([]), "nothing was opened");
     let mode = |name: &str| {
         let found = std::fs::metadata(node.home().join(name)).unwrap();
         found.permissions().mode() & 0o777
     };
-    assert_eq!(
-        (mode("run"), mode("run/token"), mode("run/starling.sock")),
-        (0o700, 0o600, 0o600)
-    );
+    assert_eq!((mode("run"), mode("run/token"), mode("run/starling.sock")), (0o700, 0o600, 0o600));
     assert_eq!(mode("node.key"), 0o600);
 }
 
@@ -56,45 +40,25 @@ fn tcp_needs_the_token() {
 fn other_sites_are_kept_out() {
     let node = node();
     let api = node.api();
-    for host in [
-        "evil.example",
-        "127.0.0.1",
-        "127.0.0.1:1",
-        "localhost.evil.example:80",
-    ] {
-        api.with_header("host", host)
-            .get("/status")
-            .refused(403, "bad_host");
+    for host in ["evil.example", "127.0.0.1", "127.0.0.1:1", "localhost.evil.example:80"] {
+        api.with_header("host", host).get("/status").refused(403, "bad_host");
     }
     let own = node.greeting()["http"].as_str().unwrap();
     assert_eq!(api.with_header("origin", own).get("/status").status, 200);
-    for origin in [
-        "http://evil.example",
-        "null",
-        "https://127.0.0.1",
-        "http://127.0.0.1:1",
-    ] {
+    for origin in ["http://evil.example", "null", "https://127.0.0.1", "http://127.0.0.1:1"] {
         let page = api.with_header("origin", origin);
         page.get("/status").refused(403, "bad_origin");
         let open = json!({ "agent_id": "coder", "first_message": "hi" });
         page.post("/im/quick-sessions", &open).refused(403, "bad_origin");
     }
-    assert_eq!(
-        api.get("/im/quick-sessions").body["sessions"],
-        json!([]),
-        "nothing was opened"
-    );
+    assert_eq!(api.get("/im/quick-sessions").body["sessions"], json!([]), "nothing was opened");
 }
 
 /// `GET path` over the socket: status and body.
 fn over_socket(node: &Node, path: &str) -> (u16, Value) {
     let mut stream = UnixStream::connect(node.home().join("run/starling.sock")).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -126,8 +90,7 @@ fn a_repeated_create_is_one_session() {
     assert_eq!(again.status, 200, "{again:?}");
     let other =
         json!({ "session_id": "qs-01JZZZZZZZZZZZZZZZZZZZZZZZ", "agent_id": "coder", "first_message": "ho" });
-    api.post("/im/quick-sessions", &other)
-        .refused(409, "quick_session_id_collision");
+    api.post("/im/quick-sessions", &other).refused(409, "quick_session_id_collision");
     let list = api.get("/im/quick-sessions").body;
     assert_eq!(list["sessions"].as_array().map(Vec::len), Some(1));
 
@@ -158,17 +121,11 @@ fn events_tell_of_a_new_message() {
             && event.data["scope"] == "quick_session"
     });
     // Who comes back with the number of the last one it saw misses nothing.
-    let back = node
-        .api()
-        .with_header("last-event-id", &(number - 1).to_string())
-        .listen();
+    let back = node.api().with_header("last-event-id", &(number - 1).to_string()).listen();
     let first = back.until("the missed event", Duration::from_secs(5), |_| true);
     assert_eq!((first.id.as_str(), first.data), (seen.id.as_str(), seen.data));
     let lost = node.api().with_header("last-event-id", "1").listen();
-    assert_eq!(
-        lost.until("a resync", Duration::from_secs(5), |_| true).kind,
-        "resync"
-    );
+    assert_eq!(lost.until("a resync", Duration::from_secs(5), |_| true).kind, "resync");
 }
 
 #[test]
@@ -176,42 +133,28 @@ fn the_interface_describes_itself() {
     let node = node();
     let api = node.api();
     let described = api.get("/openapi.json");
-    assert_eq!(
-        (described.status, described.content_type.as_str()),
-        (200, "application/json")
-    );
+    assert_eq!((described.status, described.content_type.as_str()), (200, "application/json"));
     assert!(described.body["openapi"].as_str().unwrap().starts_with("3."));
-    for path in [
-        "/im/quick-sessions",
-        "/im/quick-sessions/{id}/messages",
-        "/events",
-        "/turns/{attempt}/reply",
-    ] {
+    for path in
+        ["/im/quick-sessions", "/im/quick-sessions/{id}/messages", "/events", "/turns/{attempt}/reply"]
+    {
         assert!(described.body["paths"][path].is_object(), "{path} is described");
     }
     api.get("/nothing/here").refused(404, "no_such_endpoint");
-    api.get("/im/quick-sessions?limit=0")
-        .refused(422, "invalid_field");
-    api.get("/im/quick-sessions?colour=red")
-        .refused(422, "invalid_field");
+    api.get("/im/quick-sessions?limit=0").refused(422, "invalid_field");
+    api.get("/im/quick-sessions?colour=red").refused(422, "invalid_field");
     let form = api.post("/im/quick-sessions", &json!("text"));
     assert_eq!(form.status, 422, "{form:?}");
     assert_eq!(api.with_token(None).get("/healthz").status, 200);
     let metrics = api.get("/metrics");
-    assert_eq!(
-        (metrics.status, metrics.content_type.as_str()),
-        (200, "text/plain")
-    );
+    assert_eq!((metrics.status, metrics.content_type.as_str()), (200, "text/plain"));
 }
 
 #[test]
 fn a_login_link_opens_the_page_once() {
     let node = node();
     let printed = node.cli(&["open", "--print"]).ok();
-    let url = serde_json::from_str::<Value>(&printed.stdout).unwrap()["url"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let url = serde_json::from_str::<Value>(&printed.stdout).unwrap()["url"].as_str().unwrap().to_owned();
     let base = node.greeting()["http"].as_str().unwrap();
     let path = url.strip_prefix(base).unwrap();
     let anyone = node.api().with_token(None);

@@ -17,9 +17,7 @@ fn ticket(invite: &Value) -> &str {
 fn devices(node: &Node) -> usize {
     let members = node.api().get("/im/members").body;
     let members = members["members"].as_array().unwrap().iter();
-    members
-        .map(|member| member["devices"].as_array().unwrap().len())
-        .sum()
+    members.map(|member| member["devices"].as_array().unwrap().len()).sum()
 }
 
 #[test]
@@ -49,9 +47,7 @@ fn a_ticket_expires_and_can_be_withdrawn() {
     let b = Node::new();
     let short = invite(&a, &["--expires", "1s"]);
     let withdrawn = invite(&a, &[]);
-    let _revoked = a
-        .cli(&["invite", "revoke", withdrawn["id"].as_str().unwrap()])
-        .ok();
+    let _revoked = a.cli(&["invite", "revoke", withdrawn["id"].as_str().unwrap()]).ok();
     b.cli(&["join", ticket(&withdrawn)]).fails(4, "invite_unknown");
     starling_tests::pause(Duration::from_millis(1_100));
     b.cli(&["join", ticket(&short)]).fails(4, "invite_expired");
@@ -73,18 +69,12 @@ fn a_join_waits_for_its_inviter() {
     let invited = invite(&a, &[]);
     a.stop();
     let mut b = Node::new();
-    b.cli(&["join", ticket(&invited), "--timeout", "1s"])
-        .fails(7, "inviter_unreachable");
+    b.cli(&["join", ticket(&invited), "--timeout", "1s"]).fails(7, "inviter_unreachable");
 
     let greeting = b.spawn_up(&["--json", "--no-mdns", "--http", "127.0.0.1:0"]);
-    assert!(
-        greeting.recv_timeout(Duration::from_secs(2)).is_err(),
-        "it is not up before it is a member"
-    );
+    assert!(greeting.recv_timeout(Duration::from_secs(2)).is_err(), "it is not up before it is a member");
     a.up();
-    let line = greeting
-        .recv_timeout(PATIENCE)
-        .unwrap_or_else(|_| panic!("it never joined:\n{}", b.log()));
+    let line = greeting.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("it never joined:\n{}", b.log()));
     let greeting: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(greeting["workspace"], a.greeting()["workspace"]);
     assert_eq!(greeting["handle"], "alice");
@@ -102,11 +92,7 @@ fn a_home_in_use_is_not_given_up() {
     own.stop();
     join(&a, &own, "carol").fails(5, "home_in_use");
     own.up();
-    assert_eq!(
-        own.show(&id)["meta"]["status"],
-        "active",
-        "its session is still there"
-    );
+    assert_eq!(own.show(&id)["meta"]["status"], "active", "its session is still there");
 
     // One that was never used may join another workspace.
     let mut unused = Node::founded_by("dave");
@@ -126,36 +112,24 @@ fn a_stranger_learns_nothing() {
     let groping = Impostor::stranger([8; 32], None);
     for stranger in [&knowing, &groping] {
         stranger.dial(&pair.a);
-        wait_for("the stranger is sent away", PATIENCE, || {
-            stranger.was_dropped().then_some(())
-        });
+        wait_for("the stranger is sent away", PATIENCE, || stranger.was_dropped().then_some(()));
     }
     let before = pair.a.status();
     let id = pair.b.open("coder", "a secret word");
     pair.a.settled(&id);
     for stranger in [&knowing, &groping] {
         stranger.dial(&pair.a);
-        stays(
-            "the stranger hears nothing of it",
-            Duration::from_millis(1500),
-            || stranger.records_seen().is_empty(),
-        );
+        stays("the stranger hears nothing of it", Duration::from_millis(1500), || {
+            stranger.records_seen().is_empty()
+        });
         let heard = stranger.heard();
-        assert!(
-            heard.len() < 2_000,
-            "a refusal and no more: {} bytes",
-            heard.len()
-        );
+        assert!(heard.len() < 2_000, "a refusal and no more: {} bytes", heard.len());
         for secret in ["secret", "alice", "coder", before["device"].as_str().unwrap()] {
             assert!(!contains(&heard, secret.as_bytes()), "it was told {secret:?}");
         }
     }
     let peers = pair.a.status()["peers"].clone();
-    assert_eq!(
-        peers.as_array().map(Vec::len),
-        Some(1),
-        "and is nobody's peer: {peers}"
-    );
+    assert_eq!(peers.as_array().map(Vec::len), Some(1), "and is nobody's peer: {peers}");
 }
 
 fn contains(heard: &[u8], word: &[u8]) -> bool {

@@ -35,18 +35,11 @@ fn both_sides_of_a_cut_write_and_then_agree() {
     let (a, b) = (pair.a.all_sessions(), pair.b.all_sessions());
     assert_eq!(a.len(), 3);
     assert_eq!(a, b, "equal views");
-    let bodies: Vec<_> = entries(&pair.a.show(&both))
-        .into_iter()
-        .map(|(_, _, body)| body)
-        .collect();
+    let bodies: Vec<_> = entries(&pair.a.show(&both)).into_iter().map(|(_, _, body)| body).collect();
     for round in 0..5 {
         for side in ["a", "b"] {
             let written = format!("{side} {round}");
-            assert_eq!(
-                bodies.iter().filter(|body| **body == written).count(),
-                1,
-                "{written}: {bodies:?}"
-            );
+            assert_eq!(bodies.iter().filter(|body| **body == written).count(), 1, "{written}: {bodies:?}");
         }
     }
     let _tree = pair.same_tree();

@@ -16,9 +16,7 @@ const QUIET: Duration = Duration::from_secs(2);
 
 #[test]
 fn an_agent_that_forgets_the_title_is_told_what_to_do() {
-    let pair = pair_with(Some(
-        "reply too early\nset_title Late but here\nreply now it works\n",
-    ));
+    let pair = pair_with(Some("reply too early\nset_title Late but here\nreply now it works\n"));
     let events = pair.b.api().listen();
     let id = pair.a.open("coder", "hello");
     events.until("the refusal, in plain words", PATIENCE, |event| {
@@ -37,31 +35,18 @@ fn an_agent_that_forgets_the_title_is_told_what_to_do() {
 fn an_agent_that_never_sets_a_title_fails_visibly() {
     let pair = pair_with(Some("skip_title\n"));
     let id = pair.a.open("coder", "hello");
-    let failed = pair
-        .a
-        .until(&id, "the turn failed", |session| status_of(session) == "error");
-    assert!(
-        failed["meta"]["error"]
-            .as_str()
-            .unwrap()
-            .contains("title_missing"),
-        "{failed:#}"
-    );
+    let failed = pair.a.until(&id, "the turn failed", |session| status_of(session) == "error");
+    assert!(failed["meta"]["error"].as_str().unwrap().contains("title_missing"), "{failed:#}");
     pair.in_step();
     for node in [&pair.a, &pair.b] {
         let session = node.show(&id);
         assert!(session["meta"]["title"].is_null(), "{session:#}");
-        assert!(
-            entries(&session).iter().all(|(_, author, _)| author != "coder"),
-            "{session:#}"
-        );
+        assert!(entries(&session).iter().all(|(_, author, _)| author != "coder"), "{session:#}");
     }
     // The user may name it and try again; the agent then has nothing to forget.
     let _titled = pair.a.cli(&["session", "title", &id, "By hand"]).ok();
     let _retried = pair.a.cli(&["session", "retry", &id]).ok();
-    let answered = pair
-        .a
-        .until(&id, "an answer", |session| entries(session).len() == 2);
+    let answered = pair.a.until(&id, "an answer", |session| entries(session).len() == 2);
     assert_eq!(answered["meta"]["title"], "By hand");
 }
 
@@ -86,16 +71,10 @@ fn a_modified_host_is_not_believed() {
         impostor.enter(&pair.a);
     }
     let attempt = AttemptId::from_parts(now_ms(), 1);
-    let claim = liar.sign(&id, now_ms(), |session| Payload::Claim {
-        turn: turn(session, attempt),
-    });
+    let claim = liar.sign(&id, now_ms(), |session| Payload::Claim { turn: turn(session, attempt) });
     liar.gossip(&claim);
-    let running = pair.a.until(&id, "what is allowed is taken", |session| {
-        status_of(session) == "running"
-    });
-    wait_for("and forwarded", PATIENCE, || {
-        observer.records_seen().contains(&claim.id()).then_some(())
-    });
+    let running = pair.a.until(&id, "what is allowed is taken", |session| status_of(session) == "running");
+    wait_for("and forwarded", PATIENCE, || observer.records_seen().contains(&claim.id()).then_some(()));
 
     let tree = exported(&pair.a);
     let reply = |text: &str| {
@@ -105,10 +84,7 @@ fn a_modified_host_is_not_believed() {
             body: body.clone(),
         })
     };
-    let (gossiped, exchanged) = (
-        reply("without a title, by gossip"),
-        reply("without a title, by exchange"),
-    );
+    let (gossiped, exchanged) = (reply("without a title, by gossip"), reply("without a title, by exchange"));
     liar.gossip(&gossiped);
     liar.exchange(&exchanged);
     stays("the reply is nowhere", QUIET, || {
@@ -118,19 +94,14 @@ fn a_modified_host_is_not_believed() {
     assert_eq!(exported(&pair.a), tree, "nor in the export");
 
     // The very same hands, with a title: so it was the rule that kept them out.
-    let title = Payload::Title {
-        title: Title::trimmed("Now with a title").unwrap(),
-        turn: None,
-    };
+    let title = Payload::Title { title: Title::trimmed("Now with a title").unwrap(), turn: None };
     let title = liar.sign(&id, now_ms(), |_| title.clone());
     liar.exchange(&title);
     let late = reply("with a title");
     liar.exchange(&late);
     let session = pair.a.settled(&id);
     assert_eq!(entries(&session)[1].2, "with a title");
-    wait_for("it is forwarded", PATIENCE, || {
-        observer.records_seen().contains(&late.id()).then_some(())
-    });
+    wait_for("it is forwarded", PATIENCE, || observer.records_seen().contains(&late.id()).then_some(()));
     let seen = observer.records_seen();
     assert!(!seen.contains(&gossiped.id()) && !seen.contains(&exchanged.id()));
     pair.a.stop();

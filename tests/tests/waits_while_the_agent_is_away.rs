@@ -22,41 +22,24 @@ fn messages_wait_for_the_agent_and_are_answered_when_it_is_back() {
     for entry in &waiting {
         assert_eq!(entry["agent"], "coder");
         let reason = entry["reason"].as_str().unwrap();
-        assert!(
-            reason.contains("coder") && reason.contains("not connected"),
-            "{reason}"
-        );
+        assert!(reason.contains("coder") && reason.contains("not connected"), "{reason}");
         assert!(entry["last_seen"].is_string(), "{entry}");
     }
     let shown = pair.a.show(&new);
     assert_eq!(shown["meta"]["status"], "needs_title");
-    assert!(
-        shown["entries"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|entry| entry["sealed"] == false)
-    );
+    assert!(shown["entries"].as_array().unwrap().iter().all(|entry| entry["sealed"] == false));
 
     pair.b.up();
     let answered = entries(&pair.a.settled(&new));
     let authors: Vec<_> = answered.iter().map(|(_, author, _)| author.as_str()).collect();
     assert_eq!(authors.iter().filter(|author| **author == "alice").count(), 2);
-    assert_eq!(
-        authors.last(),
-        Some(&"coder"),
-        "one answer may be for both: {answered:?}"
-    );
+    assert_eq!(authors.last(), Some(&"coder"), "one answer may be for both: {answered:?}");
     let numbers: Vec<_> = answered.iter().map(|(number, ..)| *number).collect();
     assert_eq!(numbers, (1..=answered.len() as u64).collect::<Vec<_>>());
 
     let later = pair.a.settled(&old);
     let before = sealed["entries"].as_array().unwrap();
-    assert_eq!(
-        &later["entries"].as_array().unwrap()[..before.len()],
-        before,
-        "sealed lines never move"
-    );
+    assert_eq!(&later["entries"].as_array().unwrap()[..before.len()], before, "sealed lines never move");
     assert_eq!(entries(&later).len(), 4);
     wait_for("nothing is waited for", PATIENCE, || {
         pair.a.status()["waiting"].as_array()?.is_empty().then_some(())
@@ -79,7 +62,5 @@ fn nodes_that_were_stopped_find_each_other_again() {
     pair.b.up();
     pair.a.up();
     pair.b.send(&id, "And now?");
-    pair.a.until(&id, "the message and its answer", |session| {
-        entries(session).len() == 4
-    });
+    pair.a.until(&id, "the message and its answer", |session| entries(session).len() == 4);
 }

@@ -12,11 +12,7 @@ fn ask(text: &str) -> Command {
 }
 
 fn ask_as(id: &str, text: &str) -> Command {
-    Command::Message {
-        body: body(text),
-        request_id: request(id),
-        reply_to: None,
-    }
+    Command::Message { body: body(text), request_id: request(id), reply_to: None }
 }
 
 fn name(text: &str) -> Title {
@@ -40,12 +36,7 @@ fn fail(n: u8) -> Command {
 }
 
 fn decided(replica: &Replica, command: Command) -> Result<Decision, Rejected> {
-    decide(
-        &replica.session,
-        &replica.view(),
-        replica.workspace.founder,
-        command,
-    )
+    decide(&replica.session, &replica.view(), replica.workspace.founder, command)
 }
 
 fn rejected(replica: &Replica, command: Command) -> Option<Rejected> {
@@ -78,11 +69,8 @@ fn a_conversation_is_decided_and_admitted_step_by_step() {
     does(&mut replica, Command::Stop);
     does(&mut replica, answer(1));
     let asked = does(&mut replica, ask("more"));
-    let about = Command::Message {
-        body: body("about it"),
-        request_id: request("about"),
-        reply_to: Some(asked),
-    };
+    let about =
+        Command::Message { body: body("about it"), request_id: request("about"), reply_to: Some(asked) };
     does(&mut replica, about);
     does(&mut replica, Command::Claim(attempt(2)));
     does(&mut replica, fail(2));
@@ -113,12 +101,7 @@ fn only_the_creator_asks_names_and_closes() {
         assert_eq!(other, Err(Rejected::NotCreator));
     }
     // The host acts for the agent, whoever's device it is.
-    let other = decide(
-        &replica.session,
-        &replica.view(),
-        replica.workspace.bob,
-        Command::Claim(attempt(1)),
-    );
+    let other = decide(&replica.session, &replica.view(), replica.workspace.bob, Command::Claim(attempt(1)));
     assert!(matches!(other, Ok(Decision::Write(_))));
 }
 
@@ -196,10 +179,7 @@ fn a_request_that_was_written_twice_is_named_by_the_record_that_is_shown() {
         let mut replica = start.fork();
         replica.pull(&sides[1 - at]);
         replica.pull(&sides[at]);
-        assert_eq!(
-            already(&replica, ask_as("req", "same")),
-            ids.iter().min().copied()
-        );
+        assert_eq!(already(&replica, ask_as("req", "same")), ids.iter().min().copied());
         replica.put_on(HOST, &[*id], claim(turn(1, None)));
         assert_eq!(already(&replica, ask_as("req", "same")), Some(*id));
     }
@@ -210,11 +190,7 @@ fn an_answered_message_must_be_here() {
     let mut replica = Replica::opened();
     let titled = does(&mut replica, Command::Title(name("t")));
     for unknown in [titled, RecordId::from_bytes([1; 32])] {
-        let about = Command::Message {
-            body: body("m"),
-            request_id: request("m"),
-            reply_to: Some(unknown),
-        };
+        let about = Command::Message { body: body("m"), request_id: request("m"), reply_to: Some(unknown) };
         assert_eq!(rejected(&replica, about), Some(Rejected::UnknownReplyTo));
     }
 }
@@ -241,11 +217,7 @@ fn there_must_be_something_to_do() {
     does(&mut replica, Command::Claim(attempt(1)));
     does(&mut replica, ask("more"));
     let nothing = Some(Rejected::NothingToClaim);
-    assert_eq!(
-        rejected(&replica, Command::Claim(attempt(2))),
-        nothing,
-        "one is open"
-    );
+    assert_eq!(rejected(&replica, Command::Claim(attempt(2))), nothing, "one is open");
     does(&mut replica, set_title(1));
     does(&mut replica, answer(1));
     does(&mut replica, Command::Claim(attempt(2)));
@@ -261,10 +233,7 @@ fn the_name_of_an_ended_attempt_is_not_claimed_again() {
     does(&mut replica, Command::Claim(attempt(1)));
     does(&mut replica, fail(1));
     does(&mut replica, ask("more"));
-    assert_eq!(
-        rejected(&replica, Command::Claim(attempt(1))),
-        Some(Rejected::StaleAttempt)
-    );
+    assert_eq!(rejected(&replica, Command::Claim(attempt(1))), Some(Rejected::StaleAttempt));
 }
 
 #[test]

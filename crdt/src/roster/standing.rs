@@ -78,22 +78,12 @@ impl Standing {
                 self.add_device(id, record.author, label.as_str(), id);
             }
             Payload::AddMember { handle, role } => self.add_member(id, handle, *role),
-            Payload::AddDevice {
-                member,
-                device,
-                label,
-            } => self.add_device(*member, *device, label.as_str(), id),
+            Payload::AddDevice { member, device, label } => {
+                self.add_device(*member, *device, label.as_str(), id)
+            }
             Payload::HostAgent { handle, device } => {
                 let handle = self.free_handle(handle, id);
-                self.agents.insert(
-                    id,
-                    Agent {
-                        handle,
-                        host: *device,
-                        epoch: 1,
-                        retired: false,
-                    },
-                );
+                self.agents.insert(id, Agent { handle, host: *device, epoch: 1, retired: false });
             }
             // A name is free again for who comes after.
             Payload::RetireAgent { agent: bearer } | Payload::RemoveMember { member: bearer, .. } => {
@@ -105,14 +95,7 @@ impl Standing {
 
     fn add_member(&mut self, id: MemberId, handle: &Handle, role: MemberRole) {
         let handle = self.free_handle(handle, id);
-        self.members.insert(
-            id,
-            Member {
-                handle,
-                role,
-                removed: false,
-            },
-        );
+        self.members.insert(id, Member { handle, role, removed: false });
     }
 
     fn add_device(&mut self, member: MemberId, device: DeviceKey, label: &str, record: RecordId) {
@@ -131,9 +114,7 @@ impl Standing {
             let suffix = format!("-{n}");
             let room = crate::limits::HANDLE_CHARS_MAX - suffix.len();
             let stem: String = wanted.as_str().chars().take(room).collect();
-            format!("{}{suffix}", stem.trim_end_matches('-'))
-                .parse::<Handle>()
-                .ok()
+            format!("{}{suffix}", stem.trim_end_matches('-')).parse::<Handle>().ok()
         };
         let mut free = wanted.clone();
         let mut n = 2;
@@ -152,9 +133,7 @@ impl Standing {
                     member.role = *role;
                 }
             }
-            Payload::MoveAgent {
-                agent, device, epoch, ..
-            } => {
+            Payload::MoveAgent { agent, device, epoch, .. } => {
                 // Two hosts at the same epoch: the first by canonical order, the other is void.
                 if let Some(agent) = self.agents.get_mut(agent).filter(|agent| agent.epoch < *epoch) {
                     agent.host = *device;
@@ -204,10 +183,7 @@ impl Standing {
             Payload::ChangeRole { member, .. } | Payload::RemoveMember { member, .. } => {
                 admin
                     && *member != me
-                    && self
-                        .members
-                        .get(member)
-                        .is_some_and(|m| m.role < MemberRole::Founder)
+                    && self.members.get(member).is_some_and(|m| m.role < MemberRole::Founder)
             }
             Payload::RevokeDevice { cut } => {
                 let owner = self.devices.get(&cut.device).map(|device| device.member);
@@ -220,38 +196,23 @@ impl Standing {
             }
             Payload::Handover { agent, to, .. } => {
                 self.member_of(to).is_some()
-                    && self
-                        .agents
-                        .get(agent)
-                        .is_some_and(|a| !a.retired && a.host == *author)
+                    && self.agents.get(agent).is_some_and(|a| !a.retired && a.host == *author)
             }
-            Payload::MoveAgent {
-                agent, device, epoch, ..
-            } => {
-                let found = self
-                    .agents
-                    .get(agent)
-                    .filter(|agent| !agent.retired && *epoch == agent.epoch + 1);
+            Payload::MoveAgent { agent, device, epoch, .. } => {
+                let found =
+                    self.agents.get(agent).filter(|agent| !agent.retired && *epoch == agent.epoch + 1);
                 found.is_some_and(|agent| full && mine(device) && (admin || mine(&agent.host)))
             }
-            Payload::RetireAgent { agent } => self
-                .agents
-                .get(agent)
-                .is_some_and(|agent| !agent.retired && (admin || mine(&agent.host))),
+            Payload::RetireAgent { agent } => {
+                self.agents.get(agent).is_some_and(|agent| !agent.retired && (admin || mine(&agent.host)))
+            }
             _ => false,
         }
     }
 
     fn is_taken(&self, handle: &Handle) -> bool {
-        let member = self
-            .members
-            .values()
-            .any(|member| !member.removed && member.handle == *handle);
-        member
-            || self
-                .agents
-                .values()
-                .any(|agent| !agent.retired && agent.handle == *handle)
+        let member = self.members.values().any(|member| !member.removed && member.handle == *handle);
+        member || self.agents.values().any(|agent| !agent.retired && agent.handle == *handle)
     }
 
     fn is_standing(&self, member: &MemberId) -> bool {
@@ -296,9 +257,7 @@ impl Standing {
 
     /// Devices in good standing: those that are let in.
     pub fn admitted_devices(&self) -> impl Iterator<Item = &DeviceKey> {
-        self.devices
-            .keys()
-            .filter(|device| self.member_of(device).is_some())
+        self.devices.keys().filter(|device| self.member_of(device).is_some())
     }
 
     /// All agents.
@@ -309,16 +268,12 @@ impl Standing {
     /// The agent that is called so now.
     #[must_use]
     pub fn agent_called(&self, handle: &Handle) -> Option<(&AgentId, &Agent)> {
-        self.agents
-            .iter()
-            .find(|(_, agent)| !agent.retired && agent.handle == *handle)
+        self.agents.iter().find(|(_, agent)| !agent.retired && agent.handle == *handle)
     }
 
     /// The member who is called so now.
     #[must_use]
     pub fn member_called(&self, handle: &Handle) -> Option<(&MemberId, &Member)> {
-        self.members
-            .iter()
-            .find(|(_, member)| !member.removed && member.handle == *handle)
+        self.members.iter().find(|(_, member)| !member.removed && member.handle == *handle)
     }
 }

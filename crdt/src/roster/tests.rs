@@ -26,19 +26,11 @@ fn handle(text: &str) -> Handle {
 }
 
 fn remove(member: RecordId) -> Payload {
-    Payload::RemoveMember {
-        member,
-        cuts: Vec::new(),
-    }
+    Payload::RemoveMember { member, cuts: Vec::new() }
 }
 
 fn revoke(seed: u8) -> Payload {
-    Payload::RevokeDevice {
-        cut: Cut {
-            device: device(seed),
-            kept: Vec::new(),
-        },
-    }
+    Payload::RevokeDevice { cut: Cut { device: device(seed), kept: Vec::new() } }
 }
 
 fn change(member: RecordId, role: MemberRole) -> Payload {
@@ -46,20 +38,11 @@ fn change(member: RecordId, role: MemberRole) -> Payload {
 }
 
 fn move_to(agent: RecordId, seed: u8, epoch: u32) -> Payload {
-    Payload::MoveAgent {
-        agent,
-        device: device(seed),
-        epoch,
-        handover: None,
-    }
+    Payload::MoveAgent { agent, device: device(seed), epoch, handover: None }
 }
 
 fn hand_over(agent: RecordId, seed: u8) -> Payload {
-    Payload::Handover {
-        agent,
-        to: device(seed),
-        tips: agent,
-    }
+    Payload::Handover { agent, to: device(seed), tips: agent }
 }
 
 /// Whether `seed` may write this on the heads of a copy.
@@ -91,10 +74,7 @@ fn the_first_record_is_the_workspace() {
     assert_eq!(roster.workspace(), id);
     assert_eq!(first.stream(), roster.key());
     let (member, founder) = roster.standing().member_of(&device(FOUNDER)).unwrap();
-    assert_eq!(
-        (*member.as_bytes(), founder.role),
-        (*id.as_bytes(), MemberRole::Founder)
-    );
+    assert_eq!((*member.as_bytes(), founder.role), (*id.as_bytes(), MemberRole::Founder));
     assert_eq!(founder.handle, handle("alice"));
     // Another workspace's founding record is a stranger.
     let mut other = first.record().clone();
@@ -107,17 +87,9 @@ fn the_first_record_is_the_workspace() {
 fn records_of_other_workspaces_and_sessions_are_strangers() {
     let mut workspace = Workspace::new();
     let session_record = workspace.open();
-    assert_eq!(
-        workspace.roster.offer(session_record),
-        Offer::Refused(Refusal::Stranger)
-    );
+    assert_eq!(workspace.roster.offer(session_record), Offer::Refused(Refusal::Stranger));
     let other = WorkspaceId::from_bytes([9; 32]);
-    let record = roster_record(
-        other,
-        FOUNDER,
-        workspace.roster.heads(),
-        add_member("x", MemberRole::Guest),
-    );
+    let record = roster_record(other, FOUNDER, workspace.roster.heads(), add_member("x", MemberRole::Guest));
     assert_eq!(workspace.roster.offer(record), Offer::Refused(Refusal::Stranger));
 }
 
@@ -145,11 +117,7 @@ fn what_each_role_may_write() {
     ];
     for (payload, allowed) in &matrix {
         for seed in all {
-            assert_eq!(
-                may(&w, seed, payload),
-                allowed.contains(&seed),
-                "{seed}: {payload:?}"
-            );
+            assert_eq!(may(&w, seed, payload), allowed.contains(&seed), "{seed}: {payload:?}");
         }
     }
 }
@@ -204,11 +172,7 @@ fn an_agent_moves_between_its_members_devices_and_retires() {
     w.put(FOUNDER, Payload::RetireAgent { agent });
     assert!(w.roster.standing().agent(&agent).unwrap().retired);
     assert_eq!(w.roster.standing().agent_called(&handle("claude")), None);
-    for payload in [
-        move_to(agent, HOST, 3),
-        hand_over(agent, HOST),
-        Payload::RetireAgent { agent },
-    ] {
+    for payload in [move_to(agent, HOST, 3), hand_over(agent, HOST), Payload::RetireAgent { agent }] {
         assert!(!may(&w, PHONE, &payload), "{payload:?}");
     }
 }
@@ -218,12 +182,7 @@ fn of_two_hosts_at_one_epoch_the_first_in_canonical_order_stands() {
     let w = Workspace::new();
     let start = heads(&w);
     let moves = [PHONE, FOUNDER].map(|seed| on(&w, seed, &start, move_to(w.agent, seed, 2)));
-    let first = moves
-        .iter()
-        .min_by_key(|record| record.id())
-        .unwrap()
-        .record()
-        .author;
+    let first = moves.iter().min_by_key(|record| record.id()).unwrap().record().author;
     for order in [[0, 1], [1, 0]] {
         let mut copy = w.clone();
         for at in order {
@@ -239,10 +198,7 @@ fn what_is_taken_away_ends_what_it_gave() {
     let mut w = Workspace::new();
     w.put(FOUNDER, revoke(PHONE));
     assert!(!may(&w, PHONE, &add_device(w.founder, NEW)));
-    assert!(
-        !may(&w, FOUNDER, &add_device(w.founder, PHONE)),
-        "a revoked key never comes back"
-    );
+    assert!(!may(&w, FOUNDER, &add_device(w.founder, PHONE)), "a revoked key never comes back");
     assert!(w.roster.standing().device(&device(PHONE)).unwrap().revoked);
     w.put(FOUNDER, remove(w.bob));
     assert!(!may(&w, BOB, &add_device(w.bob, NEW)));
@@ -260,10 +216,7 @@ fn a_concurrent_removal_does_not_unsay_what_was_admitted() {
     let start = heads(&w);
     w.put(FOUNDER, remove(w.admin));
     let late = on(&w, ADMIN, &start, add_member("carl", MemberRole::Member));
-    assert!(
-        matches!(w.roster.offer(late), Offer::Admitted(_)),
-        "it had not seen its removal"
-    );
+    assert!(matches!(w.roster.offer(late), Offer::Admitted(_)), "it had not seen its removal");
     assert!(w.roster.standing().member(&w.admin).unwrap().removed);
 }
 
@@ -277,11 +230,6 @@ fn the_recovery_key_alone_writes_nothing_yet() {
     let founder = first.id();
     let mut roster = Roster::new(WorkspaceId::founded_by(founder));
     assert!(matches!(roster.offer(first), Offer::Admitted(_)));
-    let back = roster_record(
-        roster.workspace(),
-        STRANGER,
-        roster.heads(),
-        add_device(founder, NEW),
-    );
+    let back = roster_record(roster.workspace(), STRANGER, roster.heads(), add_device(founder, NEW));
     assert_eq!(roster.offer(back), NOT_ALLOWED);
 }

@@ -23,8 +23,7 @@ impl Session {
         let (Some(first), Some(last)) = (self.entries.get(a), self.entries.get(b)) else {
             return false;
         };
-        self.in_past_by_clock(a, last)
-            .unwrap_or_else(|| self.closure([*b], first.facts.lamport).contains(a))
+        self.in_past_by_clock(a, last).unwrap_or_else(|| self.closure([*b], first.facts.lamport).contains(a))
     }
 
     /// Whether `a` is in the past of `last`, or `last` itself; `None` if only a walk can tell.
@@ -40,12 +39,7 @@ impl Session {
         }
         let author = &first.signed.record().author;
         let log = self.authors.get(author).filter(|log| !log.forked);
-        log.map(|_| {
-            last.facts
-                .clock
-                .get(author)
-                .is_some_and(|seen| *seen >= first.seq)
-        })
+        log.map(|_| last.facts.clock.get(author).is_some_and(|seen| *seen >= first.seq))
     }
 
     /// The records from which `from` is made up, itself included, down to lamport `floor`.
@@ -84,12 +78,8 @@ impl Session {
     pub fn write_deps(&self) -> Vec<RecordId> {
         let mut heads: Vec<RecordId> = self.heads.iter().copied().collect();
         if heads.len() > DEPS_MAX {
-            let newest = |ids: &Live| {
-                ids.iter()
-                    .filter_map(|id| self.entries.get(id))
-                    .map(Entry::stamp)
-                    .max()
-            };
+            let newest =
+                |ids: &Live| ids.iter().filter_map(|id| self.entries.get(id)).map(Entry::stamp).max();
             let tip = newest(&self.facts().tips).map(|(_, id)| id);
             heads.sort_by_cached_key(|head| {
                 let has_tip = tip.is_some_and(|tip| self.is_in_past(&tip, head));
@@ -109,21 +99,13 @@ impl Session {
             Payload::Archive {} | Payload::Unarchive {} => &past.archives,
             _ => return Vec::new(),
         };
-        writes
-            .iter()
-            .filter_map(|id| self.entries.get(id))
-            .map(Entry::stamp)
-            .collect()
+        writes.iter().filter_map(|id| self.entries.get(id)).map(Entry::stamp).collect()
     }
 
     /// The facts after `record`, from those of its past.
     pub(super) fn advance(&self, past: Facts, record: &Record, id: RecordId, seq: u32) -> Facts {
         let mut facts = past;
-        facts.lamport = if record.deps.is_empty() {
-            crate::document::HEADER_OPS
-        } else {
-            facts.max_op
-        } + 1;
+        facts.lamport = if record.deps.is_empty() { crate::document::HEADER_OPS } else { facts.max_op } + 1;
         facts.max_op = facts.lamport + crate::document::op_count(&record.payload) - 1;
         facts.clock.insert(record.author, seq);
         if let Some(turn) = record.payload.turn() {
@@ -160,9 +142,7 @@ impl Session {
     #[must_use]
     pub fn author_counts(&self) -> AuthorCounts {
         let linear = self.authors.iter().filter(|(_, log)| !log.forked);
-        linear
-            .filter_map(|(author, log)| log.last.map(|last| (*author, (log.count, last))))
-            .collect()
+        linear.filter_map(|(author, log)| log.last.map(|last| (*author, (log.count, last)))).collect()
     }
 
     /// What a peer lacks that has `heads` and, of each author, `counts`: in topological order. Exact where
@@ -170,10 +150,7 @@ impl Session {
     /// on it, unless it forked.
     #[must_use]
     pub fn missing_for(&self, heads: &[RecordId], counts: &AuthorCounts) -> Vec<&Signed<Verified>> {
-        let known_tips = heads
-            .iter()
-            .copied()
-            .chain(counts.values().map(|(_, last)| *last));
+        let known_tips = heads.iter().copied().chain(counts.values().map(|(_, last)| *last));
         let has = self.closure(known_tips, 0);
         let ahead = |record: &Record, seq: u32| {
             let (Some(log), Some((count, last))) =
@@ -183,9 +160,8 @@ impl Session {
             };
             !log.forked && !self.entries.contains_key(last) && log.count < *count && seq <= *count
         };
-        let lacking = self
-            .entries()
-            .filter(|e| !has.contains(&e.signed.id()) && !ahead(e.signed.record(), e.seq));
+        let lacking =
+            self.entries().filter(|e| !has.contains(&e.signed.id()) && !ahead(e.signed.record(), e.seq));
         lacking.map(|entry| &entry.signed).collect()
     }
 

@@ -22,10 +22,7 @@ pub(super) struct Pasts<'a> {
 impl<'a> Pasts<'a> {
     pub(super) fn of<'b>(session: &'a Session, ids: impl IntoIterator<Item = &'b RecordId>) -> Self {
         let entries = ids.into_iter().filter_map(|id| session.entries.get(id));
-        Self {
-            session,
-            sides: entries.map(|entry| (entry, OnceCell::new())).collect(),
-        }
+        Self { session, sides: entries.map(|entry| (entry, OnceCell::new())).collect() }
     }
 
     pub(super) fn sides(&self) -> impl Iterator<Item = &'a Entry> {
@@ -39,9 +36,7 @@ impl<'a> Pasts<'a> {
 
     fn has(&self, (entry, walked): &(&'a Entry, OnceCell<BTreeSet<RecordId>>), id: &RecordId) -> bool {
         self.session.in_past_by_clock(id, entry).unwrap_or_else(|| {
-            walked
-                .get_or_init(|| self.session.closure([entry.signed.id()], 0))
-                .contains(id)
+            walked.get_or_init(|| self.session.closure([entry.signed.id()], 0)).contains(id)
         })
     }
 
@@ -66,11 +61,7 @@ pub(super) struct PastOf<'a> {
 
 impl<'a> PastOf<'a> {
     pub(super) fn new(session: &'a Session, deps: &[RecordId]) -> Self {
-        Self {
-            session,
-            pasts: Pasts::of(session, deps),
-            facts: session.facts_at(deps),
-        }
+        Self { session, pasts: Pasts::of(session, deps), facts: session.facts_at(deps) }
     }
 
     pub(super) fn into_facts(self) -> Facts {
@@ -192,10 +183,7 @@ impl Session {
             if live.remove(&stamp) {
                 found.insert(stamp.1);
             }
-            let deps = self
-                .entries
-                .get(&stamp.1)
-                .map_or(&[][..], |entry| &entry.signed.record().deps);
+            let deps = self.entries.get(&stamp.1).map_or(&[][..], |entry| &entry.signed.record().deps);
             for entry in deps.iter().filter_map(|dep| self.entries.get(dep)) {
                 reach(&mut todo, &mut live, entry, covered);
             }

@@ -35,35 +35,18 @@ fn only_a_full_member_opens_a_session_and_only_as_itself() {
         assert_eq!(matches!(offer, Offer::Admitted(_)), admitted, "{seed}");
     }
     // A guest is not let in even under its own name.
-    for (seed, creator, admitted) in [
-        (GUEST, workspace.guest, false),
-        (BOB, workspace.bob, true),
-        (ADMIN, workspace.admin, true),
-    ] {
-        assert_eq!(
-            opens(&workspace, seed, creator, workspace.agent),
-            admitted,
-            "{seed}"
-        );
+    for (seed, creator, admitted) in
+        [(GUEST, workspace.guest, false), (BOB, workspace.bob, true), (ADMIN, workspace.admin, true)]
+    {
+        assert_eq!(opens(&workspace, seed, creator, workspace.agent), admitted, "{seed}");
     }
-    assert!(
-        !opens(&workspace, FOUNDER, workspace.founder, workspace.bob),
-        "bob is no agent"
-    );
+    assert!(!opens(&workspace, FOUNDER, workspace.founder, workspace.bob), "bob is no agent");
 }
 
 fn opens(workspace: &Workspace, seed: u8, creator: crate::id::MemberId, agent: crate::id::AgentId) -> bool {
-    let header = crate::payload::Header {
-        creator,
-        agent,
-        ..workspace.header(1)
-    };
+    let header = crate::payload::Header { creator, agent, ..workspace.header(1) };
     let stream = header.key(&workspace.id());
-    let payload = Payload::Open {
-        header,
-        body: body("hello"),
-        request_id: request("first"),
-    };
+    let payload = Payload::Open { header, body: body("hello"), request_id: request("first") };
     let mut record = workspace.open().record().clone();
     record.stream = stream;
     record.author = crate::testing::device(seed);
@@ -83,12 +66,7 @@ fn a_retired_agent_takes_no_session_and_no_turn_but_may_end_one() {
     replica.agent(1, claim);
     let agent = replica.workspace.agent;
     replica.workspace.put(FOUNDER, Payload::RetireAgent { agent });
-    assert!(!opens(
-        &replica.workspace,
-        FOUNDER,
-        replica.workspace.founder,
-        agent
-    ));
+    assert!(!opens(&replica.workspace, FOUNDER, replica.workspace.founder, agent));
     let tip = replica.tip();
     let not_agent = Some(Refusal::NotAllowed(crate::payload::Role::Agent));
     assert_eq!(replica.refusal(HOST, agent_title("t")(turn(1, tip))), not_agent);
@@ -132,14 +110,8 @@ fn a_reply_needs_a_title_in_its_own_past() {
     assert_eq!(replica.refusal(HOST, summary("s")(turn(1, tip))), gate);
     // A concurrent title that the replica holds does not help one who had not seen it.
     replica.put(FOUNDER, title("t"));
-    assert_eq!(
-        replica.refusal_on(HOST, &[claimed], reply("r2")(turn(1, tip))),
-        gate
-    );
-    assert_eq!(
-        replica.refusal_on(HOST, &[claimed], summary("s2")(turn(1, tip))),
-        gate
-    );
+    assert_eq!(replica.refusal_on(HOST, &[claimed], reply("r2")(turn(1, tip))), gate);
+    assert_eq!(replica.refusal_on(HOST, &[claimed], summary("s2")(turn(1, tip))), gate);
     // One who had may answer.
     assert_eq!(replica.refusal(HOST, summary("s")(turn(1, tip))), None);
     replica.agent(1, reply("r"));
@@ -166,11 +138,7 @@ fn a_turn_needs_its_claim_open_in_its_past() {
     assert_eq!(replica.refusal(FOUNDER, stop(1)), not_open);
     let claimed = replica.agent(1, claim);
     for payload in turn_payloads(1, None) {
-        assert_eq!(
-            replica.refusal_on(HOST, &before, payload),
-            not_open,
-            "claimed elsewhere"
-        );
+        assert_eq!(replica.refusal_on(HOST, &before, payload), not_open, "claimed elsewhere");
     }
     assert_eq!(replica.refusal_on(FOUNDER, &before, stop(1)), not_open);
     assert_eq!(replica.refusal_on(FOUNDER, &[claimed], stop(1)), None);
@@ -187,11 +155,7 @@ fn prev_is_the_newest_agent_record() {
     let mut replica = Replica::opened();
     let root = replica.heads();
     let wrong = Some(Refusal::WrongPrev);
-    assert_eq!(
-        replica.refusal(HOST, claim(turn(1, Some(root[0])))),
-        wrong,
-        "no agent's record"
-    );
+    assert_eq!(replica.refusal(HOST, claim(turn(1, Some(root[0])))), wrong, "no agent's record");
     let claimed = replica.agent(1, claim);
     let titled = replica.agent(1, agent_title("t"));
     assert_eq!(replica.refusal(HOST, reply("r")(turn(1, None))), wrong);
@@ -207,22 +171,13 @@ fn a_claim_needs_an_input_and_no_open_claim() {
     let mut replica = Replica::opened();
     let claimed = replica.agent(1, claim);
     replica.put(FOUNDER, message("more"));
-    assert_eq!(
-        replica.refusal(HOST, claim(turn(2, Some(claimed)))),
-        Some(Refusal::ClaimOpen)
-    );
+    assert_eq!(replica.refusal(HOST, claim(turn(2, Some(claimed)))), Some(Refusal::ClaimOpen));
     replica.put(FOUNDER, title("t"));
     let replied = replica.agent(1, reply("r"));
-    assert_eq!(
-        replica.refusal(HOST, claim(turn(1, Some(replied)))),
-        Some(Refusal::AttemptReused)
-    );
+    assert_eq!(replica.refusal(HOST, claim(turn(1, Some(replied)))), Some(Refusal::AttemptReused));
     replica.agent(2, claim);
     let replied = replica.agent(2, reply("r2"));
-    assert_eq!(
-        replica.refusal(HOST, claim(turn(3, Some(replied)))),
-        Some(Refusal::NothingToClaim)
-    );
+    assert_eq!(replica.refusal(HOST, claim(turn(3, Some(replied)))), Some(Refusal::NothingToClaim));
 }
 
 #[test]
@@ -246,32 +201,19 @@ fn a_repetition_of_a_covered_message_is_no_input() {
 #[test]
 fn a_failed_attempt_can_be_retried_once() {
     let mut replica = Replica::opened();
-    assert_eq!(
-        replica.refusal(FOUNDER, retry(1)),
-        Some(Refusal::AttemptNotFailed)
-    );
+    assert_eq!(replica.refusal(FOUNDER, retry(1)), Some(Refusal::AttemptNotFailed));
     replica.agent(1, claim);
-    assert_eq!(
-        replica.refusal(FOUNDER, retry(1)),
-        Some(Refusal::AttemptNotFailed)
-    );
+    assert_eq!(replica.refusal(FOUNDER, retry(1)), Some(Refusal::AttemptNotFailed));
     let before = replica.heads();
     let failed = replica.agent(1, failure("boom"));
-    assert_eq!(
-        replica.refusal_on(FOUNDER, &before, retry(1)),
-        Some(Refusal::AttemptNotFailed)
-    );
+    assert_eq!(replica.refusal_on(FOUNDER, &before, retry(1)), Some(Refusal::AttemptNotFailed));
     let nothing = Some(Refusal::NothingToClaim);
     assert_eq!(replica.refusal(HOST, claim(turn(2, Some(failed)))), nothing);
     replica.put(FOUNDER, retry(1));
     replica.agent(2, claim);
     let failed = replica.agent(2, failure("boom again"));
     replica.put(PHONE, retry(1));
-    assert_eq!(
-        replica.refusal(HOST, claim(turn(3, Some(failed)))),
-        nothing,
-        "a second retry"
-    );
+    assert_eq!(replica.refusal(HOST, claim(turn(3, Some(failed)))), nothing, "a second retry");
     replica.put(PHONE, retry(2));
     replica.agent(3, claim);
 }
@@ -279,10 +221,7 @@ fn a_failed_attempt_can_be_retried_once() {
 #[test]
 fn an_archived_session_takes_only_unarchive_and_failure() {
     let mut replica = Replica::opened();
-    assert_eq!(
-        replica.refusal(FOUNDER, Payload::Unarchive {}),
-        Some(Refusal::NotArchived)
-    );
+    assert_eq!(replica.refusal(FOUNDER, Payload::Unarchive {}), Some(Refusal::NotArchived));
     replica.put(FOUNDER, title("t"));
     let claimed = replica.agent(1, claim);
     let before = replica.heads();
@@ -293,11 +232,7 @@ fn an_archived_session_takes_only_unarchive_and_failure() {
         assert_eq!(replica.refusal(FOUNDER, payload), archived);
     }
     let prev = Some(claimed);
-    for payload in [
-        reply("r")(turn(1, prev)),
-        summary("s")(turn(1, prev)),
-        claim(turn(2, prev)),
-    ] {
+    for payload in [reply("r")(turn(1, prev)), summary("s")(turn(1, prev)), claim(turn(2, prev))] {
         assert_eq!(replica.refusal(HOST, payload), archived);
     }
     // Who had not seen the archive may write; the session stays archived.
@@ -318,10 +253,7 @@ fn of_concurrent_archive_and_unarchive_the_later_in_canonical_order_stands() {
     replica.put(FOUNDER, message("m"));
     replica.put(FOUNDER, Payload::Archive {});
     replica.put_on(PHONE, &before, Payload::Unarchive {});
-    assert!(
-        replica.session.facts().is_archived(),
-        "the longer history is later"
-    );
+    assert!(replica.session.facts().is_archived(), "the longer history is later");
 }
 
 #[test]
@@ -331,17 +263,10 @@ fn an_answered_message_is_a_line_of_the_past() {
     let other = replica.put(PHONE, message("other"));
     let unknown = Some(Refusal::UnknownReplyTo);
     assert_eq!(replica.refusal_on(FOUNDER, &root, answer_to("a", other)), unknown);
-    assert_eq!(
-        replica.refusal_on(FOUNDER, &root, answer_to("b", replica.workspace.founder)),
-        unknown
-    );
+    assert_eq!(replica.refusal_on(FOUNDER, &root, answer_to("b", replica.workspace.founder)), unknown);
     assert_eq!(replica.refusal(FOUNDER, answer_to("c", other)), None);
     let titled = replica.put(FOUNDER, title("t"));
-    assert_eq!(
-        replica.refusal(FOUNDER, answer_to("d", titled)),
-        unknown,
-        "a title is no line"
-    );
+    assert_eq!(replica.refusal(FOUNDER, answer_to("d", titled)), unknown, "a title is no line");
 }
 
 #[test]

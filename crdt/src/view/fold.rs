@@ -35,24 +35,13 @@ fn assemble(
     chain: &Chain<'_>,
     lines: Numbering<'_>,
 ) -> View {
-    let open: Vec<&Entry> = facts
-        .open
-        .iter()
-        .filter_map(|claim| session.entry(claim))
-        .collect();
+    let open: Vec<&Entry> = facts.open.iter().filter_map(|claim| session.entry(claim)).collect();
     let agent = standing.agent(&header.agent);
     let host = agent.map(|agent| agent.host);
-    let running = open
-        .iter()
-        .find(|claim| Some(claim.signed.record().author) == host)
-        .copied();
+    let running = open.iter().find(|claim| Some(claim.signed.record().author) == host).copied();
     let heads: Vec<RecordId> = session.heads().iter().copied().collect();
     let pending_inputs = session.inputs(&heads).len();
-    let last_failed = if running.is_some() {
-        None
-    } else {
-        chain.last_failed()
-    };
+    let last_failed = if running.is_some() { None } else { chain.last_failed() };
     let title = newest(session, &facts.titles, |payload| match payload {
         Payload::Title { title, .. } => Some(title),
         _ => None,
@@ -62,29 +51,23 @@ fn assemble(
         (_, false) => Status::NeedsTitle,
         (_, true) => Status::Active,
     };
-    let archived = facts
-        .archived
-        .filter(|(_, archived)| *archived)
-        .map(|((_, id), _)| Archived {
-            at_ms: session.entry(&id).map_or(0, |entry| entry.signed.record().at_ms),
-            from: settled,
-        });
+    let archived = facts.archived.filter(|(_, archived)| *archived).map(|((_, id), _)| Archived {
+        at_ms: session.entry(&id).map_or(0, |entry| entry.signed.record().at_ms),
+        from: settled,
+    });
     let status = match (archived.is_some(), running.is_some()) {
         (true, _) => Status::Archived,
         (false, true) => Status::Running,
         (false, false) => settled,
     };
-    let processing = running
-        .filter(|_| status == Status::Running)
-        .and_then(|claim| lines.processing(session, claim));
+    let processing =
+        running.filter(|_| status == Status::Running).and_then(|claim| lines.processing(session, claim));
     let times = || session.entries().map(|entry| entry.signed.record().at_ms);
     View {
         key: session.key(),
         id: header.session,
         creator: header.creator,
-        created_by: standing
-            .member(&header.creator)
-            .map_or_else(unknown, |member| member.handle.clone()),
+        created_by: standing.member(&header.creator).map_or_else(unknown, |member| member.handle.clone()),
         agent: header.agent,
         agent_handle: agent.map_or_else(unknown, |agent| agent.handle.clone()),
         title: title.map(|(title, _)| title),
@@ -118,9 +101,7 @@ fn unknown() -> crate::id::Handle {
 }
 
 fn opened_at(session: &Session) -> u64 {
-    let opens = session
-        .entries()
-        .filter(|e| matches!(e.signed.record().payload, Payload::Open { .. }));
+    let opens = session.entries().filter(|e| matches!(e.signed.record().payload, Payload::Open { .. }));
     opens.map(|entry| entry.signed.record().at_ms).min().unwrap_or(0)
 }
 
@@ -155,10 +136,7 @@ impl<'a> Chain<'a> {
             branches.sort_by_key(|entry| entry.stamp());
         }
         let latest_claim = Self::latest_claims(&next);
-        let mut chain = Self {
-            records: Vec::new(),
-            fork: None,
-        };
+        let mut chain = Self { records: Vec::new(), fork: None };
         let mut at = None;
         while let Some(branches) = next.get(&at) {
             if let [first, second, ..] = branches.as_slice() {
@@ -197,19 +175,13 @@ impl<'a> Chain<'a> {
 
     /// The last attempt that ended, if it failed.
     fn last_failed(&self) -> Option<Failed> {
-        let ended = self
-            .records
-            .iter()
-            .rev()
-            .map(|entry| &entry.signed.record().payload);
-        let last = ended
-            .into_iter()
-            .find(|p| matches!(p, Payload::Reply { .. } | Payload::Failure { .. }))?;
+        let ended = self.records.iter().rev().map(|entry| &entry.signed.record().payload);
+        let last =
+            ended.into_iter().find(|p| matches!(p, Payload::Reply { .. } | Payload::Failure { .. }))?;
         match last {
-            Payload::Failure { turn, reason } => Some(Failed {
-                attempt: turn.attempt,
-                reason: reason.clone(),
-            }),
+            Payload::Failure { turn, reason } => {
+                Some(Failed { attempt: turn.attempt, reason: reason.clone() })
+            }
             _ => None,
         }
     }
@@ -267,20 +239,13 @@ impl<'a> Numbering<'a> {
                 self.inputs.insert(turn.attempt, self.human_line());
             }
             Payload::Reply { turn, .. } => {
-                if let Ok(at) = self
-                    .left
-                    .binary_search_by_key(&entry.stamp(), |line| line.stamp())
-                {
+                if let Ok(at) = self.left.binary_search_by_key(&entry.stamp(), |line| line.stamp()) {
                     self.left.remove(at);
                 }
                 self.on_chain.insert(id);
                 self.place(entry, true);
                 let (input_line, line) = (self.input_of(&turn.attempt), self.lines.len() as u64);
-                self.completed = Some(Completed {
-                    attempt: turn.attempt,
-                    input_line,
-                    line,
-                });
+                self.completed = Some(Completed { attempt: turn.attempt, input_line, line });
             }
             _ => {}
         }
@@ -309,10 +274,7 @@ impl<'a> Numbering<'a> {
                 self.human = Some((number, request_id.clone()));
                 (Author::Creator, self.answered_by(&record.payload))
             }
-            payload => (
-                Author::Agent,
-                payload.turn().map_or(0, |turn| self.input_of(&turn.attempt)),
-            ),
+            payload => (Author::Agent, payload.turn().map_or(0, |turn| self.input_of(&turn.attempt))),
         };
         self.line_of.insert(id, number);
         let point_to = if wanted < number { wanted } else { 0 };
@@ -328,25 +290,16 @@ impl<'a> Numbering<'a> {
     }
 
     fn repeated(&self, request: &RequestId, id: RecordId) -> Option<u64> {
-        let body = |id: &RecordId| {
-            self.session
-                .entry(id)
-                .and_then(|e| body_of(&e.signed.record().payload))
-        };
-        let same = self
-            .shown
-            .get(request)?
-            .iter()
-            .find(|other| body(other) == body(&id))?;
+        let body = |id: &RecordId| self.session.entry(id).and_then(|e| body_of(&e.signed.record().payload));
+        let same = self.shown.get(request)?.iter().find(|other| body(other) == body(&id))?;
         self.line_of.get(same).copied()
     }
 
     fn answered_by(&self, payload: &Payload) -> u64 {
         match payload {
-            Payload::Message {
-                reply_to: Some(answered),
-                ..
-            } => self.line_of.get(answered).copied().unwrap_or(0),
+            Payload::Message { reply_to: Some(answered), .. } => {
+                self.line_of.get(answered).copied().unwrap_or(0)
+            }
             _ => 0,
         }
     }

@@ -31,10 +31,7 @@ fn a_session_goes_from_needs_title_over_running_to_active() {
     let view = replica.view();
     assert_eq!((view.status, view.pending_inputs), (Status::NeedsTitle, 1));
     assert!(view.is_actionable());
-    assert_eq!(
-        (view.created_by.as_str(), view.agent_handle.as_str()),
-        ("alice", "claude")
-    );
+    assert_eq!((view.created_by.as_str(), view.agent_handle.as_str()), ("alice", "claude"));
     assert_eq!((view.revision, view.title, view.processing), (1, None, None));
     let claimed = replica.agent(1, claim);
     let view = replica.view();
@@ -42,10 +39,7 @@ fn a_session_goes_from_needs_title_over_running_to_active() {
     assert!(!view.is_actionable());
     assert_eq!(view.open_attempts, [attempt(1)]);
     let running = view.processing.unwrap();
-    assert_eq!(
-        (running.attempt, running.claim, running.input_line),
-        (attempt(1), claimed, 1)
-    );
+    assert_eq!((running.attempt, running.claim, running.input_line), (attempt(1), claimed, 1));
     assert!(!running.stop_requested);
     replica.put(PHONE, stop(1));
     assert!(replica.view().processing.unwrap().stop_requested);
@@ -55,11 +49,7 @@ fn a_session_goes_from_needs_title_over_running_to_active() {
     let view = replica.view();
     assert_eq!((view.status, title_of(&view)), (Status::Active, Some("t")));
     assert_eq!((view.processing.clone(), view.open_attempts.len()), (None, 0));
-    let completed = Completed {
-        attempt: attempt(1),
-        input_line: 1,
-        line: 2,
-    };
+    let completed = Completed { attempt: attempt(1), input_line: 1, line: 2 };
     assert_eq!(view.last_completed, Some(completed));
     assert_eq!(view.preview(), "r");
     assert_eq!(view.revision, 5);
@@ -150,10 +140,7 @@ fn an_archive_and_a_concurrent_message_are_both_kept() {
     other.put(PHONE, message("late"));
     replica.pull(&other);
     let view = replica.view();
-    assert_eq!(
-        (view.status, view.lines.len(), view.pending_inputs),
-        (Status::Archived, 2, 2)
-    );
+    assert_eq!((view.status, view.lines.len(), view.pending_inputs), (Status::Archived, 2, 2));
 }
 
 #[test]
@@ -162,12 +149,7 @@ fn a_turn_of_a_former_host_does_not_run() {
     replica.agent(1, claim);
     let agent = replica.workspace.agent;
     let device = crate::testing::device(PHONE);
-    let moved = Payload::MoveAgent {
-        agent,
-        device,
-        epoch: 2,
-        handover: None,
-    };
+    let moved = Payload::MoveAgent { agent, device, epoch: 2, handover: None };
     replica.workspace.put(PHONE, moved);
     let view = replica.view();
     assert_eq!((view.status, view.processing), (Status::Active, None));
@@ -215,11 +197,8 @@ fn a_fork_of_the_agents_chain_is_shown_the_same_everywhere() {
     let mut replica = titled();
     let claimed = replica.agent(1, claim);
     let heads = replica.heads();
-    let answers = ["left", "right", "third"].map(|text| {
-        replica
-            .workspace
-            .record(HOST, &heads, reply(text)(turn(1, Some(claimed))))
-    });
+    let answers = ["left", "right", "third"]
+        .map(|text| replica.workspace.record(HOST, &heads, reply(text)(turn(1, Some(claimed)))));
     let mut views = Vec::new();
     for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
         let mut other = replica.fork();

@@ -34,10 +34,7 @@ struct Incoming {
 impl Ask {
     /// Wants what we lack of a stream.
     pub(super) fn want(&mut self, stream: StreamKey, reply: bool) {
-        let under_way = self
-            .describing
-            .get(&stream)
-            .or_else(|| self.fetching.get(&stream));
+        let under_way = self.describing.get(&stream).or_else(|| self.fetching.get(&stream));
         if under_way.is_some_and(|asked| *asked || !reply) {
             return;
         }
@@ -54,10 +51,7 @@ impl Ask {
             };
             if local.knows(&stream) {
                 self.describing.insert(stream, reply);
-                out.push(Output::Describe {
-                    peer: out.peer,
-                    stream,
-                });
+                out.push(Output::Describe { peer: out.peer, stream });
             } else {
                 self.say_have(stream, Have::default(), reply, out);
             }
@@ -103,16 +97,9 @@ impl Ask {
             out.send(&Message::Ack { token });
             return Ok(());
         }
-        self.received_records += batches
-            .iter()
-            .map(|batch| batch.records.len() as u64)
-            .sum::<u64>();
+        self.received_records += batches.iter().map(|batch| batch.records.len() as u64).sum::<u64>();
         self.incoming.insert(next, Incoming { token, again });
-        out.push(Output::Records {
-            peer: out.peer,
-            token: next,
-            batches,
-        });
+        out.push(Output::Records { peer: out.peer, token: next, batches });
         Ok(())
     }
 
@@ -128,9 +115,7 @@ impl Ask {
         let Some(incoming) = self.incoming.remove(&token) else {
             return;
         };
-        out.send(&Message::Ack {
-            token: incoming.token,
-        });
+        out.send(&Message::Ack { token: incoming.token });
         if new > 0 {
             for stream in incoming.again.into_iter().chain(missing) {
                 self.want(stream, false);
@@ -169,22 +154,15 @@ impl Ask {
 
     fn say_have(&mut self, stream: StreamKey, have: Have, reply: bool, out: &mut Out<'_>) {
         self.fetching.insert(stream, reply);
-        out.send(&Message::Have {
-            stream,
-            have: bounded(have),
-            reply,
-        });
+        out.send(&Message::Have { stream, have: bounded(have), reply });
     }
 }
 
 /// Brings what our owner said into the form of the wire.
 fn bounded(have: Have) -> Have {
     let heads: BTreeSet<RecordId> = have.heads.into_iter().collect();
-    let counts: BTreeMap<_, _> = have
-        .counts
-        .into_iter()
-        .map(|(author, count, last)| (author, (count, last)))
-        .collect();
+    let counts: BTreeMap<_, _> =
+        have.counts.into_iter().map(|(author, count, last)| (author, (count, last))).collect();
     Have {
         heads: heads.into_iter().take(HAVE_HEADS_MAX).collect(),
         counts: counts
@@ -198,9 +176,8 @@ fn bounded(have: Have) -> Have {
 /// The records by stream, the roster's first; streams without any are left out.
 fn batches(parts: Vec<Part>, local: &Local) -> Vec<Batch> {
     let filled = parts.into_iter().filter(|part| !part.records.is_empty());
-    let mut batches: Vec<Batch> = filled
-        .map(|Part { stream, records, .. }| Batch { stream, records })
-        .collect();
+    let mut batches: Vec<Batch> =
+        filled.map(|Part { stream, records, .. }| Batch { stream, records }).collect();
     batches.sort_by_key(|batch| batch.stream != local.roster());
     batches
 }

@@ -20,12 +20,7 @@ struct Bucket {
 
 impl Bucket {
     const fn new(burst: u64, per_second: u64, now_ms: u64) -> Self {
-        Self {
-            level: burst * 1_000,
-            burst,
-            per_second,
-            at_ms: now_ms,
-        }
+        Self { level: burst * 1_000, burst, per_second, at_ms: now_ms }
     }
 
     fn take(&mut self, amount: u64, now_ms: u64) -> bool {
@@ -80,11 +75,7 @@ mod tests {
             assert_eq!(budget.spend(1, 1_000), Ok(()));
         }
         assert_eq!(budget.spend(1, 1_000), Err("frames"));
-        assert_eq!(
-            budget.spend(1, 0),
-            Err("frames"),
-            "a clock that goes back gives nothing"
-        );
+        assert_eq!(budget.spend(1, 0), Err("frames"), "a clock that goes back gives nothing");
         assert_eq!(Budget::new(0).spend(usize::MAX, 0), Err("bytes"));
     }
 }

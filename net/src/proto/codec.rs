@@ -46,9 +46,7 @@ pub(super) fn put_list<T>(
 
 /// Reads a byte string of exactly `N` bytes.
 pub(super) fn array<const N: usize>(d: &mut Decoder<'_>) -> Result<[u8; N], Error> {
-    d.bytes()?
-        .try_into()
-        .map_err(|_| Error::message("wrong number of bytes"))
+    d.bytes()?.try_into().map_err(|_| Error::message("wrong number of bytes"))
 }
 
 /// Reads a byte string of at most `max` bytes.

@@ -48,44 +48,28 @@ pub(super) fn refuse(code: RefusalCode, detail: String, records: Vec<Vec<u8>>, o
 
 pub(super) fn refusal(code: RefusalCode, detail: String, records: Vec<Vec<u8>>) -> Message {
     let mut left = PROOF_BYTES_MAX;
-    let fitting = records
-        .into_iter()
-        .take(REFUSAL_RECORDS_MAX)
-        .take_while(|record| {
-            let fits = !record.is_empty() && record.len() <= left;
-            left = left.saturating_sub(record.len());
-            fits
-        });
+    let fitting = records.into_iter().take(REFUSAL_RECORDS_MAX).take_while(|record| {
+        let fits = !record.is_empty() && record.len() <= left;
+        left = left.saturating_sub(record.len());
+        fits
+    });
     let records = fitting.collect();
-    Message::Refused {
-        code,
-        detail: cut(&detail, DETAIL_BYTES_MAX),
-        records,
-    }
+    Message::Refused { code, detail: cut(&detail, DETAIL_BYTES_MAX), records }
 }
 
 /// Sends a roster in parts that fit into frames.
 pub(super) fn send_welcome(records: Vec<Vec<u8>>, out: &mut Out<'_>) -> Step {
     let mut page: Vec<Vec<u8>> = Vec::new();
     let mut bytes = 0;
-    for record in records
-        .into_iter()
-        .filter(|record| !record.is_empty() && record.len() <= BATCH_BYTES_MAX)
-    {
+    for record in records.into_iter().filter(|record| !record.is_empty() && record.len() <= BATCH_BYTES_MAX) {
         if bytes + record.len() > BATCH_BYTES_MAX || page.len() >= BATCH_RECORDS_MAX {
-            out.send(&Message::Welcome {
-                records: std::mem::take(&mut page),
-                more: true,
-            });
+            out.send(&Message::Welcome { records: std::mem::take(&mut page), more: true });
             bytes = 0;
         }
         bytes += record.len();
         page.push(record);
     }
-    out.send(&Message::Welcome {
-        records: page,
-        more: false,
-    });
+    out.send(&Message::Welcome { records: page, more: false });
     Ok(())
 }
 

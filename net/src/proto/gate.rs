@@ -98,11 +98,7 @@ impl Gate {
 
     /// When the peer must be through, in ms.
     pub(super) const fn deadline_ms(&self) -> Option<u64> {
-        if self.is_open() {
-            None
-        } else {
-            Some(self.deadline_ms)
-        }
+        if self.is_open() { None } else { Some(self.deadline_ms) }
     }
 
     /// What is awaited, for people.
@@ -130,45 +126,23 @@ impl Gate {
             return Err(DropReason::Flooding("handshake frames"));
         }
         match message {
-            Message::Hello {
-                version,
-                version_min,
-                tag,
-                prove,
-            } => self.on_hello((version, version_min), tag, prove, local, out),
-            Message::Join {
-                version,
-                version_min,
-                tag,
-                secret,
-                label,
-            } => {
+            Message::Hello { version, version_min, tag, prove } => {
+                self.on_hello((version, version_min), tag, prove, local, out)
+            }
+            Message::Join { version, version_min, tag, secret, label } => {
                 if self.stage != Stage::Greeting {
                     return broken("an invite in the middle of the handshake");
                 }
                 check_door((version, version_min), tag, local, out)?;
                 self.stage = Stage::JudgingJoin;
-                out.push(Output::JoinRequest {
-                    peer: out.peer,
-                    secret,
-                    label,
-                });
+                out.push(Output::JoinRequest { peer: out.peer, secret, label });
                 Ok(())
             }
             Message::Proof { records } => self.on_proof(records, out),
             Message::Welcome { records, more } => self.on_welcome(records, more, now_ms, out),
             Message::Accepted => self.on_accepted(),
-            Message::Refused {
-                code,
-                detail,
-                records,
-            } => {
-                out.push(Output::Refused {
-                    peer: out.peer,
-                    code,
-                    detail,
-                    records,
-                });
+            Message::Refused { code, detail, records } => {
+                out.push(Output::Refused { peer: out.peer, code, detail, records });
                 Err(DropReason::RefusedUs(code))
             }
             Message::Bye { .. } => Err(DropReason::PeerPaused),
@@ -188,11 +162,7 @@ impl Gate {
             Stage::Greeting | Stage::Proving | Stage::Joining | Stage::In => return Ok(()),
         }
         match verdict {
-            Verdict::Refuse {
-                code,
-                detail,
-                records,
-            } => refuse(code, detail, records, out),
+            Verdict::Refuse { code, detail, records } => refuse(code, detail, records, out),
             Verdict::Accept { records } => {
                 if self.stage == Stage::JudgingJoin {
                     send_welcome(records, out)?;
@@ -240,9 +210,7 @@ impl Gate {
     fn say_proof(&mut self, local: &Local, out: &mut Out<'_>) {
         if !self.said_proof {
             self.said_proof = true;
-            out.send(&Message::Proof {
-                records: local.proof.clone(),
-            });
+            out.send(&Message::Proof { records: local.proof.clone() });
         }
     }
 
@@ -280,10 +248,7 @@ impl Gate {
         match self.stage {
             Stage::Proving => {
                 self.stage = Stage::Judging;
-                out.push(Output::Proof {
-                    peer: out.peer,
-                    records,
-                });
+                out.push(Output::Proof { peer: out.peer, records });
                 Ok(())
             }
             // It was let in or is being judged already: the proof crossed that.
@@ -307,10 +272,7 @@ impl Gate {
         if !more {
             self.stage = Stage::JudgingWelcome;
             let records = std::mem::take(&mut self.welcome);
-            out.push(Output::Welcome {
-                peer: out.peer,
-                records,
-            });
+            out.push(Output::Welcome { peer: out.peer, records });
         }
         Ok(())
     }

@@ -105,20 +105,14 @@ impl Index {
             }
             lower = upto.0.unwrap_or([0xff; 32]);
         }
-        if compared
-            .ranges
-            .last()
-            .is_some_and(|range| range.what == RangeState::Skip)
-        {
+        if compared.ranges.last().is_some_and(|range| range.what == RangeState::Skip) {
             compared.ranges.pop();
         }
         compared
     }
 
     fn within(&self, lower: [u8; 32], upto: Bound) -> impl Iterator<Item = (&StreamKey, &[u8; 32])> + Clone {
-        let end = upto
-            .0
-            .map_or(Unbounded, |upto| Excluded(StreamKey::from_bytes(upto)));
+        let end = upto.0.map_or(Unbounded, |upto| Excluded(StreamKey::from_bytes(upto)));
         self.items.range((Included(StreamKey::from_bytes(lower)), end))
     }
 
@@ -142,10 +136,7 @@ impl Index {
             let Some(last) = items.by_ref().take(size).last() else {
                 return;
             };
-            let end = items
-                .clone()
-                .next()
-                .map_or(upto, |(next, _)| between(last.0, next));
+            let end = items.clone().next().map_or(upto, |(next, _)| between(last.0, next));
             push(ranges, end, RangeState::Digest(digest_of(part, round)));
         }
     }
@@ -158,10 +149,8 @@ impl Index {
         round: &Short,
         differing: &mut Vec<(StreamKey, Difference)>,
     ) {
-        let mut ours: BTreeMap<StreamKey, &[u8; 32]> = self
-            .within(lower, upto)
-            .map(|(stream, digest)| (*stream, digest))
-            .collect();
+        let mut ours: BTreeMap<StreamKey, &[u8; 32]> =
+            self.within(lower, upto).map(|(stream, digest)| (*stream, digest)).collect();
         for (stream, short) in theirs {
             match ours.remove(stream) {
                 None => differing.push((*stream, Difference::OnlyTheirs)),

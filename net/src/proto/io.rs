@@ -26,12 +26,7 @@ impl Config {
     /// The usual settings: an interval of 45 s.
     #[must_use]
     pub const fn new(me: DeviceKey, workspace: WorkspaceId, seed: u64) -> Self {
-        Self {
-            me,
-            workspace,
-            interval_ms: 45_000,
-            seed,
-        }
+        Self { me, workspace, interval_ms: 45_000, seed }
     }
 }
 

@@ -42,11 +42,7 @@ impl Local {
 
     /// Our state in short.
     pub(super) fn summary(&mut self) -> Summary {
-        Summary {
-            roster: self.roster_digest,
-            root: self.index.root(),
-            sessions: self.index.len() as u64,
-        }
+        Summary { roster: self.roster_digest, root: self.index.root(), sessions: self.index.len() as u64 }
     }
 
     /// Whether we have anything of a stream.

@@ -29,23 +29,13 @@ pub(super) enum Message {
         prove: bool,
     },
     /// First frame of a joiner.
-    Join {
-        version: u16,
-        version_min: u16,
-        tag: [u8; 32],
-        secret: [u8; 32],
-        label: String,
-    },
+    Join { version: u16, version_min: u16, tag: [u8; 32], secret: [u8; 32], label: String },
     /// The roster records that admit the sender.
     Proof { records: Vec<Vec<u8>> },
     /// The whole roster for a joiner, in parts.
     Welcome { records: Vec<Vec<u8>>, more: bool },
     /// You are not let in, and the link closes.
-    Refused {
-        code: RefusalCode,
-        detail: String,
-        records: Vec<Vec<u8>>,
-    },
+    Refused { code: RefusalCode, detail: String, records: Vec<Vec<u8>> },
     /// You are let in. From here on, and once both have said it, the rest may be said.
     Accepted,
     /// Our state in short.

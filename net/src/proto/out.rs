@@ -17,10 +17,7 @@ pub(super) struct Out<'a> {
 impl Out<'_> {
     /// Sends a frame to the peer.
     pub(super) fn send(&mut self, message: &Message) {
-        self.list.push(Output::Send {
-            peer: self.peer,
-            bytes: encode(message),
-        });
+        self.list.push(Output::Send { peer: self.peer, bytes: encode(message) });
     }
 
     /// Wants something else done.

@@ -80,22 +80,13 @@ impl Peer {
         out: &mut Out<'_>,
     ) -> Step {
         let open = self.is_open();
-        let bytes_max = if open {
-            FRAME_BYTES_MAX
-        } else {
-            HANDSHAKE_FRAME_BYTES_MAX
-        };
+        let bytes_max = if open { FRAME_BYTES_MAX } else { HANDSHAKE_FRAME_BYTES_MAX };
         if bytes.len() > bytes_max {
             return Err(DropReason::Flooding("bytes in one frame"));
         }
         let message = decode(bytes).map_err(DropReason::Broken)?;
-        if !matches!(
-            message,
-            Message::Records { .. } | Message::Ack { .. } | Message::Welcome { .. }
-        ) {
-            self.budget
-                .spend(bytes.len(), now_ms)
-                .map_err(DropReason::Flooding)?;
+        if !matches!(message, Message::Records { .. } | Message::Ack { .. } | Message::Welcome { .. }) {
+            self.budget.spend(bytes.len(), now_ms).map_err(DropReason::Flooding)?;
         }
         if open {
             self.on_message(message, token, local, now_ms, out)
@@ -267,10 +258,7 @@ impl Peer {
             local.turn.release(&out.peer);
         }
         if in_step != before {
-            out.push(Output::InStep {
-                peer: out.peer,
-                in_step,
-            });
+            out.push(Output::InStep { peer: out.peer, in_step });
         }
     }
 
@@ -313,17 +301,8 @@ impl Peer {
                 self.serve.handle_ack(token)
             }
             Message::Bye { .. } => Err(DropReason::PeerPaused),
-            Message::Refused {
-                code,
-                detail,
-                records,
-            } => {
-                out.push(Output::Refused {
-                    peer: out.peer,
-                    code,
-                    detail,
-                    records,
-                });
+            Message::Refused { code, detail, records } => {
+                out.push(Output::Refused { peer: out.peer, code, detail, records });
                 Err(DropReason::RefusedUs(code))
             }
             // Crossed our acceptance; nothing is left to prove.
@@ -343,10 +322,7 @@ impl Peer {
         now_ms: u64,
         out: &mut Out<'_>,
     ) -> Step {
-        for (stream, difference) in self
-            .rounds
-            .handle_index(round, ranges, last, local, now_ms, out)?
-        {
+        for (stream, difference) in self.rounds.handle_index(round, ranges, last, local, now_ms, out)? {
             match difference {
                 Difference::OnlyOurs => self.serve.push(stream),
                 Difference::OnlyTheirs => self.ask.want(stream, false),

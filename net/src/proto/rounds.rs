@@ -71,8 +71,7 @@ impl Rounds {
     /// Our sessions changed: tell after a while, in which more may change.
     pub(super) fn note_change(&mut self, now_ms: u64) {
         self.tell_at_ms.get_or_insert(now_ms.saturating_add(DEBOUNCE_MS));
-        self.compare_at_ms
-            .get_or_insert(now_ms.saturating_add(DEBOUNCE_MS));
+        self.compare_at_ms.get_or_insert(now_ms.saturating_add(DEBOUNCE_MS));
     }
 
     /// Our roster changed: tell at once, for the sessions have to wait for it.
@@ -236,9 +235,7 @@ impl Rounds {
     /// The times at which something is due, in ms, if nothing else is under way.
     pub(super) fn due_at_ms(&self) -> u64 {
         let at = |time: Option<u64>| time.unwrap_or(u64::MAX);
-        at(self.tell_at_ms)
-            .min(at(self.compare_at_ms))
-            .min(self.interval_at_ms)
+        at(self.tell_at_ms).min(at(self.compare_at_ms)).min(self.interval_at_ms)
     }
 
     fn end_answer(&mut self) -> Step {
@@ -260,39 +257,21 @@ impl Rounds {
         local: &Local,
         out: &mut Out<'_>,
     ) -> Vec<(StreamKey, Difference)> {
-        let equal = self
-            .theirs
-            .is_some_and(|theirs| theirs.roster == local.roster_digest);
-        let compared = if equal {
-            local.index.compare(ranges, &round)
-        } else {
-            Compared::default()
-        };
+        let equal = self.theirs.is_some_and(|theirs| theirs.roster == local.roster_digest);
+        let compared = if equal { local.index.compare(ranges, &round) } else { Compared::default() };
         let mut frames = frames(compared.ranges);
         let last = frames.pop().unwrap_or_default();
         for ranges in frames {
-            out.send(&Message::Index {
-                round,
-                ranges,
-                last: false,
-            });
+            out.send(&Message::Index { round, ranges, last: false });
         }
-        out.send(&Message::Index {
-            round,
-            ranges: last,
-            last: true,
-        });
+        out.send(&Message::Index { round, ranges: last, last: true });
         compared.differing
     }
 
     fn send_index(&mut self, ranges: Vec<Range>, out: &mut Out<'_>) {
         for ranges in frames(ranges) {
             self.unanswered += 1;
-            out.send(&Message::Index {
-                round: self.round,
-                ranges,
-                last: true,
-            });
+            out.send(&Message::Index { round: self.round, ranges, last: true });
         }
     }
 }
@@ -310,10 +289,7 @@ fn frames(ranges: Vec<Range>) -> Vec<Vec<Range>> {
         };
         if frame.len() >= INDEX_RANGES_MAX || items + more > INDEX_ITEMS_MAX {
             frames.push(std::mem::take(&mut frame));
-            frame.extend(end.map(|upto| Range {
-                upto,
-                what: RangeState::Skip,
-            }));
+            frame.extend(end.map(|upto| Range { upto, what: RangeState::Skip }));
             items = 0;
         }
         items += more;
@@ -329,11 +305,7 @@ fn frames(ranges: Vec<Range>) -> Vec<Vec<Range>> {
 /// The salt of a round: nobody can know it before both states are fixed.
 fn salt(ours: &Summary, theirs: &Summary, rounds: u64) -> Short {
     let mut hasher = blake3::Hasher::new_derive_key(ROUND_DOMAIN);
-    hasher
-        .update(&ours.root)
-        .update(&theirs.root)
-        .update(&ours.roster)
-        .update(&rounds.to_be_bytes());
+    hasher.update(&ours.root).update(&theirs.root).update(&ours.roster).update(&rounds.to_be_bytes());
     let mut salt = Short::default();
     hasher.finalize_xof().fill(&mut salt);
     salt
@@ -342,10 +314,7 @@ fn salt(ours: &Summary, theirs: &Summary, rounds: u64) -> Short {
 /// The interval, a third shorter to a third longer.
 fn jittered(pace: Pace, peer: &DeviceKey, rounds: u64) -> u64 {
     let mut hasher = blake3::Hasher::new_derive_key(JITTER_DOMAIN);
-    hasher
-        .update(&pace.seed.to_be_bytes())
-        .update(peer.as_bytes())
-        .update(&rounds.to_be_bytes());
+    hasher.update(&pace.seed.to_be_bytes()).update(peer.as_bytes()).update(&rounds.to_be_bytes());
     let mut random = [0; 8];
     hasher.finalize_xof().fill(&mut random);
     let third = pace.interval_ms / 3;

@@ -59,20 +59,12 @@ impl Serve {
         if !asked && records.is_empty() {
             return;
         }
-        let mut part = Part {
-            stream,
-            records: Vec::new(),
-            tail: Tail::Part,
-        };
+        let mut part = Part { stream, records: Vec::new(), tail: Tail::Part };
         let mut bytes = 0;
         for record in records.into_iter().filter(|record| fits_frame(record)) {
             let full = bytes + record.len() > PART_BYTES || part.records.len() >= BATCH_RECORDS_MAX / 4;
             if full && !part.records.is_empty() {
-                let next = Part {
-                    stream,
-                    records: Vec::new(),
-                    tail: Tail::Part,
-                };
+                let next = Part { stream, records: Vec::new(), tail: Tail::Part };
                 self.enqueue(std::mem::replace(&mut part, next));
                 bytes = 0;
             }
@@ -85,11 +77,7 @@ impl Serve {
 
     /// The peer has processed a frame.
     pub(super) fn handle_ack(&mut self, token: u64) -> Step {
-        if self.unacked.remove(&token) {
-            Ok(())
-        } else {
-            broken("acknowledged what was not sent")
-        }
+        if self.unacked.remove(&token) { Ok(()) } else { broken("acknowledged what was not sent") }
     }
 
     /// Sends what is ready, and has more collected.
@@ -104,12 +92,7 @@ impl Serve {
                 break;
             };
             self.collecting.insert(stream, asked);
-            out.push(Output::Collect {
-                peer: out.peer,
-                stream,
-                theirs,
-                bytes_max: COLLECT_BYTES_MAX,
-            });
+            out.push(Output::Collect { peer: out.peer, stream, theirs, bytes_max: COLLECT_BYTES_MAX });
         }
         self.flush(out);
     }
@@ -138,11 +121,7 @@ impl Serve {
     fn next(&mut self, local: &Local) -> Option<(StreamKey, bool, Have)> {
         let free = |stream: &&StreamKey| !self.collecting.contains_key(*stream);
         let roster = local.roster();
-        let first = self
-            .asked
-            .get_key_value(&roster)
-            .map(|(stream, _)| stream)
-            .filter(free);
+        let first = self.asked.get_key_value(&roster).map(|(stream, _)| stream).filter(free);
         if let Some(stream) = first.or_else(|| self.asked.keys().find(free)).copied() {
             return self.asked.remove(&stream).map(|have| (stream, true, have));
         }
@@ -162,10 +141,7 @@ impl Serve {
             self.last_token += 1;
             self.unacked.insert(self.last_token);
             self.sent_records += parts.iter().map(|part| part.records.len() as u64).sum::<u64>();
-            out.send(&Message::Records {
-                token: self.last_token,
-                parts,
-            });
+            out.send(&Message::Records { token: self.last_token, parts });
         }
     }
 

@@ -29,9 +29,5 @@ fn kind(message: &Message) -> &'static str {
 }
 
 fn kinds(world: &World, mark: usize) -> Vec<&'static str> {
-    world
-        .since(mark)
-        .iter()
-        .map(|(.., message)| kind(message))
-        .collect()
+    world.since(mark).iter().map(|(.., message)| kind(message)).collect()
 }

@@ -36,11 +36,7 @@ impl Turn {
             Some(hold) if hold.peer == peer => hold.since_ms,
             Some(_) | None => now_ms,
         };
-        self.0 = Some(Hold {
-            peer,
-            since_ms,
-            moved_at_ms: now_ms,
-        });
+        self.0 = Some(Hold { peer, since_ms, moved_at_ms: now_ms });
     }
 
     /// `peer` needs no turn any more.
@@ -60,10 +56,7 @@ mod tests {
         turn.hold(a, 0);
         assert!(turn.is_free_for(&a, 1) && !turn.is_free_for(&b, 1));
         turn.hold(b, 1);
-        assert!(
-            !turn.is_free_for(&b, TURN_IDLE_MS - 1),
-            "who has no turn takes none"
-        );
+        assert!(!turn.is_free_for(&b, TURN_IDLE_MS - 1), "who has no turn takes none");
         assert!(turn.is_free_for(&b, TURN_IDLE_MS));
         let mut now = 0;
         while !turn.is_free_for(&b, now) {

@@ -45,10 +45,7 @@ pub fn parse_address(text: &str) -> Result<(Option<PeerKey>, String), TransportE
 }
 
 pub(super) fn split(text: &str) -> Result<(Option<PeerKey>, Multiaddr), TransportError> {
-    let bad = |reason: String| TransportError::Address {
-        address: text.to_owned(),
-        reason,
-    };
+    let bad = |reason: String| TransportError::Address { address: text.to_owned(), reason };
     let mut address: Multiaddr = text.parse().map_err(|error| bad(format!("{error}")))?;
     if address.is_empty() {
         return Err(bad("it is empty".into()));
@@ -115,17 +112,8 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused() {
         let rsa = "/ip4/127.0.0.1/tcp/1/p2p/QmcgpsyWgH8Y8ajJz1Cu72KnS5uo2Aa2LpzU7kinSupNKC";
-        for text in [
-            "",
-            "localhost:80",
-            "/ip4/300.0.0.1/tcp/1",
-            "/ip4/127.0.0.1/tcp",
-            rsa,
-        ] {
-            assert!(
-                matches!(parse_address(text), Err(TransportError::Address { .. })),
-                "{text}"
-            );
+        for text in ["", "localhost:80", "/ip4/300.0.0.1/tcp/1", "/ip4/127.0.0.1/tcp", rsa] {
+            assert!(matches!(parse_address(text), Err(TransportError::Address { .. })), "{text}");
         }
     }
 }

@@ -41,17 +41,9 @@ impl Driver {
         let carrier = carrier(&keypair)?;
         let (swarm, mdns_error) = build(&config, &keypair, carrier, &topic, executor)?;
         let (allowed, outbox) = (BTreeSet::new(), VecDeque::new());
-        let mut driver = Self {
-            swarm,
-            topic,
-            allowed,
-            outbox,
-        };
+        let mut driver = Self { swarm, topic, allowed, outbox };
         if let Some(error) = mdns_error {
-            driver.tell(Event::ListenFailed {
-                address: "mdns".into(),
-                error: error.to_string(),
-            });
+            driver.tell(Event::ListenFailed { address: "mdns".into(), error: error.to_string() });
         }
         driver.listen(&config.listen)?;
         driver.allow(config.allow);
@@ -83,19 +75,12 @@ impl Driver {
     fn listen(&mut self, addresses: &[String]) -> Result<(), TransportError> {
         let mut failures = Vec::new();
         for address in addresses {
-            let listening = split(address)
-                .map_err(|error| error.to_string())
-                .and_then(|(_, parsed)| {
-                    self.swarm
-                        .listen_on(parsed)
-                        .map_err(|error| format!("cannot listen on {address}: {error}"))
-                });
+            let listening = split(address).map_err(|error| error.to_string()).and_then(|(_, parsed)| {
+                self.swarm.listen_on(parsed).map_err(|error| format!("cannot listen on {address}: {error}"))
+            });
             if let Err(error) = listening {
                 failures.push(error.clone());
-                self.tell(Event::ListenFailed {
-                    address: address.clone(),
-                    error,
-                });
+                self.tell(Event::ListenFailed { address: address.clone(), error });
             }
         }
         if !failures.is_empty() && failures.len() == addresses.len() {
@@ -107,11 +92,7 @@ impl Driver {
     fn handle_command(&mut self, command: Command) {
         match command {
             Command::Dial { peer, addresses } => self.dial(peer, &addresses),
-            Command::Send {
-                peer,
-                conversation,
-                frame,
-            } => self.send(peer, conversation, frame),
+            Command::Send { peer, conversation, frame } => self.send(peer, conversation, frame),
             Command::Publish { id, data } => self.publish(id, data),
             Command::Verdict { token, verdict } => self.judge(&token, verdict),
             Command::Allow { peers } => self.allow(peers),
@@ -126,9 +107,8 @@ impl Driver {
 
     fn send(&mut self, peer: PeerKey, conversation: u64, frame: Vec<u8>) {
         let frames = &mut self.swarm.behaviour_mut().frames;
-        let sent = peer_id(peer).map_or(Err(SendFailure::NotConnected), |id| {
-            frames.send(&id, conversation, frame)
-        });
+        let sent =
+            peer_id(peer).map_or(Err(SendFailure::NotConnected), |id| frames.send(&id, conversation, frame));
         if let Err(reason) = sent {
             self.tell(Event::SendFailed { peer, reason });
         }
@@ -153,11 +133,7 @@ impl Driver {
     fn allow(&mut self, peers: BTreeSet<PeerKey>) {
         let ids: BTreeSet<PeerId> = peers.iter().copied().filter_map(peer_id).collect();
         let old = std::mem::replace(&mut self.allowed, peers);
-        let removed: Vec<PeerId> = old
-            .difference(&self.allowed)
-            .copied()
-            .filter_map(peer_id)
-            .collect();
+        let removed: Vec<PeerId> = old.difference(&self.allowed).copied().filter_map(peer_id).collect();
         let behaviour = self.swarm.behaviour_mut();
         for id in &removed {
             behaviour.limits.remove_peer_id(id);
@@ -179,35 +155,20 @@ impl Driver {
                 self.on_discovered(found);
             }
             SwarmEvent::NewListenAddr { address, .. } => {
-                self.tell(Event::Listening {
-                    address: plain(&address),
-                });
+                self.tell(Event::Listening { address: plain(&address) });
             }
             SwarmEvent::ExpiredListenAddr { address, .. } => {
-                self.tell(Event::NotListening {
-                    address: plain(&address),
-                });
+                self.tell(Event::NotListening { address: plain(&address) });
             }
-            SwarmEvent::ListenerClosed {
-                addresses,
-                reason: Err(error),
-                ..
-            } => {
+            SwarmEvent::ListenerClosed { addresses, reason: Err(error), .. } => {
                 for address in addresses {
-                    self.tell(Event::ListenFailed {
-                        address: plain(&address),
-                        error: error.to_string(),
-                    });
+                    self.tell(Event::ListenFailed { address: plain(&address), error: error.to_string() });
                 }
             }
             SwarmEvent::OutgoingConnectionError { peer_id, error, .. } => {
                 self.on_dial_error(peer_id, &error);
             }
-            SwarmEvent::IncomingConnectionError {
-                send_back_addr,
-                error,
-                ..
-            } => {
+            SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
                 tracing::debug!(from = %send_back_addr, %error, "an incoming connection failed");
             }
             SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "a listener has trouble"),
@@ -218,39 +179,20 @@ impl Driver {
 
     fn on_frames(&mut self, event: FramesEvent) {
         match event {
-            FramesEvent::Connected {
-                peer,
-                conversation,
-                address,
-                outbound,
-            } => {
+            FramesEvent::Connected { peer, conversation, address, outbound } => {
                 let allowed = self.allowed.contains(&peer);
-                self.tell(Event::Connected {
-                    peer,
-                    conversation,
-                    address,
-                    outbound,
-                    allowed,
-                });
+                self.tell(Event::Connected { peer, conversation, address, outbound, allowed });
             }
             FramesEvent::Disconnected { peer, reason } => self.tell(Event::Disconnected { peer, reason }),
             FramesEvent::Frame { peer, inbound } => {
-                let event = Event::Frame {
-                    peer,
-                    frame: inbound.frame,
-                };
+                let event = Event::Frame { peer, frame: inbound.frame };
                 self.outbox.push_back((event, Some(inbound.credit)));
             }
         }
     }
 
     fn on_gossip(&mut self, event: gossipsub::Event) {
-        let gossipsub::Event::Message {
-            propagation_source,
-            message_id,
-            message,
-        } = event
-        else {
+        let gossipsub::Event::Message { propagation_source, message_id, message } = event else {
             return;
         };
         let from = peer_key(&propagation_source).filter(|_| self.takes_hints());
@@ -263,25 +205,14 @@ impl Driver {
             );
             return;
         };
-        let token = GossipToken {
-            message: message_id,
-            from: propagation_source,
-        };
-        self.tell(Event::Gossip {
-            from,
-            token,
-            data: message.data,
-        });
+        let token = GossipToken { message: message_id, from: propagation_source };
+        self.tell(Event::Gossip { from, token, data: message.data });
     }
 
     fn on_ping(&mut self, event: &ping::Event) {
         match &event.result {
             Ok(rtt) => {
-                let talking = self
-                    .swarm
-                    .behaviour()
-                    .frames
-                    .is_talking(&event.peer, event.connection);
+                let talking = self.swarm.behaviour().frames.is_talking(&event.peer, event.connection);
                 if let Some(peer) = peer_key(&event.peer).filter(|_| talking && self.takes_hints()) {
                     let micros = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
                     self.tell(Event::Rtt { peer, micros });

@@ -32,20 +32,9 @@ use queue::Outgoing;
 /// What the behaviour tells; see [`super::Event`].
 #[derive(Debug)]
 pub(super) enum FramesEvent {
-    Connected {
-        peer: PeerKey,
-        conversation: u64,
-        address: String,
-        outbound: bool,
-    },
-    Disconnected {
-        peer: PeerKey,
-        reason: String,
-    },
-    Frame {
-        peer: PeerKey,
-        inbound: Inbound,
-    },
+    Connected { peer: PeerKey, conversation: u64, address: String, outbound: bool },
+    Disconnected { peer: PeerKey, reason: String },
+    Frame { peer: PeerKey, inbound: Inbound },
 }
 
 pub(super) struct Frames {
@@ -62,13 +51,7 @@ pub(super) struct Frames {
 impl Frames {
     pub(super) fn new(local: PeerId) -> Self {
         let (peers, making, orders) = (BTreeMap::new(), BTreeMap::new(), VecDeque::new());
-        Self {
-            local,
-            peers,
-            making,
-            orders,
-            conversations: 0,
-        }
+        Self { local, peers, making, orders, conversations: 0 }
     }
 
     /// Whether this is the connection that the peer's conversation goes over.
@@ -147,17 +130,7 @@ impl Frames {
         };
         let (phase, queue, early, reason) = (Phase::Waiting, Some(queue), Vec::new(), None);
         let since = Instant::now();
-        let link = Link {
-            connection,
-            key,
-            address,
-            outbound,
-            since,
-            phase,
-            queue,
-            early,
-            reason,
-        };
+        let link = Link { connection, key, address, outbound, since, phase, queue, early, reason };
         self.add(peer, link);
     }
 
@@ -198,15 +171,8 @@ impl Frames {
         link.phase = Phase::Talking { conversation };
         let (key, early) = (link.key, std::mem::take(&mut link.early));
         let (address, outbound) = (link.address.clone(), link.outbound);
-        self.tell(FramesEvent::Connected {
-            peer: key,
-            conversation,
-            address,
-            outbound,
-        });
-        early
-            .into_iter()
-            .for_each(|inbound| self.tell(FramesEvent::Frame { peer: key, inbound }));
+        self.tell(FramesEvent::Connected { peer: key, conversation, address, outbound });
+        early.into_iter().for_each(|inbound| self.tell(FramesEvent::Frame { peer: key, inbound }));
     }
 
     fn on_closed(&mut self, event: &ConnectionClosed<'_>) {
@@ -214,9 +180,7 @@ impl Frames {
         let Some(links) = self.peers.get_mut(&peer) else {
             return;
         };
-        let place = links
-            .iter()
-            .position(|link| link.connection == event.connection_id);
+        let place = links.iter().position(|link| link.connection == event.connection_id);
         let Some(place) = place else { return };
         let gone = links.remove(place);
         let next = links.last().map(|link| (link.connection, link.is_spare()));
@@ -226,10 +190,7 @@ impl Frames {
         if gone.is_talking() {
             let cause = event.cause.map(ToString::to_string);
             let reason = gone.reason.or(cause).unwrap_or_else(|| "closed".into());
-            self.tell(FramesEvent::Disconnected {
-                peer: gone.key,
-                reason,
-            });
+            self.tell(FramesEvent::Disconnected { peer: gone.key, reason });
             match next {
                 Some((_, true)) => self.begin(&peer),
                 // Its conversation is over, for us if not for the peer: both see that now.

@@ -68,10 +68,7 @@ impl<B: NetworkBehaviour> Gated<B> {
     }
 
     fn open_connections(&self, peer: &PeerId) -> usize {
-        self.connections
-            .values()
-            .filter(|passage| passage.open && passage.peer == *peer)
-            .count()
+        self.connections.values().filter(|passage| passage.open && passage.peer == *peer).count()
     }
 
     fn open(&mut self, id: ConnectionId) {
@@ -80,23 +77,12 @@ impl<B: NetworkBehaviour> Gated<B> {
         };
         let (peer, endpoint) = (*peer, endpoint.clone());
         let handler = match &endpoint {
-            ConnectedPoint::Dialer {
-                address,
-                role_override,
-                port_use,
-            } => self.inner.handle_established_outbound_connection(
-                id,
-                peer,
-                address,
-                *role_override,
-                *port_use,
-            ),
-            ConnectedPoint::Listener {
-                local_addr,
-                send_back_addr,
-            } => self
+            ConnectedPoint::Dialer { address, role_override, port_use } => self
                 .inner
-                .handle_established_inbound_connection(id, peer, local_addr, send_back_addr),
+                .handle_established_outbound_connection(id, peer, address, *role_override, *port_use),
+            ConnectedPoint::Listener { local_addr, send_back_addr } => {
+                self.inner.handle_established_inbound_connection(id, peer, local_addr, send_back_addr)
+            }
         };
         match handler {
             Ok(handler) => {
@@ -118,14 +104,13 @@ impl<B: NetworkBehaviour> Gated<B> {
         if let Some(passage) = self.connections.get_mut(&id) {
             passage.open = true;
         }
-        self.inner
-            .on_swarm_event(FromSwarm::ConnectionEstablished(ConnectionEstablished {
-                peer_id: peer,
-                connection_id: id,
-                endpoint,
-                failed_addresses: failed,
-                other_established,
-            }));
+        self.inner.on_swarm_event(FromSwarm::ConnectionEstablished(ConnectionEstablished {
+            peer_id: peer,
+            connection_id: id,
+            endpoint,
+            failed_addresses: failed,
+            other_established,
+        }));
     }
 
     fn shut(&mut self, id: ConnectionId) {
@@ -136,23 +121,18 @@ impl<B: NetworkBehaviour> Gated<B> {
         let (peer, endpoint) = (passage.peer, passage.endpoint.clone());
         self.orders.push_back((peer, id, GateIn::Shut));
         let remaining_established = self.open_connections(&peer);
-        self.inner
-            .on_swarm_event(FromSwarm::ConnectionClosed(ConnectionClosed {
-                peer_id: peer,
-                connection_id: id,
-                endpoint: &endpoint,
-                cause: None,
-                remaining_established,
-            }));
+        self.inner.on_swarm_event(FromSwarm::ConnectionClosed(ConnectionClosed {
+            peer_id: peer,
+            connection_id: id,
+            endpoint: &endpoint,
+            cause: None,
+            remaining_established,
+        }));
     }
 
     fn on_established(&mut self, event: ConnectionEstablished<'_>) {
         let (id, peer) = (event.connection_id, event.peer_id);
-        let passage = Passage {
-            peer,
-            endpoint: event.endpoint.clone(),
-            open: false,
-        };
+        let passage = Passage { peer, endpoint: event.endpoint.clone(), open: false };
         self.connections.insert(id, passage);
         if self.given.remove(&id) {
             self.tell_established(id, peer, event.endpoint, event.failed_addresses);
@@ -168,10 +148,7 @@ impl<B: NetworkBehaviour> Gated<B> {
         self.orders.retain(|(_, id, _)| *id != event.connection_id);
         if passage.open {
             let remaining_established = self.open_connections(&passage.peer);
-            let event = ConnectionClosed {
-                remaining_established,
-                ..event
-            };
+            let event = ConnectionClosed { remaining_established, ..event };
             self.inner.on_swarm_event(FromSwarm::ConnectionClosed(event));
         }
     }
@@ -204,9 +181,7 @@ where
         if !self.allowed.contains(&peer) {
             return Ok(GateHandler::shut());
         }
-        let handler = self
-            .inner
-            .handle_established_inbound_connection(id, peer, local, remote)?;
+        let handler = self.inner.handle_established_inbound_connection(id, peer, local, remote)?;
         self.given.insert(id);
         Ok(GateHandler::open(handler))
     }
@@ -218,8 +193,7 @@ where
         addresses: &[Multiaddr],
         role: Endpoint,
     ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
-        self.inner
-            .handle_pending_outbound_connection(id, peer, addresses, role)
+        self.inner.handle_pending_outbound_connection(id, peer, addresses, role)
     }
 
     fn handle_established_outbound_connection(
@@ -233,9 +207,7 @@ where
         if !self.allowed.contains(&peer) {
             return Ok(GateHandler::shut());
         }
-        let handler = self
-            .inner
-            .handle_established_outbound_connection(id, peer, address, role, port_use)?;
+        let handler = self.inner.handle_established_outbound_connection(id, peer, address, role, port_use)?;
         self.given.insert(id);
         Ok(GateHandler::open(handler))
     }
@@ -274,11 +246,7 @@ where
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
         if let Some((peer_id, id, event)) = self.orders.pop_front() {
-            return Poll::Ready(ToSwarm::NotifyHandler {
-                peer_id,
-                handler: NotifyHandler::One(id),
-                event,
-            });
+            return Poll::Ready(ToSwarm::NotifyHandler { peer_id, handler: NotifyHandler::One(id), event });
         }
         self.inner.poll(cx).map(|order| order.map_in(GateIn::Inner))
     }

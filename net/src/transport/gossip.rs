@@ -41,12 +41,8 @@ pub(super) fn behaviour(
     let anonymous = MessageAuthenticity::Anonymous;
     let mut gossip = Gossip::new_with_subscription_filter(anonymous, config, filter)
         .map_err(|error| settings(error.to_owned()))?;
-    gossip
-        .with_peer_score(scores(topic), thresholds())
-        .map_err(settings)?;
-    gossip
-        .subscribe(topic)
-        .map_err(|error| settings(format!("{error:?}")))?;
+    gossip.with_peer_score(scores(topic), thresholds()).map_err(settings)?;
+    gossip.subscribe(topic).map_err(|error| settings(format!("{error:?}")))?;
     Ok(gossip)
 }
 

@@ -51,10 +51,7 @@ where
     E: Fn(BoxFuture<'static, ()>) + Send + 'static,
 {
     let local = keypair.public().to_peer_id();
-    let mdns = config
-        .mdns
-        .then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), local))
-        .transpose();
+    let mdns = config.mdns.then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), local)).transpose();
     let (mdns, error) = mdns.map_or_else(|error| (None, Some(error)), |mdns| (mdns, None));
     let identify = identify::Config::new(PROTOCOL_VERSION.into(), keypair.public())
         .with_agent_version(config.agent.clone())
@@ -63,9 +60,7 @@ where
         limits: connection_limits::Behaviour::new(limits()),
         frames: Frames::new(local),
         ping: ping::Behaviour::new(
-            ping::Config::new()
-                .with_interval(PING_INTERVAL)
-                .with_timeout(PING_TIMEOUT),
+            ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_TIMEOUT),
         ),
         mdns: mdns.into(),
         identify: Gated::new(identify::Behaviour::new(identify)),

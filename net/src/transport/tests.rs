@@ -80,12 +80,7 @@ fn execute(task: BoxFuture<'static, ()>) {
 async fn node(seed: u8, listen: &str, allow: &[u8]) -> Node {
     let (commands, command_receiver) = mpsc::channel(64);
     let (event_sender, events) = mpsc::channel(64);
-    let task = spawn(run(
-        config(seed, &[listen], allow),
-        command_receiver,
-        event_sender,
-        execute,
-    ));
+    let task = spawn(run(config(seed, &[listen], allow), command_receiver, event_sender, execute));
     let mut node = Node {
         key: key(seed),
         address: String::new(),
@@ -105,48 +100,29 @@ async fn node(seed: u8, listen: &str, allow: &[u8]) -> Node {
 
 impl Node {
     async fn tell(&self, command: Command) {
-        timeout(PATIENCE, self.commands.send(command))
-            .await
-            .unwrap()
-            .unwrap();
+        timeout(PATIENCE, self.commands.send(command)).await.unwrap().unwrap();
     }
 
     async fn dial(&self, other: &Node) {
         let addresses = vec![other.address.clone()];
-        self.tell(Command::Dial {
-            peer: Some(other.key),
-            addresses,
-        })
-        .await;
+        self.tell(Command::Dial { peer: Some(other.key), addresses }).await;
     }
 
     async fn send(&self, to: PeerKey, frame: impl Into<Vec<u8>>) {
         let conversation = self.conversations.get(&to).copied().unwrap_or_default();
-        self.tell(Command::Send {
-            peer: to,
-            conversation,
-            frame: frame.into(),
-        })
-        .await;
+        self.tell(Command::Send { peer: to, conversation, frame: frame.into() }).await;
     }
 
     async fn next(&mut self) -> Event {
         let event = self.events.recv().await.expect("the transport ended");
-        if let Event::Connected {
-            peer, conversation, ..
-        } = event
-        {
+        if let Event::Connected { peer, conversation, .. } = event {
             self.conversations.insert(peer, conversation);
         }
         event
     }
 
     async fn publish(&self, data: &[u8]) {
-        self.tell(Command::Publish {
-            id: message_id(data),
-            data: data.to_vec(),
-        })
-        .await;
+        self.tell(Command::Publish { id: message_id(data), data: data.to_vec() }).await;
     }
 
     async fn judge(&self, token: GossipToken, verdict: Verdict) {
@@ -186,12 +162,7 @@ impl Node {
 
     async fn connected(&mut self, to: PeerKey) -> (bool, bool) {
         self.until("a connection", |event| match event {
-            Event::Connected {
-                peer,
-                outbound,
-                allowed,
-                ..
-            } if peer == to => Some((outbound, allowed)),
+            Event::Connected { peer, outbound, allowed, .. } if peer == to => Some((outbound, allowed)),
             _ => None,
         })
         .await

@@ -42,16 +42,7 @@ impl AcpDriver {
     /// A driver for `spec` that starts nothing yet. `exe` is our own binary, for the guard.
     pub fn new(spec: AgentSpec, exe: PathBuf, spawner: Spawner) -> Self {
         let (stderr, closed) = (StderrTail::default(), CancellationToken::new());
-        Self {
-            host: Arc::new(Host {
-                spec,
-                exe,
-                spawner,
-                stderr,
-                closed,
-            }),
-            slot: Mutex::default(),
-        }
+        Self { host: Arc::new(Host { spec, exe, spawner, stderr, closed }), slot: Mutex::default() }
     }
 
     async fn open_turn(&self, request: TurnRequest) -> Result<Box<dyn LiveTurn>, TurnFailure> {
@@ -81,12 +72,8 @@ impl AcpDriver {
         let connection = Arc::new(connection);
         let lease = connection.life.lease();
         *slot = Some(Arc::clone(&connection));
-        let lost = || {
-            TurnFailure::new(
-                FailReason::Crashed,
-                "the agent's process ended right after it started",
-            )
-        };
+        let lost =
+            || TurnFailure::new(FailReason::Crashed, "the agent's process ended right after it started");
         Ok((connection, lease.ok_or_else(lost)?))
     }
 

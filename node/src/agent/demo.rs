@@ -46,13 +46,7 @@ fn serve(script: Option<PathBuf>) -> Result<(), String> {
     let script = script.map(read_script).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
-    let served = runtime.block_on(
-        Demo {
-            script,
-            sessions: Mutex::default(),
-        }
-        .serve(),
-    );
+    let served = runtime.block_on(Demo { script, sessions: Mutex::default() }.serve());
     runtime.shutdown_background();
     served.map_err(|error| format!("the connection broke: {}", error.message))
 }
@@ -84,12 +78,8 @@ impl Demo {
     async fn serve(self) -> Result<(), Error> {
         let transport = ByteStreams::new(tokio::io::stdout().compat_write(), tokio::io::stdin().compat());
         let demo = Arc::new(self);
-        let (opening, closing, prompted, cancelled) = (
-            Arc::clone(&demo),
-            Arc::clone(&demo),
-            Arc::clone(&demo),
-            Arc::clone(&demo),
-        );
+        let (opening, closing, prompted, cancelled) =
+            (Arc::clone(&demo), Arc::clone(&demo), Arc::clone(&demo), Arc::clone(&demo));
         Agent
             .v1()
             .on_receive_request(
@@ -115,9 +105,7 @@ impl Demo {
                 async move |request: PromptRequest, responder, client: ConnectionTo<Client>| {
                     let demo = Arc::clone(&prompted);
                     // The dispatch loop must go on, or no cancellation is ever heard.
-                    client
-                        .clone()
-                        .spawn(async move { demo.prompt(request, responder, client).await })
+                    client.clone().spawn(async move { demo.prompt(request, responder, client).await })
                 },
                 agent_client_protocol::on_receive_request!(),
             )
@@ -143,13 +131,7 @@ impl Demo {
         });
         sessions.opened += 1;
         let id = format!("demo-{}", sessions.opened);
-        sessions.open.insert(
-            id.clone(),
-            DemoSession {
-                server,
-                cancel: CancellationToken::new(),
-            },
-        );
+        sessions.open.insert(id.clone(), DemoSession { server, cancel: CancellationToken::new() });
         Ok(NewSessionResponse::new(id))
     }
 

@@ -83,17 +83,9 @@ pub struct TurnDoor {
 impl TurnDoor {
     /// Reads the door from the environment.
     pub fn from_env() -> Result<Self, DoorError> {
-        let read = |name| {
-            std::env::var(name)
-                .ok()
-                .filter(|value| !value.is_empty())
-                .ok_or(DoorError::NoTurn(name))
-        };
-        Self::new(
-            PathBuf::from(read(ENV_SOCKET)?),
-            read(ENV_ATTEMPT)?,
-            TurnSecret::new(read(ENV_SECRET)?),
-        )
+        let read =
+            |name| std::env::var(name).ok().filter(|value| !value.is_empty()).ok_or(DoorError::NoTurn(name));
+        Self::new(PathBuf::from(read(ENV_SOCKET)?), read(ENV_ATTEMPT)?, TurnSecret::new(read(ENV_SECRET)?))
     }
 
     /// A door for `attempt`, whose id must be letters, digits and hyphens.
@@ -102,11 +94,7 @@ impl TurnDoor {
         if !id_like {
             return Err(DoorError::NoTurn(ENV_ATTEMPT));
         }
-        Ok(Self {
-            socket,
-            attempt,
-            secret,
-        })
+        Ok(Self { socket, attempt, secret })
     }
 
     /// Makes one call. Returns the daemon's JSON answer as text.
@@ -117,11 +105,7 @@ impl TurnDoor {
         let (status, body) = answered.map_err(|_| late())?.map_err(|error| {
             DoorError::Unreachable(format!("{} does not answer: {error}", self.socket.display()))
         })?;
-        if status.is_success() {
-            Ok(body)
-        } else {
-            Err(refusal(status, &body))
-        }
+        if status.is_success() { Ok(body) } else { Err(refusal(status, &body)) }
     }
 
     fn request(&self, call: TurnCall, text: &str) -> Result<Request<Full<Bytes>>, DoorError> {
@@ -143,10 +127,7 @@ impl TurnDoor {
         let answer = pin!(async move {
             let response = sender.send_request(request).await?;
             let status = response.status();
-            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
-                .collect()
-                .await?
-                .to_bytes();
+            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await?.to_bytes();
             Ok((status, String::from_utf8_lossy(&body).into_owned()))
         });
         // The connection only moves while it is polled; it may end before the answer has been taken from it.
@@ -171,25 +152,15 @@ struct Problem {
 fn refusal(status: StatusCode, body: &str) -> DoorError {
     match serde_json::from_str::<Problem>(body) {
         Ok(problem) => {
-            let detail = if problem.detail.is_empty() {
-                problem.title
-            } else {
-                problem.detail
-            };
+            let detail = if problem.detail.is_empty() { problem.title } else { problem.detail };
             // Some details already begin with the code, for agents that see nothing else.
-            let detail = detail
-                .strip_prefix(&format!("{}: ", problem.code))
-                .map(str::to_owned)
-                .unwrap_or(detail);
-            DoorError::Refused {
-                code: problem.code,
-                detail,
-            }
+            let detail =
+                detail.strip_prefix(&format!("{}: ", problem.code)).map(str::to_owned).unwrap_or(detail);
+            DoorError::Refused { code: problem.code, detail }
         }
-        Err(_) => DoorError::Refused {
-            code: format!("http_{}", status.as_u16()),
-            detail: "the call failed".into(),
-        },
+        Err(_) => {
+            DoorError::Refused { code: format!("http_{}", status.as_u16()), detail: "the call failed".into() }
+        }
     }
 }
 
@@ -202,29 +173,16 @@ mod tests {
         let body =
             r#"{"code":"quick_session_title_required","detail":"call set_title first, then reply again"}"#;
         let text = refusal(StatusCode::CONFLICT, body).to_string();
-        assert_eq!(
-            text,
-            "quick_session_title_required: call set_title first, then reply again"
-        );
+        assert_eq!(text, "quick_session_title_required: call set_title first, then reply again");
         let twice = r#"{"code":"rate_limited","detail":"rate_limited: wait"}"#;
-        assert_eq!(
-            refusal(StatusCode::TOO_MANY_REQUESTS, twice).to_string(),
-            "rate_limited: wait"
-        );
-        assert_eq!(
-            refusal(StatusCode::BAD_GATEWAY, "<html>").to_string(),
-            "http_502: the call failed"
-        );
+        assert_eq!(refusal(StatusCode::TOO_MANY_REQUESTS, twice).to_string(), "rate_limited: wait");
+        assert_eq!(refusal(StatusCode::BAD_GATEWAY, "<html>").to_string(), "http_502: the call failed");
     }
 
     #[test]
     fn an_attempt_cannot_change_the_path() {
         let door = |attempt: &str| {
-            TurnDoor::new(
-                PathBuf::from("/s"),
-                attempt.to_owned(),
-                TurnSecret::new("x".to_owned()),
-            )
+            TurnDoor::new(PathBuf::from("/s"), attempt.to_owned(), TurnSecret::new("x".to_owned()))
         };
         assert!(door("qa-01HZ").is_ok());
         for bad in ["", "../im", "qa/1", "qa 1", "qa%2f"] {
@@ -234,18 +192,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_daemon_is_said_plainly() {
-        let door = TurnDoor::new(
-            "/nowhere/s.sock".into(),
-            "qa-1".into(),
-            TurnSecret::new("x".into()),
-        )
-        .unwrap();
+        let door =
+            TurnDoor::new("/nowhere/s.sock".into(), "qa-1".into(), TurnSecret::new("x".into())).unwrap();
         let error = door.call(TurnCall::Reply, "hi").await.unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("daemon_unreachable: /nowhere/s.sock"),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("daemon_unreachable: /nowhere/s.sock"), "{error}");
     }
 }

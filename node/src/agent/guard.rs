@@ -41,10 +41,7 @@ pub fn guard_main(command: Vec<OsString>) -> ExitCode {
         Err(error) => Err(error),
     };
     ExitCode::from(code.unwrap_or_else(|error| {
-        let program = command
-            .first()
-            .map(|program| program.display().to_string())
-            .unwrap_or_default();
+        let program = command.first().map(|program| program.display().to_string()).unwrap_or_default();
         eprintln!("starling: cannot start the agent `{program}`: {error}");
         EXIT_NOT_STARTED
     }))
@@ -78,9 +75,8 @@ struct Guard {
 
 impl Guard {
     fn start(command: &[OsString], node: Option<Pid>) -> std::io::Result<Self> {
-        let (program, arguments) = command
-            .split_first()
-            .ok_or_else(|| std::io::Error::other("no command was given"))?;
+        let (program, arguments) =
+            command.split_first().ok_or_else(|| std::io::Error::other("no command was given"))?;
         lead_a_group()?;
         let children = signal(SignalKind::child())?;
         let terminate = signal(SignalKind::terminate())?;
@@ -88,12 +84,7 @@ impl Guard {
         // Dropping std's handle leaves the child alone; `reap` waits for it together with the orphans.
         let child = Command::new(program).args(arguments).spawn()?;
         let agent = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        Ok(Self {
-            agent,
-            node,
-            children,
-            terminate,
-        })
+        Ok(Self { agent, node, children, terminate })
     }
 
     /// Returns the agent's exit code, with the agent itself gone or about to be killed.
@@ -108,9 +99,7 @@ impl Guard {
         }
         // The guard is in the group too; its own handler swallows the signal.
         let _already_gone = rustix::process::kill_current_process_group(Signal::TERM);
-        self.grace(TERM_GRACE)
-            .await
-            .unwrap_or_else(|| exit_code_of(Signal::KILL))
+        self.grace(TERM_GRACE).await.unwrap_or_else(|| exit_code_of(Signal::KILL))
     }
 
     /// Waits for the agent to leave. `None` when the time is over, `Some(137)` when the node died meanwhile.
@@ -160,9 +149,7 @@ impl Guard {
 }
 
 fn exit_code(status: WaitStatus) -> u8 {
-    let code = status
-        .exit_status()
-        .or_else(|| status.terminating_signal().map(|signal| 128 + signal));
+    let code = status.exit_status().or_else(|| status.terminating_signal().map(|signal| 128 + signal));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
 }
 
@@ -174,10 +161,7 @@ fn exit_code_of(signal: Signal) -> u8 {
 fn input_closed() -> bool {
     let stdin = std::io::stdin();
     let mut fds = [PollFd::new(&stdin, PollFlags::empty())];
-    let now = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     let polled = rustix::event::poll(&mut fds, Some(&now));
     polled.is_ok() && fds.iter().any(|fd| fd.revents().contains(PollFlags::HUP))
 }
@@ -193,9 +177,7 @@ fn lead_a_group() -> std::io::Result<()> {
 
 #[cfg(target_os = "linux")]
 fn become_subreaper() -> std::io::Result<()> {
-    Ok(rustix::process::set_child_subreaper(Some(
-        rustix::process::getpid(),
-    ))?)
+    Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -238,9 +220,7 @@ fn children_of(parent: Pid) -> Option<Vec<Pid>> {
         }
     }
     // An empty /proc is no /proc: our own entry must be there.
-    std::path::Path::new("/proc/self/stat")
-        .exists()
-        .then_some(children)
+    std::path::Path::new("/proc/self/stat").exists().then_some(children)
 }
 
 /// The parent in a `/proc/PID/stat` line: `PID (name) STATE PARENT ...`, where the name may hold anything.

@@ -59,10 +59,7 @@ pub fn mcp_main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let served = runtime.block_on(async {
-        let service = Shim
-            .serve(rmcp::transport::stdio())
-            .await
-            .map_err(|error| error.to_string())?;
+        let service = Shim.serve(rmcp::transport::stdio()).await.map_err(|error| error.to_string())?;
         service.waiting().await.map_err(|error| error.to_string())
     });
     runtime.shutdown_background();
@@ -89,9 +86,7 @@ impl ServerHandler for Shim {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(
-            TOOLS.iter().map(described).collect(),
-        ))
+        Ok(ListToolsResult::with_all_items(TOOLS.iter().map(described).collect()))
     }
 
     async fn call_tool(
@@ -122,18 +117,10 @@ fn described(tool: &TurnTool) -> Tool {
 async fn forward(request: &CallToolRequestParams) -> Result<String, String> {
     let tool = TOOLS.iter().find(|tool| tool.name == request.name);
     let tool = tool.ok_or_else(|| format!("no_such_tool: there is no tool `{}`", request.name))?;
-    let argument = request
-        .arguments
-        .as_ref()
-        .and_then(|arguments| arguments.get(tool.argument)?.as_str());
+    let argument = request.arguments.as_ref().and_then(|arguments| arguments.get(tool.argument)?.as_str());
     let argument = argument.ok_or_else(|| {
-        format!(
-            "invalid_field: `{}` needs the argument `{}`, a text",
-            tool.name, tool.argument
-        )
+        format!("invalid_field: `{}` needs the argument `{}`, a text", tool.name, tool.argument)
     })?;
     let door = TurnDoor::from_env().map_err(|error| error.to_string())?;
-    door.call(tool.call, argument)
-        .await
-        .map_err(|error| error.to_string())
+    door.call(tool.call, argument).await.map_err(|error| error.to_string())
 }

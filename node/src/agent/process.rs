@@ -42,9 +42,7 @@ pub fn allowed_env(names: &BTreeSet<String>) -> Vec<(OsString, OsString)> {
     let allowed = |name: &str| {
         ENV_NAMES.contains(&name) || ENV_PREFIXES.iter().any(|p| name.starts_with(p)) || names.contains(name)
     };
-    std::env::vars_os()
-        .filter(|(name, _)| name.to_str().is_some_and(allowed))
-        .collect()
+    std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(allowed)).collect()
 }
 
 /// An agent's process, guard included. Its stdin and stdout are handed out by [`AgentProcess::start`].
@@ -62,21 +60,12 @@ impl AgentProcess {
         spawner: &Spawner,
     ) -> io::Result<(Self, ChildStdin, ChildStdout)> {
         if !spec.cwd.is_dir() {
-            return Err(io::Error::other(format!(
-                "the directory {} does not exist",
-                spec.cwd.display()
-            )));
+            return Err(io::Error::other(format!("the directory {} does not exist", spec.cwd.display())));
         }
         let mut command = CommandWrap::with_new(exe, |command| {
             command.arg(GUARD_COMMAND).arg("--").args(&spec.command);
-            command
-                .current_dir(&spec.cwd)
-                .env_clear()
-                .envs(allowed_env(&spec.env));
-            command
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped());
+            command.current_dir(&spec.cwd).env_clear().envs(allowed_env(&spec.env));
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         });
         let mut child = command.wrap(ProcessGroup::leader()).spawn()?;
         let no_pipe = || io::Error::other("the process has no pipes");
@@ -183,11 +172,7 @@ pub struct BoundedLines<R> {
 impl<R> BoundedLines<R> {
     /// Bounds the lines of `inner`.
     pub fn new(inner: R, line_bytes_max: usize) -> Self {
-        Self {
-            inner,
-            line_bytes: 0,
-            line_bytes_max,
-        }
+        Self { inner, line_bytes: 0, line_bytes_max }
     }
 }
 
@@ -219,10 +204,7 @@ mod tests {
     fn the_environment_is_an_allow_list() {
         let names = |own: &[&str]| -> Vec<String> {
             let own = own.iter().map(|name| (*name).to_owned()).collect();
-            allowed_env(&own)
-                .into_iter()
-                .map(|(name, _)| name.to_string_lossy().into_owned())
-                .collect()
+            allowed_env(&own).into_iter().map(|(name, _)| name.to_string_lossy().into_owned()).collect()
         };
         assert!(names(&[]).contains(&"PATH".to_owned()));
         assert!(!names(&[]).iter().any(|name| name.starts_with("CARGO")));
@@ -242,16 +224,10 @@ mod tests {
     async fn a_long_line_is_an_error_and_many_short_ones_are_not() {
         let short = b"0123456\n".repeat(100);
         let mut out = Vec::new();
-        BoundedLines::new(short.as_slice(), 10)
-            .read_to_end(&mut out)
-            .await
-            .unwrap();
+        BoundedLines::new(short.as_slice(), 10).read_to_end(&mut out).await.unwrap();
         assert_eq!(out, short);
         let long = [b"ok\n".as_slice(), &[b'x'; 11]].concat();
-        let error = BoundedLines::new(long.as_slice(), 10)
-            .read_to_end(&mut Vec::new())
-            .await
-            .unwrap_err();
+        let error = BoundedLines::new(long.as_slice(), 10).read_to_end(&mut Vec::new()).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     }
 

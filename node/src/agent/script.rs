@@ -48,21 +48,13 @@ pub struct ScriptError {
 /// Reads a script.
 pub fn parse(script: &str) -> Result<Vec<Step>, ScriptError> {
     if script.len() > SCRIPT_BYTES_MAX {
-        let problem = format!(
-            "a script has at most {SCRIPT_BYTES_MAX} bytes, this one has {}",
-            script.len()
-        );
+        let problem = format!("a script has at most {SCRIPT_BYTES_MAX} bytes, this one has {}", script.len());
         return Err(ScriptError { line: 0, problem });
     }
     let numbered = script.lines().map(str::trim).enumerate();
     numbered
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
-        .map(|(index, line)| {
-            step(line).map_err(|problem| ScriptError {
-                line: index + 1,
-                problem,
-            })
-        })
+        .map(|(index, line)| step(line).map_err(|problem| ScriptError { line: index + 1, problem }))
         .collect()
 }
 
@@ -97,10 +89,7 @@ fn step(line: &str) -> Result<Step, String> {
 }
 
 fn sleep(millis: &str) -> Result<Step, String> {
-    let parsed = millis
-        .parse::<u64>()
-        .ok()
-        .filter(|millis| *millis <= SLEEP_MS_MAX);
+    let parsed = millis.parse::<u64>().ok().filter(|millis| *millis <= SLEEP_MS_MAX);
     let millis = parsed.ok_or_else(|| format!("`sleep` needs milliseconds, 0 to {SLEEP_MS_MAX}"))?;
     Ok(Step::Sleep(Duration::from_millis(millis)))
 }

@@ -38,8 +38,7 @@ fn show(cx: &mut Context, answer: &Answer) -> Result<(), Failure> {
     }
     let agents = answer.parse::<Agents>()?.agents;
     if agents.is_empty() {
-        cx.out
-            .note("no agents; `starling agent add scribe --demo` makes one");
+        cx.out.note("no agents; `starling agent add scribe --demo` makes one");
     }
     let text = render::node::agents(&agents, cx.now_ms());
     cx.out.data(&text)
@@ -47,16 +46,7 @@ fn show(cx: &mut Context, answer: &Answer) -> Result<(), Failure> {
 
 /// The node's working directory is not ours, so paths are made absolute here.
 fn profile(verb: AgentVerb) -> Result<Value, Failure> {
-    let AgentVerb::Add {
-        handle,
-        cwd,
-        env,
-        allow,
-        acp,
-        script,
-        ..
-    } = verb
-    else {
+    let AgentVerb::Add { handle, cwd, env, allow, acp, script, .. } = verb else {
         return Err(Failure::not_built_in("agent"));
     };
     let mut body = json!({
@@ -123,15 +113,9 @@ mod tests {
 
     #[test]
     fn a_directory_or_script_that_is_not_there_is_refused_at_once() {
-        for words in [
-            ["bot", "--demo", "--cwd", "/no/such"],
-            ["bot", "--demo", "--script", "/no/such"],
-        ] {
+        for words in [["bot", "--demo", "--cwd", "/no/such"], ["bot", "--demo", "--script", "/no/such"]] {
             let failure = profile_of(&words).unwrap_err();
-            assert_eq!(
-                (failure.exit, failure.code.as_str()),
-                (Exit::Usage, "invalid_field")
-            );
+            assert_eq!((failure.exit, failure.code.as_str()), (Exit::Usage, "invalid_field"));
         }
     }
 }

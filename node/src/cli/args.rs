@@ -39,13 +39,7 @@ pub(super) struct Args {
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
     /// Directory of keys, settings and store [default: the platform's directories]
-    #[arg(
-        long,
-        global = true,
-        value_name = "DIR",
-        env = "STARLING_HOME",
-        hide_env_values = true
-    )]
+    #[arg(long, global = true, value_name = "DIR", env = "STARLING_HOME", hide_env_values = true)]
     pub(super) home: Option<PathBuf>,
     /// Print the node's JSON; streams print one object a line
     #[arg(long, global = true)]
@@ -57,13 +51,7 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "DUR", value_parser = values::duration)]
     pub(super) timeout: Option<Duration>,
     /// The node's Unix socket [default: the one of the home]
-    #[arg(
-        long,
-        global = true,
-        value_name = "PATH",
-        env = "STARLING_SOCKET",
-        hide_env_values = true
-    )]
+    #[arg(long, global = true, value_name = "PATH", env = "STARLING_SOCKET", hide_env_values = true)]
     pub(super) socket: Option<PathBuf>,
 }
 
@@ -93,10 +81,7 @@ pub(super) enum Verb {
         print: bool,
     },
     /// Let another device or person in
-    #[command(
-        subcommand,
-        after_help = "Example:\n  starling invite create --as bob --expires 24h"
-    )]
+    #[command(subcommand, after_help = "Example:\n  starling invite create --as bob --expires 24h")]
     Invite(InviteVerb),
     /// Join a workspace with a ticket
     #[command(
@@ -110,19 +95,13 @@ pub(super) enum Verb {
     #[command(subcommand, after_help = "Example:\n  starling member list")]
     Member(MemberVerb),
     /// Other devices, as the network sees them
-    #[command(
-        subcommand,
-        after_help = "Example:\n  starling peer add /ip4/192.0.2.1/udp/4001/quic-v1"
-    )]
+    #[command(subcommand, after_help = "Example:\n  starling peer add /ip4/192.0.2.1/udp/4001/quic-v1")]
     Peer(PeerVerb),
     /// The exchange with peers
     #[command(subcommand, after_help = "Example:\n  starling sync wait --timeout 30s")]
     Sync(SyncVerb),
     /// Sessions with agents
-    #[command(
-        subcommand,
-        after_help = "Example:\n  starling session new --agent scribe -m 'Hello' --follow"
-    )]
+    #[command(subcommand, after_help = "Example:\n  starling session new --agent scribe -m 'Hello' --follow")]
     Session(SessionVerb),
     /// Agents, and those that this device hosts
     #[command(

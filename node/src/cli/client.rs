@@ -68,13 +68,7 @@ impl Call {
     }
 
     fn new(method: Method, path: impl Into<String>, body: Option<Value>) -> Self {
-        Self {
-            repeatable: method == Method::GET,
-            method,
-            path: path.into(),
-            body,
-            bearer: None,
-        }
+        Self { repeatable: method == Method::GET, method, path: path.into(), body, bearer: None }
     }
 
     /// With a turn's secret.
@@ -105,9 +99,7 @@ impl Call {
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
         }
-        request
-            .body(Full::from(json.unwrap_or_default()))
-            .map_err(|error| broken(&error))
+        request.body(Full::from(json.unwrap_or_default())).map_err(|error| broken(&error))
     }
 }
 
@@ -115,12 +107,8 @@ impl Answer {
     /// The body as a type.
     pub(super) fn parse<T: serde::de::DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_slice(&self.body).map_err(|error| {
-            Failure::new(
-                Exit::Failed,
-                "bad_answer",
-                format!("the node's answer makes no sense: {error}"),
-            )
-            .hint("client and node are of different versions: restart the node")
+            Failure::new(Exit::Failed, "bad_answer", format!("the node's answer makes no sense: {error}"))
+                .hint("client and node are of different versions: restart the node")
         })
     }
 }
@@ -128,9 +116,7 @@ impl Answer {
 impl Client {
     /// The client of the node that listens on `socket`. Nothing is opened yet.
     pub(super) fn new(socket: &Path) -> Self {
-        Self {
-            socket: socket.to_owned(),
-        }
+        Self { socket: socket.to_owned() }
     }
 
     /// Asks, and returns the answer of a call that succeeded.
@@ -162,12 +148,9 @@ impl Client {
 
     /// Sends a request and waits for the head of its answer.
     async fn open(&self, request: Request<Full<Bytes>>) -> Result<Reply, Failure> {
-        let stream = UnixStream::connect(&self.socket)
-            .await
-            .map_err(|error| self.unreachable(&error))?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| broken(&error))?;
+        let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.unreachable(&error))?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
         let mut connection: Connection =
             Box::pin(async move { connection.await.map_err(|error| broken(&error)) });
         let mut answer = Box::pin(sender.send_request(request));
@@ -180,18 +163,14 @@ impl Client {
                 ended.and(head)?
             }
         };
-        Ok(Reply {
-            response,
-            connection: Some(connection),
-        })
+        Ok(Reply { response, connection: Some(connection) })
     }
 
     fn unreachable(&self, error: &io::Error) -> Failure {
         match error.kind() {
-            io::ErrorKind::PermissionDenied => Failure::of(
-                Code::Unauthorized,
-                format!("{} belongs to another user", self.socket.display()),
-            ),
+            io::ErrorKind::PermissionDenied => {
+                Failure::of(Code::Unauthorized, format!("{} belongs to another user", self.socket.display()))
+            }
             io::ErrorKind::InvalidInput => Failure::of(
                 Code::InvalidField,
                 format!("{} is too long for the path of a socket", self.socket.display()),

@@ -90,10 +90,7 @@ impl Failure {
     #[must_use]
     pub fn of(code: Code, detail: impl Into<String>) -> Self {
         let (status, name) = code.parts();
-        Self {
-            status,
-            ..Self::new(Exit::of_http(status), name, detail)
-        }
+        Self { status, ..Self::new(Exit::of_http(status), name, detail) }
     }
 
     /// A failure of our own.
@@ -120,9 +117,7 @@ impl Failure {
     /// calls the HTTP interface; ours, where there is one, is for who typed the command.
     #[must_use]
     pub fn refused(status: u16, body: &[u8]) -> Self {
-        let document = serde_json::from_slice::<Value>(body)
-            .ok()
-            .filter(Value::is_object);
+        let document = serde_json::from_slice::<Value>(body).ok().filter(Value::is_object);
         let text = |key: &str| document.as_ref()?.get(key)?.as_str().map(str::to_owned);
         let code = text("code").unwrap_or_else(|| format!("http_{status}"));
         let detail = text("detail")
@@ -133,32 +128,19 @@ impl Failure {
             Exit::Ok => Exit::Failed,
             exit => exit,
         };
-        Self {
-            exit,
-            code,
-            detail,
-            hint,
-            status,
-            document: document.map(Box::new),
-        }
+        Self { exit, code, detail, hint, status, document: document.map(Box::new) }
     }
 
     /// Nobody listens on the socket.
     #[must_use]
     pub fn not_running(why: &io::Error) -> Self {
-        Self::new(
-            Exit::NotRunning,
-            "daemon_not_running",
-            format!("no node is running in this home ({why})"),
-        )
+        Self::new(Exit::NotRunning, "daemon_not_running", format!("no node is running in this home ({why})"))
     }
 
     /// The home is locked: another node runs in it.
     #[must_use]
     pub fn already_running(home: &Home) -> Self {
-        let by = home
-            .read_endpoint()
-            .map_or_else(String::new, |there| format!(" (process {})", there.pid));
+        let by = home.read_endpoint().map_or_else(String::new, |there| format!(" (process {})", there.pid));
         let error = ConfigError::InUse(home.clone());
         Self::new(Exit::Conflict, "already_running", format!("{error}{by}")).hint(error.hint())
     }
@@ -305,10 +287,7 @@ mod tests {
         let (status, code) = Code::QuickSessionArchived.parts();
         let mut body = json!({"code": code, "status": status, "detail": "it is archived", "type": "x"});
         let failure = Failure::refused(status, body.to_string().as_bytes());
-        assert_eq!(
-            failure.to_string(),
-            "error[quick_session_archived]: it is archived"
-        );
+        assert_eq!(failure.to_string(), "error[quick_session_archived]: it is archived");
         assert_eq!(failure.exit, Exit::Conflict);
         assert!(failure.hint.as_deref().unwrap().contains("unarchive"));
         body["hint"] = json!(failure.hint);
@@ -340,10 +319,7 @@ mod tests {
             assert_eq!(failure.exit, exit, "{failure}");
             let document = failure.to_document();
             assert_eq!(document["status"], status, "{document}");
-            assert_eq!(
-                document["type"],
-                format!("urn:starling:problem:{}", code.parts().1)
-            );
+            assert_eq!(document["type"], format!("urn:starling:problem:{}", code.parts().1));
         }
     }
 

@@ -32,9 +32,7 @@ pub(super) async fn session(cx: &mut Context, id: SessionId) -> Result<(), Failu
 /// [`Exit::Failed`] when the turn fails instead.
 pub(super) async fn answer(cx: &mut Context, id: SessionId, known: &[Entry]) -> Result<(), Failure> {
     let mut follower = Follower::new(id, true);
-    follower
-        .seen
-        .extend(known.iter().map(|entry| entry.message_id.clone()));
+    follower.seen.extend(known.iter().map(|entry| entry.message_id.clone()));
     follower.run(cx).await
 }
 
@@ -50,12 +48,7 @@ struct Follower {
 
 impl Follower {
     fn new(id: SessionId, until_answer: bool) -> Self {
-        Self {
-            id,
-            until_answer,
-            seen: BTreeSet::new(),
-            status: String::new(),
-        }
+        Self { id, until_answer, seen: BTreeSet::new(), status: String::new() }
     }
 
     async fn run(mut self, cx: &mut Context) -> Result<(), Failure> {
@@ -145,9 +138,7 @@ impl Follower {
         session.meta.status.clone_into(&mut self.status);
         let agent = clean(&session.meta.agent_id);
         match self.status.as_str() {
-            "running" => cx
-                .out
-                .note(&styled(style::BUSY, &format!("◐ @{agent} is working"))),
+            "running" => cx.out.note(&styled(style::BUSY, &format!("◐ @{agent} is working"))),
             "archived" => cx.out.note("▪ archived"),
             "error" if !self.until_answer => {
                 let why = clean(session.meta.error.as_deref().unwrap_or("unknown"));
@@ -167,10 +158,7 @@ fn check_failed(session: &Detail) -> Result<bool, Failure> {
             Err(Failure::new(Exit::Failed, "turn_failed", detail)
                 .hint("`starling session retry ID` tries again"))
         }
-        "archived" => Err(Failure::of(
-            Code::QuickSessionArchived,
-            "it was archived unanswered",
-        )),
+        "archived" => Err(Failure::of(Code::QuickSessionArchived, "it was archived unanswered")),
         _ => Ok(false),
     }
 }

@@ -42,13 +42,8 @@ async fn is_gone(cx: &Context) -> bool {
     let Err(failure) = cx.client.ask(Call::get(paths::HEALTH)).await else {
         return false;
     };
-    let pid = cx
-        .home
-        .read_endpoint()
-        .and_then(|there| i32::try_from(there.pid).ok());
-    let alive = pid
-        .and_then(Pid::from_raw)
-        .is_some_and(|pid| test_kill_process(pid).is_ok());
+    let pid = cx.home.read_endpoint().and_then(|there| i32::try_from(there.pid).ok());
+    let alive = pid.and_then(Pid::from_raw).is_some_and(|pid| test_kill_process(pid).is_ok());
     failure.exit == Exit::NotRunning && !alive
 }
 
@@ -61,11 +56,7 @@ pub(super) async fn status(cx: &mut Context, watch: bool) -> Result<(), Failure>
         } else {
             let text = render::node::status(&answer.parse::<Status>()?, cx.now_ms());
             // Home and erase below: repaint without flicker, and only on a terminal.
-            let repaint = if watch && cx.out.is_live() {
-                "\u{1b}[H\u{1b}[2J"
-            } else {
-                ""
-            };
+            let repaint = if watch && cx.out.is_live() { "\u{1b}[H\u{1b}[2J" } else { "" };
             cx.out.data(&format!("{repaint}{text}"))?;
         }
         if !watch {
@@ -79,9 +70,7 @@ pub(super) async fn status(cx: &mut Context, watch: bool) -> Result<(), Failure>
 pub(super) fn id(cx: &mut Context) -> Result<(), Failure> {
     let device = NodeKey::load(&cx.home.node_key())?.device();
     if cx.out.json {
-        return cx
-            .out
-            .data(&format!("{}\n", json!({ "device": device.to_string() })));
+        return cx.out.data(&format!("{}\n", json!({ "device": device.to_string() })));
     }
     cx.out.data(&format!("{device}\n"))
 }
@@ -98,17 +87,12 @@ pub(super) async fn open(cx: &mut Context, print: bool) -> Result<(), Failure> {
     }
     let page = cx.home.write_login_page(&url)?;
     browse(&page)?;
-    cx.out
-        .note("opened in the browser; if nothing shows up: `starling open --print`");
+    cx.out.note("opened in the browser; if nothing shows up: `starling open --print`");
     Ok(())
 }
 
 fn browse(page: &Path) -> Result<(), Failure> {
-    let opener = if cfg!(target_os = "macos") {
-        "open"
-    } else {
-        "xdg-open"
-    };
+    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let started = Command::new(opener)
         .arg(page)
         .stdin(Stdio::null())
@@ -144,10 +128,7 @@ pub(super) fn recovery(cx: &mut Context) -> Result<(), Failure> {
 
 /// Brings the export up to date.
 pub(super) async fn export(cx: &mut Context) -> Result<(), Failure> {
-    let answer = cx
-        .client
-        .ask(Call::post(paths::EXPORT, json!({})).repeatable())
-        .await?;
+    let answer = cx.client.ask(Call::post(paths::EXPORT, json!({})).repeatable()).await?;
     let export: Export = answer.parse()?;
     if let Some(error) = export.error {
         return Err(Failure::new(Exit::Failed, "export_failed", error)
@@ -169,11 +150,7 @@ pub(super) async fn events(cx: &mut Context, since: Option<u64>) -> Result<(), F
     loop {
         let mut events = cx.client.listen(last.as_deref()).await?;
         while let Some(event) = events.next().await? {
-            let line = if cx.out.json {
-                event_json(&event)
-            } else {
-                event_line(&event)
-            };
+            let line = if cx.out.json { event_json(&event) } else { event_line(&event) };
             cx.out.data(&line)?;
         }
         last = events.last_id().map(str::to_owned).or(last);
@@ -182,10 +159,7 @@ pub(super) async fn events(cx: &mut Context, since: Option<u64>) -> Result<(), F
 }
 
 fn event_json(event: &Event) -> String {
-    let id = event
-        .id
-        .as_deref()
-        .map(|id| id.parse::<u64>().map_or_else(|_| json!(id), |id| json!(id)));
+    let id = event.id.as_deref().map(|id| id.parse::<u64>().map_or_else(|_| json!(id), |id| json!(id)));
     let data = serde_json::from_str(&event.data).unwrap_or_else(|_| Value::String(event.data.clone()));
     format!("{}\n", json!({ "id": id, "event": event.kind, "data": data }))
 }
@@ -193,21 +167,9 @@ fn event_json(event: &Event) -> String {
 fn event_line(event: &Event) -> String {
     let data: Value = serde_json::from_str(&event.data).unwrap_or_default();
     let text = |key: &str| data.get(key).and_then(Value::as_str).unwrap_or_default();
-    let session = if text("id").is_empty() {
-        text("session_id")
-    } else {
-        text("id")
-    };
-    let state = if text("status").is_empty() {
-        text("kind")
-    } else {
-        text("status")
-    };
-    let about = if text("title").is_empty() {
-        text("text")
-    } else {
-        text("title")
-    };
+    let session = if text("id").is_empty() { text("session_id") } else { text("id") };
+    let state = if text("status").is_empty() { text("kind") } else { text("status") };
+    let about = if text("title").is_empty() { text("text") } else { text("title") };
     let number = styled(style::DIM, &clean(event.id.as_deref().unwrap_or("-")));
     let line = format!("{} {session} {state} {}", event.kind, one_line(about, 40));
     format!("{number} {}\n", one_line(&line, 100))

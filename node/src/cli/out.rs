@@ -43,11 +43,7 @@ impl Out {
 
     /// Prints data: a text that ends with a line end, styled or not.
     pub(super) fn data(&mut self, text: &str) -> Result<(), Failure> {
-        let plain = if self.data_colours {
-            None
-        } else {
-            Some(strip_str(text).to_string())
-        };
+        let plain = if self.data_colours { None } else { Some(strip_str(text).to_string()) };
         self.write(plain.as_deref().unwrap_or(text).as_bytes())
     }
 
@@ -62,11 +58,7 @@ impl Out {
     /// Prints a JSON document as the node sent it, and the line end that it lacks.
     pub(super) fn document(&mut self, body: &[u8]) -> Result<(), Failure> {
         self.write(body)?;
-        if body.ends_with(b"\n") {
-            Ok(())
-        } else {
-            self.write(b"\n")
-        }
+        if body.ends_with(b"\n") { Ok(()) } else { self.write(b"\n") }
     }
 
     /// Tells the user how it goes, or what to do next. Not said with `--quiet`, nor with `--json`.
@@ -86,11 +78,7 @@ impl Out {
             return;
         }
         let (bad, dim) = (style::BAD, style::DIM);
-        let mut text = format!(
-            "{bad}error[{}]{bad:#}: {}\n",
-            clean(&failure.code),
-            clean(&failure.detail)
-        );
+        let mut text = format!("{bad}error[{}]{bad:#}: {}\n", clean(&failure.code), clean(&failure.detail));
         if let Some(hint) = &failure.hint {
             text.push_str(&format!("{dim}hint{dim:#}: {}\n", clean(hint)));
         }
@@ -98,11 +86,7 @@ impl Out {
     }
 
     fn say(&mut self, text: &str) {
-        let plain = if self.note_colours {
-            None
-        } else {
-            Some(strip_str(text).to_string())
-        };
+        let plain = if self.note_colours { None } else { Some(strip_str(text).to_string()) };
         let bytes = plain.as_deref().unwrap_or(text).as_bytes();
         // Nobody is left to be told that nobody listens.
         let _unheard = self.notes.write_all(bytes).and_then(|()| self.notes.flush());
@@ -183,10 +167,7 @@ mod tests {
         let failure = Failure::new(Exit::NotFound, "not_found", "no \u{1b}[31mthing").hint("look elsewhere");
         let (mut out, data, notes) = captured(false, true);
         out.failure(&failure);
-        assert_eq!(
-            notes.text(),
-            "error[not_found]: no \u{241b}[31mthing\nhint: look elsewhere\n"
-        );
+        assert_eq!(notes.text(), "error[not_found]: no \u{241b}[31mthing\nhint: look elsewhere\n");
         assert_eq!(data.text(), "");
         let (mut out, _, notes) = captured(true, false);
         out.failure(&failure);

@@ -109,9 +109,7 @@ fn break_line(line: &str, room: usize) -> (&str, &str) {
     if after.starts_with(' ') {
         return (fits.trim_end(), after.trim_start());
     }
-    let at_space = fits
-        .rfind(' ')
-        .filter(|at| !fits.split_at(*at).0.trim().is_empty());
+    let at_space = fits.rfind(' ').filter(|at| !fits.split_at(*at).0.trim().is_empty());
     // One character always goes out, however wide it is, so that each round comes nearer to the end.
     let first = line.chars().next().map_or(0, char::len_utf8);
     let (head, tail) = line.split_at(at_space.unwrap_or(fits.len()).max(first));
@@ -190,18 +188,10 @@ mod tests {
 
     #[test]
     fn lines_are_broken_at_spaces_and_never_too_wide() {
-        let text = format!(
-            "{} end\n\n    code stays\n{}",
-            "word ".repeat(30),
-            "x".repeat(200)
-        );
+        let text = format!("{} end\n\n    code stays\n{}", "word ".repeat(30), "x".repeat(200));
         let shown = wrapped(&text, 2);
         assert!(shown.lines().all(|line| line.width() <= WIDTH), "{shown}");
-        assert!(
-            shown
-                .lines()
-                .all(|line| line.is_empty() || line.starts_with("  "))
-        );
+        assert!(shown.lines().all(|line| line.is_empty() || line.starts_with("  ")));
         assert!(shown.contains("\n      code stays\n"));
         assert_eq!(shown.matches("word").count(), 30);
         assert_eq!(shown.matches('x').count(), 200);
@@ -239,9 +229,6 @@ mod tests {
     #[test]
     fn padding_counts_columns() {
         assert_eq!(padded("好", 4), "好  ");
-        assert_eq!(
-            anstream::adapter::strip_str(&padded(&chip("active"), 10)).to_string(),
-            "● active  "
-        );
+        assert_eq!(anstream::adapter::strip_str(&padded(&chip("active"), 10)).to_string(), "● active  ");
     }
 }

@@ -58,13 +58,7 @@ impl Turn {
 pub(super) async fn run(cx: &mut Context, verb: SessionVerb) -> Result<(), Failure> {
     let stdin = &mut io::stdin();
     match verb {
-        SessionVerb::New {
-            agent,
-            message,
-            id,
-            request_id,
-            follow,
-        } => {
+        SessionVerb::New { agent, message, id, request_id, follow } => {
             let new = New {
                 id: id.map_or_else(|| fresh_id(cx), Ok)?,
                 agent,
@@ -73,12 +67,7 @@ pub(super) async fn run(cx: &mut Context, verb: SessionVerb) -> Result<(), Failu
             };
             create(cx, new, follow).await
         }
-        SessionVerb::Send {
-            id,
-            text,
-            request_id,
-            reply_to,
-        } => {
+        SessionVerb::Send { id, text, request_id, reply_to } => {
             let body = text.take(stdin)?;
             let request_id = request_id.map_or_else(|| cx.request_id(), Ok)?;
             send(cx, &id, &body, &request_id, reply_to).await
@@ -93,11 +82,7 @@ pub(super) async fn run(cx: &mut Context, verb: SessionVerb) -> Result<(), Failu
             in_turn(cx, "summary", body).await
         }
         SessionVerb::Title { id, title } => set_title(cx, &id, &title).await,
-        SessionVerb::List {
-            archived,
-            agent,
-            limit,
-        } => list(cx, archived, agent.as_ref(), limit).await,
+        SessionVerb::List { archived, agent, limit } => list(cx, archived, agent.as_ref(), limit).await,
         SessionVerb::Show { id } => show(cx, &id).await,
         SessionVerb::Follow { id } => {
             let id = resolve(cx, &id).await?;
@@ -133,10 +118,7 @@ async fn create(cx: &mut Context, new: New, follow: bool) -> Result<(), Failure>
     if let Some(request_id) = &new.request_id {
         body["request_id"] = json!(request_id.as_str());
     }
-    let answer = cx
-        .client
-        .ask(Call::post(paths::SESSIONS, body).repeatable())
-        .await?;
+    let answer = cx.client.ask(Call::post(paths::SESSIONS, body).repeatable()).await?;
     let created: SessionBody = answer.parse()?;
     if !cx.out.json {
         let reference = created.reference.unwrap_or_else(|| plain_reference(new.id));
@@ -188,11 +170,7 @@ fn plain_reference(session: SessionId) -> String {
 
 async fn in_turn(cx: &mut Context, verb: &str, body: Value) -> Result<(), Failure> {
     let Some(turn) = Turn::from_env()? else {
-        let failure = Failure::new(
-            Exit::NotAllowed,
-            "not_in_a_turn",
-            "only an agent does this, in its turn",
-        );
+        let failure = Failure::new(Exit::NotAllowed, "not_in_a_turn", "only an agent does this, in its turn");
         return Err(failure.hint("people write with `starling session send ID TEXT`"));
     };
     write(cx, turn.call(verb, body)).await
@@ -212,17 +190,9 @@ async fn write(cx: &mut Context, call: Call) -> Result<(), Failure> {
         return cx.out.document(&answer.body);
     }
     let written: Written = answer.parse()?;
-    let reference = written
-        .reference
-        .unwrap_or_else(|| format!("session:{}", written.session_id));
-    let title = written
-        .title
-        .map_or_else(String::new, |title| format!("  {}", clean(&title)));
-    cx.out.data(&format!(
-        "{}  {}{title}\n",
-        clean(&reference),
-        chip(&written.status)
-    ))
+    let reference = written.reference.unwrap_or_else(|| format!("session:{}", written.session_id));
+    let title = written.title.map_or_else(String::new, |title| format!("  {}", clean(&title)));
+    cx.out.data(&format!("{}  {}{title}\n", clean(&reference), chip(&written.status)))
 }
 
 async fn show(cx: &mut Context, target: &Target) -> Result<(), Failure> {
@@ -236,14 +206,9 @@ async fn show(cx: &mut Context, target: &Target) -> Result<(), Failure> {
 }
 
 async fn reference(cx: &mut Context, named: LineTarget) -> Result<(), Failure> {
-    let reference = Reference {
-        session: resolve(cx, &named.target).await?,
-        line: named.line,
-    };
+    let reference = Reference { session: resolve(cx, &named.target).await?, line: named.line };
     if cx.out.json {
-        return cx
-            .out
-            .data(&format!("{}\n", json!({ "ref": reference.to_string() })));
+        return cx.out.data(&format!("{}\n", json!({ "ref": reference.to_string() })));
     }
     cx.out.data(&format!("{reference}\n"))
 }
@@ -267,10 +232,7 @@ async fn list(
         if let Some(sessions) = page.get("sessions").and_then(Value::as_array) {
             items.extend(sessions.iter().cloned());
         }
-        let next = answer
-            .parse::<Page>()?
-            .next_cursor
-            .filter(|next| cursor.as_ref() != Some(next));
+        let next = answer.parse::<Page>()?.next_cursor.filter(|next| cursor.as_ref() != Some(next));
         if next.is_none() || items.len() >= wanted {
             return show_list(cx, items, next.as_deref());
         }
@@ -287,15 +249,10 @@ fn show_list(cx: &mut Context, items: Vec<Value>, next: Option<&str>) -> Result<
         return cx.out.data(&format!("{document}\n"));
     }
     let items: Vec<Item> = serde_json::from_value(Value::Array(items)).map_err(|error| {
-        Failure::new(
-            Exit::Failed,
-            "bad_answer",
-            format!("the node's list makes no sense: {error}"),
-        )
+        Failure::new(Exit::Failed, "bad_answer", format!("the node's list makes no sense: {error}"))
     })?;
     if items.is_empty() {
-        cx.out
-            .note("no sessions here; `starling session new --agent scribe -m 'Hello'` opens one");
+        cx.out.note("no sessions here; `starling session new --agent scribe -m 'Hello'` opens one");
     }
     let text = render::session::list(&items, cx.now_ms());
     cx.out.data(&text)?;
@@ -324,11 +281,7 @@ pub(super) async fn resolve(cx: &Context, target: &Target) -> Result<SessionId, 
 }
 
 fn ambiguous(prefix: &str, ids: &[SessionId]) -> Failure {
-    let mut names: Vec<String> = ids
-        .iter()
-        .take(CANDIDATES_SHOWN)
-        .map(ToString::to_string)
-        .collect();
+    let mut names: Vec<String> = ids.iter().take(CANDIDATES_SHOWN).map(ToString::to_string).collect();
     if ids.len() > CANDIDATES_SHOWN {
         names.push(format!("and {} more", ids.len() - CANDIDATES_SHOWN));
     }
@@ -348,9 +301,7 @@ mod tests {
         assert!(Turn::from_values(attempt(), secret()).unwrap().is_some());
         assert!(Turn::from_values(attempt(), None).unwrap().is_none());
         assert!(Turn::from_values(None, secret()).unwrap().is_none());
-        let wrong = Turn::from_values(Some("qs-1".to_owned()), secret())
-            .err()
-            .unwrap();
+        let wrong = Turn::from_values(Some("qs-1".to_owned()), secret()).err().unwrap();
         assert_eq!(wrong.exit, Exit::Usage);
     }
 }

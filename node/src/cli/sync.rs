@@ -22,9 +22,7 @@ pub(super) async fn run(cx: &mut Context, verb: SyncVerb) -> Result<(), Failure>
             let answer = cx.client.ask(Call::get(paths::SYNC)).await?;
             show(cx, &answer)
         }
-        SyncVerb::Status {
-            session: Some(target),
-        } => {
+        SyncVerb::Status { session: Some(target) } => {
             let id = session::resolve(cx, &target).await?.to_string();
             let answer = cx.client.ask(Call::get(paths::SYNC)).await?;
             show_session(cx, &answer, &id)

@@ -53,12 +53,12 @@ const DOCUMENTED: &[&str] = &[
     "session unarchive qs-01JZ",
     "session ref qs-01JZ:3",
     "agent add scribe --demo",
-    "agent add scribe --demo --script answers.yaml",
+    "agent add scribe --demo --script steps.txt",
     "agent add claude --cwd /tmp --env KEY --env OTHER --allow alice --allow bob --acp npx -y acp --json",
     "agent list",
     "agent remove scribe",
     "agent demo",
-    "agent demo --script answers.yaml",
+    "agent demo --script steps.txt",
     "mcp",
     "export",
     "events",
@@ -70,10 +70,7 @@ const DOCUMENTED: &[&str] = &[
 ];
 
 fn words(line: &str) -> Vec<OsString> {
-    std::iter::once("starling")
-        .chain(line.split_whitespace())
-        .map(OsString::from)
-        .collect()
+    std::iter::once("starling").chain(line.split_whitespace()).map(OsString::from).collect()
 }
 
 fn parse_line(line: &str) -> Result<Invocation, Failure> {
@@ -188,11 +185,7 @@ fn wrong_words_have_the_codes_of_the_node() {
         ("events --since x", "usage"),
     ] {
         let failure = parse_line(line).expect_err(line);
-        assert_eq!(
-            (failure.exit, failure.code.as_str()),
-            (Exit::Usage, code),
-            "{line}: {failure}"
-        );
+        assert_eq!((failure.exit, failure.code.as_str()), (Exit::Usage, code), "{line}: {failure}");
         assert!(!failure.detail.contains('\n'), "{failure}");
         assert!(failure.hint.is_some(), "{line}");
     }
@@ -211,13 +204,7 @@ fn a_refusal_before_the_call_is_told_as_the_nodes_own() {
 
 #[test]
 fn help_and_version_are_no_failures() {
-    for line in [
-        "--help",
-        "--version",
-        "session --help",
-        "session new --help",
-        "agent add -h",
-    ] {
+    for line in ["--help", "--version", "session --help", "session new --help", "agent add -h"] {
         let Ok(Invocation::Text(text)) = parse_line(line) else {
             panic!("{line}");
         };
@@ -239,10 +226,7 @@ fn up_and_join_come_as_plain_options() {
     let Ok(Invocation::Join(join)) = joined else {
         panic!("not join");
     };
-    assert_eq!(
-        (join.ticket.as_str(), join.label.as_deref()),
-        ("tick-et", Some("desk"))
-    );
+    assert_eq!((join.ticket.as_str(), join.label.as_deref()), ("tick-et", Some("desk")));
     assert_eq!(join.timeout, Some(Duration::from_secs(3)));
 }
 
@@ -265,10 +249,7 @@ fn a_home_that_is_in_use_is_explained() {
     .unwrap();
     let _held = home.lock().unwrap();
     let failure = Failure::from(home.lock().unwrap_err());
-    assert_eq!(
-        (failure.exit, failure.code.as_str()),
-        (Exit::Conflict, "already_running")
-    );
+    assert_eq!((failure.exit, failure.code.as_str()), (Exit::Conflict, "already_running"));
     assert_eq!(failure, Failure::already_running(&home));
     assert!(failure.hint.as_deref().unwrap().contains("starling down"));
     assert!(failure.detail.contains("4711"), "{failure}");

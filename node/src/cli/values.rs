@@ -37,10 +37,7 @@ pub(super) struct Invalid {
 
 impl Invalid {
     fn new(code: Code, detail: impl ToString) -> Self {
-        Self {
-            code,
-            detail: detail.to_string(),
-        }
+        Self { code, detail: detail.to_string() }
     }
 }
 
@@ -143,9 +140,7 @@ fn read_text(
         bytes.pop();
     }
     if bytes.len() > bytes_max {
-        return Err(refused(format!(
-            "standard input holds more than {bytes_max} bytes"
-        )));
+        return Err(refused(format!("standard input holds more than {bytes_max} bytes")));
     }
     String::from_utf8(bytes).map_err(|_| refused("standard input is not UTF-8".to_owned()))
 }
@@ -172,8 +167,7 @@ pub(super) fn ticket(word: &str, stdin: &mut dyn Read) -> Result<String, Failure
 /// A handle, with or without `@`.
 pub(super) fn handle(word: &str) -> Result<Handle, Invalid> {
     let name = word.strip_prefix('@').unwrap_or(word);
-    name.parse()
-        .map_err(|error| Invalid::new(Code::InvalidHandle, error))
+    name.parse().map_err(|error| Invalid::new(Code::InvalidHandle, error))
 }
 
 pub(super) fn title(word: &str) -> Result<Title, Invalid> {
@@ -187,13 +181,11 @@ pub(super) fn request_id(word: &str) -> Result<RequestId, Invalid> {
 }
 
 pub(super) fn session_id(word: &str) -> Result<SessionId, Invalid> {
-    word.parse()
-        .map_err(|error| Invalid::new(Code::InvalidQuickSessionId, error))
+    word.parse().map_err(|error| Invalid::new(Code::InvalidQuickSessionId, error))
 }
 
 pub(super) fn message_id(word: &str) -> Result<RecordId, Invalid> {
-    word.parse()
-        .map_err(|error| Invalid::new(Code::InvalidField, format!("not a message id: {error}")))
+    word.parse().map_err(|error| Invalid::new(Code::InvalidField, format!("not a message id: {error}")))
 }
 
 /// A full id, a `session:` reference or the first characters of an id.
@@ -214,8 +206,7 @@ pub(super) fn target(word: &str) -> Result<Target, Invalid> {
 }
 
 fn reference(word: &str) -> Result<Reference, Invalid> {
-    word.parse()
-        .map_err(|error: BadReference| Invalid::new(Code::InvalidReference, error))
+    word.parse().map_err(|error: BadReference| Invalid::new(Code::InvalidReference, error))
 }
 
 /// `ID`, `ID:3`, `ID:L000003` or a reference.
@@ -232,10 +223,7 @@ pub(super) fn line_target(word: &str) -> Result<LineTarget, Invalid> {
     let number = digits.parse().ok().filter(|number| *number > 0);
     let number: u64 = number
         .ok_or_else(|| Invalid::new(Code::InvalidReference, format!("{line:?} is not a line number")))?;
-    Ok(LineTarget {
-        target: target(id)?,
-        line: Some(number),
-    })
+    Ok(LineTarget { target: target(id)?, line: Some(number) })
 }
 
 /// `500ms`, `30s`, `5m`, `24h`, `7d`; a bare number counts seconds.
@@ -251,14 +239,9 @@ pub(super) fn duration(word: &str) -> Result<Duration, Invalid> {
         _ => 0,
     };
     let ms = number.parse::<u64>().ok().and_then(|n| n.checked_mul(unit_ms));
-    ms.map(Duration::from_millis)
-        .filter(|time| !time.is_zero() && *time <= DURATION_MAX)
-        .ok_or_else(|| {
-            Invalid::new(
-                Code::InvalidField,
-                format!("{word:?} is not a time such as 500ms, 30s, 5m, 24h, 7d"),
-            )
-        })
+    ms.map(Duration::from_millis).filter(|time| !time.is_zero() && *time <= DURATION_MAX).ok_or_else(|| {
+        Invalid::new(Code::InvalidField, format!("{word:?} is not a time such as 500ms, 30s, 5m, 24h, 7d"))
+    })
 }
 
 /// An address as the transport reads it.
@@ -284,12 +267,10 @@ pub(super) fn listen_address(word: &str) -> Result<String, Invalid> {
 /// A loopback address: the HTTP interface is for this machine alone.
 pub(super) fn loopback(word: &str) -> Result<SocketAddr, Invalid> {
     let address: Option<SocketAddr> = word.parse().ok();
-    address
-        .filter(|address| address.ip().is_loopback())
-        .ok_or_else(|| {
-            let detail = format!("{word:?} is not a loopback address and port such as 127.0.0.1:0");
-            Invalid::new(Code::InvalidField, detail)
-        })
+    address.filter(|address| address.ip().is_loopback()).ok_or_else(|| {
+        let detail = format!("{word:?} is not a loopback address and port such as 127.0.0.1:0");
+        Invalid::new(Code::InvalidField, detail)
+    })
 }
 
 pub(super) fn label(word: &str) -> Result<String, Invalid> {

@@ -80,8 +80,7 @@ pub(super) async fn peer(cx: &mut Context, verb: PeerVerb) -> Result<(), Failure
     }
     let peers = answer.parse::<Peers>()?.peers;
     if peers.is_empty() {
-        cx.out
-            .note("no peers yet; `starling invite create` lets another device in");
+        cx.out.note("no peers yet; `starling invite create` lets another device in");
     }
     let text = render::node::peers(&peers, cx.now_ms());
     cx.out.data(&text)

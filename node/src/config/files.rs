@@ -65,8 +65,7 @@ pub(crate) fn make_private(path: &Path, mode: u32) -> Result<(), ConfigError> {
     if found.uid() != our_uid() || found.mode() & 0o777 == mode {
         return Ok(());
     }
-    file.set_permissions(Permissions::from_mode(mode))
-        .map_err(ConfigError::io("protect", path))
+    file.set_permissions(Permissions::from_mode(mode)).map_err(ConfigError::io("protect", path))
 }
 
 /// Reads at most `max` bytes of a file that must be a plain one, ours, and closed to everybody else.
@@ -85,10 +84,7 @@ pub(super) fn read_secret(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>,
     }
     let mode = found.mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Err(ConfigError::Readable {
-            path: path.to_owned(),
-            mode,
-        });
+        return Err(ConfigError::Readable { path: path.to_owned(), mode });
     }
     read_up_to(file, path, max)
 }
@@ -115,14 +111,9 @@ pub(super) fn read_if_there(path: &Path, max: usize) -> Result<Option<Zeroizing<
 fn read_up_to(file: File, path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
     // Room for all of it from the start: a vector that grows would leave copies of a secret behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(max + 1));
-    file.take(max as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(ConfigError::io("read", path))?;
+    file.take(max as u64 + 1).read_to_end(&mut bytes).map_err(ConfigError::io("read", path))?;
     if bytes.len() > max {
-        return Err(ConfigError::TooLarge {
-            path: path.to_owned(),
-            max,
-        });
+        return Err(ConfigError::TooLarge { path: path.to_owned(), max });
     }
     Ok(bytes)
 }
@@ -172,11 +163,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), ConfigError> {
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(SECRET_MODE)
-        .open(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(SECRET_MODE).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -185,9 +172,7 @@ fn sync_dir(path: &Path) -> Result<(), ConfigError> {
     let Some(parent) = path.parent() else {
         return Ok(());
     };
-    File::open(parent)
-        .and_then(|dir| dir.sync_all())
-        .map_err(ConfigError::io("write", parent))
+    File::open(parent).and_then(|dir| dir.sync_all()).map_err(ConfigError::io("write", parent))
 }
 
 fn our_uid() -> u32 {

@@ -59,10 +59,7 @@ impl Home {
             app_name: "starling".to_owned(),
         })
         .map_err(|_| ConfigError::NoHome)?;
-        Ok(Self {
-            config: strategy.config_dir(),
-            data: strategy.data_dir(),
-        })
+        Ok(Self { config: strategy.config_dir(), data: strategy.data_dir() })
     }
 
     /// The home in one directory. Touches nothing.
@@ -74,10 +71,7 @@ impl Home {
             return Err(ConfigError::NoHome);
         }
         let dir = std::path::absolute(dir).map_err(ConfigError::io("find", dir))?;
-        Ok(Self {
-            config: dir.clone(),
-            data: dir,
-        })
+        Ok(Self { config: dir.clone(), data: dir })
     }
 
     /// Makes the directories that are not there (0700) and closes `run` to everybody else.
@@ -161,10 +155,7 @@ impl Home {
     /// Where a node of this home listens for its clients. Touches nothing.
     #[must_use]
     pub fn socket(&self) -> PathBuf {
-        self.socket_for(
-            std::env::var_os("XDG_RUNTIME_DIR").as_deref(),
-            &std::env::temp_dir(),
-        )
+        self.socket_for(std::env::var_os("XDG_RUNTIME_DIR").as_deref(), &std::env::temp_dir())
     }
 
     /// As [`Home::socket`], and makes sure that its directory is there, ours and 0700.
@@ -215,12 +206,7 @@ impl Home {
 
     /// Takes back what clients were told: call it when the node stops. Missing files are no error.
     pub fn clear_endpoint(&self) {
-        for path in [
-            self.token_file(),
-            self.login_page(),
-            self.socket(),
-            self.endpoint_file(),
-        ] {
+        for path in [self.token_file(), self.login_page(), self.socket(), self.endpoint_file()] {
             // Best effort: a stale file only costs the next client a failed call.
             let _gone = fs::remove_file(path);
         }
@@ -257,9 +243,7 @@ impl Home {
     /// [`ConfigError::Missing`] when no node ran here; otherwise as for keys.
     pub fn read_token(&self) -> Result<Zeroizing<String>, ConfigError> {
         let bytes = files::read_secret(&self.token_file(), TOKEN_BYTES_MAX)?;
-        Ok(Zeroizing::new(
-            String::from_utf8_lossy(bytes.trim_ascii()).into_owned(),
-        ))
+        Ok(Zeroizing::new(String::from_utf8_lossy(bytes.trim_ascii()).into_owned()))
     }
 }
 
@@ -334,11 +318,7 @@ mod tests {
         let home = Home::at(dir.path()).unwrap();
         home.create().unwrap();
         assert_eq!(home.read_endpoint(), None);
-        let endpoint = Endpoint {
-            http: "http://127.0.0.1:4000".to_owned(),
-            socket: home.socket(),
-            pid: 7,
-        };
+        let endpoint = Endpoint { http: "http://127.0.0.1:4000".to_owned(), socket: home.socket(), pid: 7 };
         home.write_endpoint(&endpoint).unwrap();
         assert_eq!(home.read_endpoint(), Some(endpoint));
         fs::write(home.run_dir().join("http.json"), "{").unwrap();
@@ -360,10 +340,7 @@ mod tests {
         assert!(deep.socket_for(None, temp).starts_with("/tmp"));
         let long = OsString::from(format!("/run/{}", "z".repeat(90)));
         assert!(deep.socket_for(Some(&long), temp).starts_with("/tmp"));
-        assert!(
-            deep.socket_for(Some(OsStr::new("relative")), temp)
-                .starts_with("/tmp")
-        );
+        assert!(deep.socket_for(Some(OsStr::new("relative")), temp).starts_with("/tmp"));
     }
 
     #[test]
@@ -378,14 +355,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let home = Home::at(dir.path()).unwrap();
         home.create().unwrap();
-        let page = home
-            .write_login_page("http://127.0.0.1:1/login?code=ab\"><x")
-            .unwrap();
+        let page = home.write_login_page("http://127.0.0.1:1/login?code=ab\"><x").unwrap();
         assert_eq!(mode(&page), 0o600);
         let text = fs::read_to_string(&page).unwrap();
-        assert!(
-            text.contains("url=http://127.0.0.1:1/login?code=abx\">"),
-            "{text}"
-        );
+        assert!(text.contains("url=http://127.0.0.1:1/login?code=abx\">"), "{text}");
     }
 }

@@ -49,9 +49,7 @@ impl NodeKey {
         if digits.len() != 2 * SEED_BYTES {
             return Err(wrong());
         }
-        HEXLOWER
-            .decode_mut(digits, seed.as_mut_slice())
-            .map_err(|_| wrong())?;
+        HEXLOWER.decode_mut(digits, seed.as_mut_slice()).map_err(|_| wrong())?;
         Ok(Self(seed))
     }
 
@@ -126,10 +124,7 @@ mod tests {
         NodeKey::from_seed([1; 32]).create(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         let error = NodeKey::load(&path).unwrap_err();
-        assert!(
-            matches!(error, ConfigError::Readable { mode: 0o640, .. }),
-            "{error}"
-        );
+        assert!(matches!(error, ConfigError::Readable { mode: 0o640, .. }), "{error}");
         assert!(error.hint().contains("chmod 600"));
     }
 
@@ -141,10 +136,7 @@ mod tests {
         for bad in ["", "abc\n", &"g".repeat(64), &"A".repeat(64), &"0".repeat(63)] {
             let _absent = fs::remove_file(&path);
             files::create_secret(&path, bad.as_bytes()).unwrap();
-            assert!(
-                matches!(NodeKey::load(&path), Err(ConfigError::KeyFormat(_))),
-                "{bad}"
-            );
+            assert!(matches!(NodeKey::load(&path), Err(ConfigError::KeyFormat(_))), "{bad}");
         }
         fs::remove_file(&path).unwrap();
         files::create_secret(&path, &[b'0'; 80]).unwrap();

@@ -74,16 +74,10 @@ mod tests {
         let (_dir, home) = home();
         let held = home.lock().unwrap();
         let error = home.lock().unwrap_err();
-        assert!(
-            matches!(&error, ConfigError::InUse(there) if *there == home),
-            "{error}"
-        );
+        assert!(matches!(&error, ConfigError::InUse(there) if *there == home), "{error}");
         drop(held);
         let _again = home.lock().unwrap();
-        let mode = std::fs::metadata(home.run_dir().join("lock"))
-            .unwrap()
-            .permissions()
-            .mode();
+        let mode = std::fs::metadata(home.run_dir().join("lock")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 
@@ -91,29 +85,19 @@ mod tests {
     fn a_killed_process_leaves_no_lock_behind() {
         let (_dir, home) = home();
         let mut other = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "config::lock::tests::the_other_process",
-                "--ignored",
-                "--nocapture",
-            ])
+            .args(["--exact", "config::lock::tests::the_other_process", "--ignored", "--nocapture"])
             .env(HELD, home.dir())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let said = BufReader::new(other.stdout.take().unwrap());
-        let ready = said
-            .lines()
-            .any(|line| line.is_ok_and(|line| line.contains(READY)));
+        let ready = said.lines().any(|line| line.is_ok_and(|line| line.contains(READY)));
         let while_it_runs = home.lock();
         other.kill().unwrap();
         other.wait().unwrap();
         assert!(ready);
-        assert!(
-            matches!(while_it_runs, Err(ConfigError::InUse(_))),
-            "{while_it_runs:?}"
-        );
+        assert!(matches!(while_it_runs, Err(ConfigError::InUse(_))), "{while_it_runs:?}");
         let _free = home.lock().unwrap();
     }
 

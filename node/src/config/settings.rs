@@ -48,12 +48,7 @@ pub struct Listen {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            label: None,
-            mdns: true,
-            peers: Vec::new(),
-            listen: Listen::default(),
-        }
+        Self { label: None, mdns: true, peers: Vec::new(), listen: Listen::default() }
     }
 }
 
@@ -67,10 +62,7 @@ impl Settings {
         let Some(bytes) = files::read_if_there(&path, FILE_BYTES_MAX)? else {
             return Ok(Self::default());
         };
-        let wrong = |problem: String| ConfigError::Settings {
-            path: path.clone(),
-            problem,
-        };
+        let wrong = |problem: String| ConfigError::Settings { path: path.clone(), problem };
         let text = std::str::from_utf8(&bytes).map_err(|error| wrong(error.to_string()))?;
         let settings: Self = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
         settings.check().map_err(wrong)?;
@@ -83,10 +75,7 @@ impl Settings {
     /// [`ConfigError::Settings`] when a value is out of bounds; otherwise the file system's.
     pub fn save(&self, home: &Home) -> Result<(), ConfigError> {
         let path = home.config_file();
-        let wrong = |problem: String| ConfigError::Settings {
-            path: path.clone(),
-            problem,
-        };
+        let wrong = |problem: String| ConfigError::Settings { path: path.clone(), problem };
         self.check().map_err(wrong)?;
         let text = toml::to_string(self).map_err(|error| wrong(error.to_string()))?;
         files::replace(&path, text.as_bytes())
@@ -112,9 +101,7 @@ fn check_addresses(key: &str, addresses: &[String], max: usize) -> Result<(), St
         return Err(format!("{key}: {} addresses; {max} are allowed", addresses.len()));
     }
     let bad = addresses.iter().find(|address| !is_multiaddr(address));
-    bad.map_or(Ok(()), |address| {
-        Err(format!("{key}: {address:?} is not a multiaddr (/ip4/…)"))
-    })
+    bad.map_or(Ok(()), |address| Err(format!("{key}: {address:?} is not a multiaddr (/ip4/…)")))
 }
 
 /// Whether `text` has the outer form of a multiaddr. The transport knows the protocols in it.

@@ -45,22 +45,14 @@ pub(super) fn parse(plan: &Plan) -> Result<Directory<'_>, GitError> {
     }
     for (path, content) in &plan.writes {
         check(path)?;
-        root.write(path, content).map_err(|why| GitError::BadPath {
-            path: path.clone(),
-            why,
-        })?;
+        root.write(path, content).map_err(|why| GitError::BadPath { path: path.clone(), why })?;
     }
     Ok(root)
 }
 
 /// Accepts a path of allowed components.
 pub(super) fn check(path: &str) -> Result<(), GitError> {
-    let refuse = |why| {
-        Err(GitError::BadPath {
-            path: path.to_owned(),
-            why,
-        })
-    };
+    let refuse = |why| Err(GitError::BadPath { path: path.to_owned(), why });
     if path.split('/').count() > DEPTH_MAX {
         return refuse("it has more than 16 components");
     }
@@ -104,15 +96,13 @@ impl<'a> Directory<'a> {
             None => {
                 self.edits.insert(path, Edit::Remove);
             }
-            Some((name, rest)) => match self
-                .edits
-                .entry(name)
-                .or_insert_with(|| Edit::Within(Self::default()))
-            {
-                Edit::Within(inner) => inner.remove(rest),
-                // All of it goes already.
-                Edit::Remove | Edit::Write(_) => {}
-            },
+            Some((name, rest)) => {
+                match self.edits.entry(name).or_insert_with(|| Edit::Within(Self::default())) {
+                    Edit::Within(inner) => inner.remove(rest),
+                    // All of it goes already.
+                    Edit::Remove | Edit::Write(_) => {}
+                }
+            }
         }
     }
 
@@ -128,15 +118,9 @@ impl<'a> Directory<'a> {
                 }
             };
         };
-        let edit = self
-            .edits
-            .entry(name)
-            .or_insert_with(|| Edit::Within(Self::default()));
+        let edit = self.edits.entry(name).or_insert_with(|| Edit::Within(Self::default()));
         if let Edit::Remove = edit {
-            *edit = Edit::Within(Self {
-                emptied: true,
-                edits: BTreeMap::new(),
-            });
+            *edit = Edit::Within(Self { emptied: true, edits: BTreeMap::new() });
         }
         match edit {
             Edit::Within(inner) => inner.write(rest, content),

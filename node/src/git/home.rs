@@ -14,13 +14,8 @@ use git2::{Config, ConfigLevel, Repository, RepositoryInitOptions};
 use super::{BRANCH, GitError, packs};
 
 /// Git's locks of what we write, relative to the repository.
-const GIT_LOCKS: [&str; 5] = [
-    "HEAD.lock",
-    "config.lock",
-    "starling.config.lock",
-    "packed-refs.lock",
-    "refs/heads/main.lock",
-];
+const GIT_LOCKS: [&str; 5] =
+    ["HEAD.lock", "config.lock", "starling.config.lock", "packed-refs.lock", "refs/heads/main.lock"];
 
 /// Settings for libgit2 alone, read on top of the repository's own `config`, in which git warns of the old
 /// name.
@@ -33,9 +28,7 @@ const SETTINGS: [(&str, &str); 2] = [("receive.hideRefs", "refs/"), ("gc.auto", 
 /// The repository at `path` with the settings that every handle must have.
 pub(super) fn repository(path: &Path) -> Result<Repository, git2::Error> {
     let repository = Repository::open_bare(path)?;
-    repository
-        .config()?
-        .add_file(&path.join(OWN_CONFIG), ConfigLevel::App, true)?;
+    repository.config()?.add_file(&path.join(OWN_CONFIG), ConfigLevel::App, true)?;
     Ok(repository)
 }
 
@@ -54,10 +47,7 @@ pub(super) fn lock(path: &Path) -> Result<File, GitError> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(GitError::InUse { path: lock_path }),
-        Err(TryLockError::Error(source)) => Err(GitError::Io {
-            path: lock_path,
-            source,
-        }),
+        Err(TryLockError::Error(source)) => Err(GitError::Io { path: lock_path, source }),
     }
 }
 
@@ -69,9 +59,7 @@ pub(super) fn prepare(path: &Path) -> Result<(), GitError> {
     let repository = repository(path).map_err(|error| not_an_export(path, error.message()))?;
     remove_leftovers(path)?;
     configure(&repository)?;
-    let head = repository
-        .find_reference("HEAD")
-        .map_err(|error| not_an_export(path, error.message()))?;
+    let head = repository.find_reference("HEAD").map_err(|error| not_an_export(path, error.message()))?;
     if head.symbolic_target().ok().flatten() != Some(BRANCH) {
         repository.set_head(BRANCH)?;
     }
@@ -85,25 +73,16 @@ fn create(path: &Path) -> Result<(), GitError> {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(source) => {
-            return Err(GitError::Io {
-                path: unfinished,
-                source,
-            });
+            return Err(GitError::Io { path: unfinished, source });
         }
     }
     let mut options = RepositoryInitOptions::new();
-    options
-        .bare(true)
-        .no_reinit(true)
-        .external_template(false)
-        .initial_head("main");
+    options.bare(true).no_reinit(true).external_template(false).initial_head("main");
     options.description("Starling export: clone or fetch it; only starling writes to it.\n");
     configure(&Repository::init_opts(&unfinished, &options)?)?;
     for name in ["HEAD", "config", OWN_CONFIG] {
         let file = unfinished.join(name);
-        File::open(&file)
-            .and_then(|file| file.sync_all())
-            .map_err(io_at(&file))?;
+        File::open(&file).and_then(|file| file.sync_all()).map_err(io_at(&file))?;
     }
     if path.exists() {
         fs::remove_dir(path).map_err(io_at(path))?;
@@ -113,14 +92,8 @@ fn create(path: &Path) -> Result<(), GitError> {
 
 /// Writes only what is not set yet.
 fn configure(repository: &Repository) -> Result<(), GitError> {
-    set(
-        &mut repository.config()?.open_level(ConfigLevel::Local)?,
-        &SETTINGS,
-    )?;
-    set(
-        &mut Config::open(&repository.path().join(OWN_CONFIG))?,
-        &OWN_SETTINGS,
-    )
+    set(&mut repository.config()?.open_level(ConfigLevel::Local)?, &SETTINGS)?;
+    set(&mut Config::open(&repository.path().join(OWN_CONFIG))?, &OWN_SETTINGS)
 }
 
 fn set(config: &mut Config, settings: &[(&str, &str)]) -> Result<(), GitError> {
@@ -147,10 +120,7 @@ fn is_absent(path: &Path) -> Result<bool, GitError> {
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
             Err(not_an_export(path, "it is a file"))
         }
-        Err(source) => Err(GitError::Io {
-            path: path.to_owned(),
-            source,
-        }),
+        Err(source) => Err(GitError::Io { path: path.to_owned(), source }),
     }
 }
 
@@ -162,10 +132,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 fn not_an_export(path: &Path, why: &str) -> GitError {
-    GitError::NotAnExport {
-        path: path.to_owned(),
-        why: why.to_owned(),
-    }
+    GitError::NotAnExport { path: path.to_owned(), why: why.to_owned() }
 }
 
 pub(super) fn io_at(path: &Path) -> impl FnOnce(io::Error) -> GitError {

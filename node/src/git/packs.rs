@@ -81,9 +81,7 @@ fn merge(repository: &Repository, directory: &Path, packs: &[Pack]) -> Result<()
     let name = builder.name()?.unwrap_or_default();
     let merged = Pack::read(directory.join(format!("pack-{name}")))?;
     if !merged.ids.iter().eq(&ids) {
-        return Err(GitError::Damaged(
-            "a merged pack lacks objects of its parts".to_owned(),
-        ));
+        return Err(GitError::Damaged("a merged pack lacks objects of its parts".to_owned()));
     }
     // Git's own index over several packs would name the ones that go.
     remove_if_there(&directory.join(MULTI_INDEX))?;
@@ -103,11 +101,7 @@ fn finished(directory: &Path) -> Result<BTreeSet<PathBuf>, GitError> {
             *parts.entry(path.with_extension("")).or_default() += 1;
         }
     }
-    Ok(parts
-        .into_iter()
-        .filter(|(_, parts)| *parts == 2)
-        .map(|(stem, _)| stem)
-        .collect())
+    Ok(parts.into_iter().filter(|(_, parts)| *parts == 2).map(|(stem, _)| stem).collect())
 }
 
 /// Removes what a killed writer left: temporary files, locks, a pack without its index or an index without
@@ -116,9 +110,7 @@ pub(super) fn remove_unfinished(directory: &Path) -> Result<(), GitError> {
     let finished = finished(directory)?;
     for path in files(directory)? {
         let name = name_of(&path);
-        let temporary = ["pack_git2_", "tmp_"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix));
+        let temporary = ["pack_git2_", "tmp_"].iter().any(|prefix| name.starts_with(prefix));
         let half = name.starts_with("pack-") && !finished.contains(&path.with_extension(""));
         if temporary || half || name.ends_with(".lock") {
             remove_if_there(&path)?;
@@ -133,9 +125,7 @@ fn is_part(path: &Path) -> bool {
 }
 
 fn name_of(path: &Path) -> &str {
-    path.file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default()
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
 /// The files of a directory; none when it does not exist.
@@ -144,18 +134,11 @@ fn files(directory: &Path) -> Result<Vec<PathBuf>, GitError> {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(source) => {
-            return Err(GitError::Io {
-                path: directory.to_owned(),
-                source,
-            });
+            return Err(GitError::Io { path: directory.to_owned(), source });
         }
     };
     let paths: Result<Vec<_>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
-    Ok(paths
-        .map_err(io_at(directory))?
-        .into_iter()
-        .filter(|path| path.is_file())
-        .collect())
+    Ok(paths.map_err(io_at(directory))?.into_iter().filter(|path| path.is_file()).collect())
 }
 
 /// Removes a file; its absence is what was wanted.
@@ -163,10 +146,7 @@ pub(super) fn remove_if_there(path: &Path) -> Result<(), GitError> {
     match fs::remove_file(path) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(source) => Err(GitError::Io {
-            path: path.to_owned(),
-            source,
-        }),
+        Err(source) => Err(GitError::Io { path: path.to_owned(), source }),
     }
 }
 
@@ -188,10 +168,7 @@ impl Pack {
         if table.len() as u64 != bytes {
             return Err(damaged());
         }
-        let ids = table
-            .chunks_exact(ID_BYTES)
-            .map(Oid::from_bytes)
-            .collect::<Result<Vec<_>, _>>()?;
+        let ids = table.chunks_exact(ID_BYTES).map(Oid::from_bytes).collect::<Result<Vec<_>, _>>()?;
         Ok(Self { stem, ids })
     }
 }

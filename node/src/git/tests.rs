@@ -20,9 +20,7 @@ struct Home {
 
 impl Home {
     fn new() -> Self {
-        Self {
-            directory: tempfile::tempdir().expect("a directory"),
-        }
+        Self { directory: tempfile::tempdir().expect("a directory") }
     }
 
     fn path(&self) -> PathBuf {
@@ -54,26 +52,19 @@ impl Home {
 
     /// Sound down to the last object, none of them loose, nothing left over.
     fn fsck(&self) {
-        let output = self
-            .command()
-            .args(["fsck", "--full", "--strict", "--no-dangling"])
-            .output()
-            .expect("git runs");
+        let output =
+            self.command().args(["fsck", "--full", "--strict", "--no-dangling"]).output().expect("git runs");
         text(&output);
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
         let counts = self.git(&["count-objects", "-v"]);
-        assert!(
-            counts.starts_with("count: 0\n") && counts.contains("garbage: 0\n"),
-            "{counts}"
-        );
+        assert!(counts.starts_with("count: 0\n") && counts.contains("garbage: 0\n"), "{counts}");
     }
 
     fn packs(&self) -> usize {
         fs::read_dir(self.path().join("objects/pack")).map_or(0, |files| {
             files
                 .filter(|file| {
-                    file.as_ref()
-                        .is_ok_and(|file| file.path().extension() == Some("pack".as_ref()))
+                    file.as_ref().is_ok_and(|file| file.path().extension() == Some("pack".as_ref()))
                 })
                 .count()
         })
@@ -113,10 +104,7 @@ fn message(session: usize, count: usize) -> Plan {
         &[
             (&format!("{directory}/discussion.thread"), &thread),
             (&format!("{directory}/session.meta.yaml"), &meta),
-            (
-                &segment,
-                &thread[thread.len() - (count % 256) * 240.min(thread.len() / count.max(1))..],
-            ),
+            (&segment, &thread[thread.len() - (count % 256) * 240.min(thread.len() / count.max(1))..]),
         ],
         &[],
     )

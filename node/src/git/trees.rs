@@ -31,11 +31,7 @@ impl<'disk> Scratch<'disk> {
     /// `disk` is asked what exists already; `repository`, another handle of the same one, is written through.
     pub(super) fn new(disk: &'disk Repository, repository: Repository) -> Result<Self, GitError> {
         repository.odb()?.add_new_mempack_backend(MEMORY_PRIORITY)?;
-        Ok(Self {
-            repository,
-            disk: disk.odb()?,
-            new: RefCell::default(),
-        })
+        Ok(Self { repository, disk: disk.odb()?, new: RefCell::default() })
     }
 
     /// The root tree after the edits; an export without files has the empty tree.
@@ -55,15 +51,9 @@ impl<'disk> Scratch<'disk> {
         message: &str,
     ) -> Result<Oid, GitError> {
         let tree = self.repository.find_tree(tree)?;
-        let parent = parent
-            .map(|id| self.repository.find_commit(id))
-            .transpose()
-            .map_err(damaged)?;
+        let parent = parent.map(|id| self.repository.find_commit(id)).transpose().map_err(damaged)?;
         let parents: Vec<_> = parent.iter().collect();
-        self.note(
-            self.repository
-                .commit(None, signature, signature, message, &tree, &parents)?,
-        )
+        self.note(self.repository.commit(None, signature, signature, message, &tree, &parents)?)
     }
 
     /// Writes all that is new as one pack into `directory`, on the disk when this returns.
@@ -79,18 +69,15 @@ impl<'disk> Scratch<'disk> {
     /// directories. The depth of the recursion is that of the plan's paths, which is bounded.
     fn directory(&self, base: Option<Oid>, directory: &Directory<'_>) -> Result<Option<Oid>, GitError> {
         let base = base.filter(|_| !directory.emptied);
-        let base = base
-            .map(|id| self.repository.find_tree(id))
-            .transpose()
-            .map_err(damaged)?;
+        let base = base.map(|id| self.repository.find_tree(id)).transpose().map_err(damaged)?;
         let mut builder = self.repository.treebuilder(base.as_ref())?;
         for (name, edit) in &directory.edits {
             let entry = match edit {
                 Edit::Remove => None,
                 Edit::Write(content) => Some((self.note(self.repository.blob(content)?)?, MODE_FILE)),
-                Edit::Within(inner) => self
-                    .directory(subtree(base.as_ref(), name), inner)?
-                    .map(|id| (id, MODE_DIRECTORY)),
+                Edit::Within(inner) => {
+                    self.directory(subtree(base.as_ref(), name), inner)?.map(|id| (id, MODE_DIRECTORY))
+                }
             };
             match entry {
                 Some((id, mode)) => drop(builder.insert(*name, id, mode)?),
@@ -98,11 +85,7 @@ impl<'disk> Scratch<'disk> {
                 None => {}
             }
         }
-        if builder.is_empty() {
-            Ok(None)
-        } else {
-            self.note(builder.write()?).map(Some)
-        }
+        if builder.is_empty() { Ok(None) } else { self.note(builder.write()?).map(Some) }
     }
 
     /// Remembers what must be packed.

@@ -29,10 +29,7 @@ impl Ask {
     /// The loop's refusal; [`Code::ShuttingDown`] when there is no loop any more.
     pub async fn ask(&self, request: Request) -> Result<Answer, Rejection> {
         let (sender, answer) = oneshot::channel();
-        self.0
-            .send((request, sender))
-            .await
-            .map_err(|_| shutting_down())?;
+        self.0.send((request, sender)).await.map_err(|_| shutting_down())?;
         answer.await.map_err(|_| shutting_down())?
     }
 }

@@ -108,10 +108,7 @@ impl Keys {
 
     fn knows_cookie(&self, headers: &HeaderMap) -> bool {
         let want = blake3::hash(self.cookie.as_bytes());
-        let texts = headers
-            .get_all(header::COOKIE)
-            .iter()
-            .filter_map(|v| v.to_str().ok());
+        let texts = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok());
         texts
             .flat_map(|text| text.split(';'))
             .filter_map(|pair| pair.trim().split_once('='))
@@ -125,10 +122,7 @@ impl Keys {
         if logins.len() >= LOGIN_CODES_MAX {
             logins.pop_front();
         }
-        logins.push_back(Login {
-            code: blake3::hash(code.as_bytes()),
-            until: now + LOGIN_CODE_TTL,
-        });
+        logins.push_back(Login { code: blake3::hash(code.as_bytes()), until: now + LOGIN_CODE_TTL });
         code
     }
 
@@ -209,9 +203,9 @@ fn recognise(app: &App, headers: &HeaderMap) -> Option<Caller> {
     let keys = &app.shared().keys;
     match &*app.door {
         Door::Socket => Some(Caller::Socket),
-        Door::Tcp { .. } if headers.contains_key(header::AUTHORIZATION) => bearer(headers)
-            .filter(|token| keys.knows_token(token))
-            .map(|_| Caller::Bearer),
+        Door::Tcp { .. } if headers.contains_key(header::AUTHORIZATION) => {
+            bearer(headers).filter(|token| keys.knows_token(token)).map(|_| Caller::Bearer)
+        }
         Door::Tcp { .. } => keys.knows_cookie(headers).then_some(Caller::Cookie),
     }
 }
@@ -230,14 +224,8 @@ pub(super) async fn secure_headers(request: Request, next: Next) -> Response {
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CACHE_CONTROL, "no-store"),
         (header::X_FRAME_OPTIONS, "DENY"),
-        (
-            HeaderName::from_static("cross-origin-resource-policy"),
-            "same-origin",
-        ),
-        (
-            HeaderName::from_static("cross-origin-opener-policy"),
-            "same-origin",
-        ),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }

@@ -114,10 +114,7 @@ impl Events {
     pub fn new(first: u64) -> Self {
         let ring = Ring::new(first);
         let (latest, _) = watch::channel(ring.latest());
-        Self(Arc::new(Board {
-            ring: Mutex::new(ring),
-            latest,
-        }))
+        Self(Arc::new(Board { ring: Mutex::new(ring), latest }))
     }
 
     /// Tells listeners what the machine has to tell.
@@ -199,13 +196,7 @@ struct Listener {
 
 impl Listener {
     fn new(events: Events, seen: u64, seat: OwnedSemaphorePermit, closing: CancellationToken) -> Self {
-        Self {
-            latest: events.0.latest.subscribe(),
-            events,
-            seen,
-            closing,
-            _seat: seat,
-        }
+        Self { latest: events.0.latest.subscribe(), events, seen, closing, _seat: seat }
     }
 
     /// A first comment shows that the stream stands, then events until the listener goes or the node ends.
@@ -252,8 +243,5 @@ fn render(event: &Event) -> sse::Event {
 }
 
 fn resync(latest: u64) -> sse::Event {
-    sse::Event::default()
-        .id(latest.to_string())
-        .event("resync")
-        .data("{}")
+    sse::Event::default().id(latest.to_string()).event("resync").data("{}")
 }

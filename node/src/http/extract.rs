@@ -48,8 +48,7 @@ impl FromRequestParts<App> for PathText {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let text = path_text(parts, app).await;
-        text.map(Self)
-            .ok_or_else(|| Problem::new(Code::InvalidField, "the path is not UTF-8"))
+        text.map(Self).ok_or_else(|| Problem::new(Code::InvalidField, "the path is not UTF-8"))
     }
 }
 
@@ -66,9 +65,7 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let query: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, app).await;
-        query
-            .map(|Query(params)| Self(params))
-            .map_err(|e| Problem::new(Code::InvalidField, e.body_text()))
+        query.map(|Query(params)| Self(params)).map_err(|e| Problem::new(Code::InvalidField, e.body_text()))
     }
 }
 
@@ -120,10 +117,7 @@ fn check_json_type(headers: &HeaderMap) -> Result<(), Problem> {
         Ok(())
     } else {
         let got = text.map_or_else(|| "there is none".to_owned(), |t| format!("it is `{t}`"));
-        Err(Problem::new(
-            Code::NotJson,
-            format!("the content type must be JSON; {got}"),
-        ))
+        Err(Problem::new(Code::NotJson, format!("the content type must be JSON; {got}")))
     }
 }
 

@@ -35,29 +35,13 @@ fn render(status: &NodeStatus) -> String {
         let _infallible = writeln!(text, "starling_sessions{{status=\"{name}\"}} {count}");
     }
     let connected = status.peers.iter().filter(|peer| peer.connected).count();
-    let in_step = status
-        .peers
-        .iter()
-        .filter(|peer| peer.connected && peer.in_step)
-        .count();
+    let in_step = status.peers.iter().filter(|peer| peer.connected && peer.in_step).count();
     for (name, help, value) in [
         ("starling_peers", "Peers that are known.", status.peers.len()),
         ("starling_peers_connected", "Peers that are connected.", connected),
-        (
-            "starling_peers_in_step",
-            "Connected peers that have what this node has.",
-            in_step,
-        ),
-        (
-            "starling_sessions_waiting",
-            "Sessions that wait for something.",
-            status.waiting.len(),
-        ),
-        (
-            "starling_sync_paused",
-            "Whether the exchange with peers is cut.",
-            usize::from(status.paused),
-        ),
+        ("starling_peers_in_step", "Connected peers that have what this node has.", in_step),
+        ("starling_sessions_waiting", "Sessions that wait for something.", status.waiting.len()),
+        ("starling_sync_paused", "Whether the exchange with peers is cut.", usize::from(status.paused)),
         (
             "starling_export_failed",
             "Whether the last export failed.",

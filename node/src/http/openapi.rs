@@ -22,14 +22,10 @@ pub(super) fn document() -> OpenApi {
     api.info = InfoBuilder::new()
         .title("Starling")
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(
-            "The local interface of a Starling node. Every refusal is a problem document.",
-        ))
+        .description(Some("The local interface of a Starling node. Every refusal is a problem document."))
         .build();
     let components = api.components.get_or_insert_default();
-    components
-        .schemas
-        .insert(Problem::name().into_owned(), Problem::schema());
+    components.schemas.insert(Problem::name().into_owned(), Problem::schema());
     let bearer = |what: &str| {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
         SecurityScheme::Http(scheme.description(Some(what)).build())
@@ -39,10 +35,8 @@ pub(super) fn document() -> OpenApi {
     components.add_security_scheme("turn", bearer("The secret of a running turn"));
     components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
     let none: [&str; 0] = [];
-    api.security = Some(vec![
-        SecurityRequirement::new("token", none),
-        SecurityRequirement::new("cookie", none),
-    ]);
+    api.security =
+        Some(vec![SecurityRequirement::new("token", none), SecurityRequirement::new("cookie", none)]);
     api
 }
 
@@ -62,10 +56,7 @@ impl IntoResponses for Problem {
         let schema = Ref::from_schema_name(Self::name());
         let refusal = ResponseBuilder::new()
             .description("A refusal (RFC 9457); the store is as it was")
-            .content(
-                "application/problem+json",
-                ContentBuilder::new().schema(Some(schema)).build(),
-            );
+            .content("application/problem+json", ContentBuilder::new().schema(Some(schema)).build());
         BTreeMap::from([("default".to_owned(), RefOr::T(refusal.build()))])
     }
 }

@@ -21,13 +21,11 @@ pub(super) fn field(name: &str, reason: impl Display) -> Problem {
 }
 
 pub(super) fn session_id(text: &str) -> Result<SessionId, Problem> {
-    text.parse::<SessionId>()
-        .map_err(|e| Problem::new(Code::InvalidQuickSessionId, e.to_string()))
+    text.parse::<SessionId>().map_err(|e| Problem::new(Code::InvalidQuickSessionId, e.to_string()))
 }
 
 pub(super) fn handle(name: &str, text: &str) -> Result<Handle, Problem> {
-    text.parse::<Handle>()
-        .map_err(|e| Problem::new(Code::InvalidHandle, format!("`{name}`: {e}")))
+    text.parse::<Handle>().map_err(|e| Problem::new(Code::InvalidHandle, format!("`{name}`: {e}")))
 }
 
 pub(super) fn title(text: &str) -> Result<Title, Problem> {
@@ -62,10 +60,9 @@ pub(super) fn page_items(limit: Option<usize>) -> Result<usize, Problem> {
 /// A number of items, if there is one.
 pub(super) fn bounded_limit(limit: Option<usize>) -> Result<Option<usize>, Problem> {
     match limit {
-        Some(items) if !(1..=PAGE_ITEMS_MAX).contains(&items) => Err(field(
-            "limit",
-            format!("it is {items}; 1 to {PAGE_ITEMS_MAX} are allowed"),
-        )),
+        Some(items) if !(1..=PAGE_ITEMS_MAX).contains(&items) => {
+            Err(field("limit", format!("it is {items}; 1 to {PAGE_ITEMS_MAX} are allowed")))
+        }
         within => Ok(within),
     }
 }
@@ -81,10 +78,7 @@ pub(super) fn short_text(name: &str, text: String, bytes_max: usize) -> Result<S
         return Err(field(name, "it is blank"));
     }
     if text.len() > bytes_max {
-        return Err(field(
-            name,
-            format!("it has {} bytes; {bytes_max} are allowed", text.len()),
-        ));
+        return Err(field(name, format!("it has {} bytes; {bytes_max} are allowed", text.len())));
     }
     if text.chars().any(char::is_control) {
         return Err(field(name, "it contains a control character"));

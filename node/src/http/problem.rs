@@ -45,14 +45,8 @@ impl Problem {
 
     /// A defect of ours: nothing that the caller can repair.
     pub(super) fn internal(detail: impl Into<String>) -> Self {
-        let hint = Some("try again; if it stays, look at `starling logs` and report it");
-        Self::build(
-            "internal",
-            "Something broke in the node",
-            500,
-            detail.into(),
-            hint,
-        )
+        let hint = Some("try again; if it stays, look at the node's output and report it");
+        Self::build("internal", "Something broke in the node", 500, detail.into(), hint)
     }
 
     /// The loop answered something else than what was asked. Answers hold messages and tickets, so none is logged.
@@ -74,14 +68,7 @@ impl Problem {
         detail: String,
         hint: Option<&'static str>,
     ) -> Self {
-        Self {
-            kind: format!("urn:starling:problem:{code}"),
-            title,
-            status,
-            code,
-            detail,
-            hint,
-        }
+        Self { kind: format!("urn:starling:problem:{code}"), title, status, code, detail, hint }
     }
 }
 
@@ -128,85 +115,64 @@ const fn words(code: Code) -> (&'static str, Option<&'static str>) {
             "The session id is malformed",
             Some("use `qs-` and a ULID, or leave the id out to have one drawn"),
         ),
-        Code::InvalidReference => (
-            "The reference is malformed",
-            Some("write `session:<id>` or `session:<id>:L000001`"),
-        ),
+        Code::InvalidReference => {
+            ("The reference is malformed", Some("write `session:<id>` or `session:<id>:L000001`"))
+        }
         Code::MalformedJson => ("The body is not JSON", Some("send one JSON object")),
         Code::Unauthorized => (
             "The caller is not known",
             Some("send the token as `Authorization: Bearer`, or sign in with `starling open`"),
         ),
-        Code::QuickSessionForbidden => (
-            "The caller may not do this",
-            Some("only the session's creator and its agent write to it"),
-        ),
-        Code::BadOrigin => (
-            "The request comes from another site",
-            Some("use the page that this node serves"),
-        ),
-        Code::BadHost => (
-            "The request names another host",
-            Some("use the address that `starling status` prints"),
-        ),
+        Code::QuickSessionForbidden => {
+            ("The caller may not do this", Some("only the session's creator and its agent write to it"))
+        }
+        Code::BadOrigin => {
+            ("The request comes from another site", Some("use the page that this node serves"))
+        }
+        Code::BadHost => {
+            ("The request names another host", Some("use the address that `starling status` prints"))
+        }
         Code::QuickSessionNotFound => (
             "There is no such session",
             Some("see `starling session list`; it may not have arrived here yet"),
         ),
         Code::QuickSessionAgentNotFound => ("There is no such agent", Some("see `starling agent list`")),
         Code::NoSuchEndpoint => ("There is no such endpoint", Some("see `/openapi.json`")),
-        Code::NotFound => (
-            "There is no such thing",
-            Some("list what there is, then try again"),
-        ),
-        Code::QuickSessionTitleRequired => (
-            "The session has no title yet",
-            Some("call set_title first, then reply again"),
-        ),
-        Code::QuickSessionIdCollision => (
-            "The session id is taken",
-            Some("choose another id, or leave it out to have one drawn"),
-        ),
-        Code::QuickSessionStaleAttempt => (
-            "The attempt is over",
-            Some("stop this turn; the session goes on without it"),
-        ),
+        Code::NotFound => ("There is no such thing", Some("list what there is, then try again")),
+        Code::QuickSessionTitleRequired => {
+            ("The session has no title yet", Some("call set_title first, then reply again"))
+        }
+        Code::QuickSessionIdCollision => {
+            ("The session id is taken", Some("choose another id, or leave it out to have one drawn"))
+        }
+        Code::QuickSessionStaleAttempt => {
+            ("The attempt is over", Some("stop this turn; the session goes on without it"))
+        }
         Code::QuickSessionArchived => ("The session is archived", Some("unarchive it first")),
-        Code::QuickSessionInvalidState => (
-            "The session is in no state for this",
-            Some("look at the session again, then decide"),
-        ),
-        Code::RequestIdReused => (
-            "The request id was used for another request",
-            Some("use a new request id for a new request"),
-        ),
+        Code::QuickSessionInvalidState => {
+            ("The session is in no state for this", Some("look at the session again, then decide"))
+        }
+        Code::RequestIdReused => {
+            ("The request id was used for another request", Some("use a new request id for a new request"))
+        }
         Code::HandleTaken => ("The handle is taken", Some("choose another handle")),
         Code::BodyTooLarge => ("The body is too large", Some("send less than 256 KiB")),
-        Code::NotJson => (
-            "The content type is not JSON",
-            Some("send `Content-Type: application/json`"),
-        ),
-        Code::InvalidTitle => (
-            "The title is not valid",
-            Some("use 1 to 80 characters, without control characters"),
-        ),
-        Code::InvalidMessage => (
-            "The message is not valid",
-            Some("write 1 to 65,536 bytes that are not only white space"),
-        ),
-        Code::InvalidHandle => (
-            "The handle is not valid",
-            Some("use 1 to 39 of a-z, 0-9 and single hyphens, without `@`"),
-        ),
+        Code::NotJson => ("The content type is not JSON", Some("send `Content-Type: application/json`")),
+        Code::InvalidTitle => {
+            ("The title is not valid", Some("use 1 to 80 characters, without control characters"))
+        }
+        Code::InvalidMessage => {
+            ("The message is not valid", Some("write 1 to 65,536 bytes that are not only white space"))
+        }
+        Code::InvalidHandle => {
+            ("The handle is not valid", Some("use 1 to 39 of a-z, 0-9 and single hyphens, without `@`"))
+        }
         Code::InvalidField => ("A field is not valid", Some("see `/openapi.json` for the fields")),
         Code::RateLimited => ("Too much at once", Some("wait a moment, then try again")),
         Code::StoreFailed => (
             "The store did not take it",
             Some("check free space and permissions of the home directory, then try again"),
         ),
-        Code::ShuttingDown => (
-            "The node is shutting down",
-            Some("start it again with `starling up`"),
-        ),
+        Code::ShuttingDown => ("The node is shutting down", Some("start it again with `starling up`")),
     }
 }

@@ -107,19 +107,12 @@ pub(super) async fn serve<L: Listener>(
     let seats = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
     let cut = CancellationToken::new();
     while let Some((io, seat)) = next_connection(&mut listener, &seats, &shutdown).await {
-        let connection = Connection {
-            app: app.clone(),
-            shutdown: shutdown.clone(),
-            cut: cut.clone(),
-            _seat: seat,
-        };
+        let connection =
+            Connection { app: app.clone(), shutdown: shutdown.clone(), cut: cut.clone(), _seat: seat };
         spawner.spawn("http connection", connection.serve(io));
     }
     drop(listener);
-    if tokio::time::timeout(GRACE, seats.acquire_many(CONNECTIONS_MAX))
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(GRACE, seats.acquire_many(CONNECTIONS_MAX)).await.is_err() {
         cut.cancel();
         let _gone = tokio::time::timeout(CUT, seats.acquire_many(CONNECTIONS_MAX)).await;
     }
@@ -152,9 +145,7 @@ struct Connection {
 impl Connection {
     async fn serve(self, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .max_buf_size(BUFFER_BYTES_MAX);
+        http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(BUFFER_BYTES_MAX);
         let service = TowerToHyperService::new(self.app);
         let mut connection = pin!(http.serve_connection(TokioIo::new(io), service));
         let mut ending = false;

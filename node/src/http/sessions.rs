@@ -87,16 +87,12 @@ pub(super) async fn list(
         archived: params.archived,
         agent: agent.map(|text| parse::handle("agent_id", text)).transpose()?,
         limit: parse::page_items(params.limit)?,
-        cursor: params
-            .cursor
-            .map(|text| parse::token("cursor", text))
-            .transpose()?,
+        cursor: params.cursor.map(|text| parse::token("cursor", text)).transpose()?,
     };
     match ask.ask(request).await? {
-        Answer::Sessions { items, next_cursor } => Ok(Json(dto::Sessions {
-            sessions: items.iter().map(dto::Item::from).collect(),
-            next_cursor,
-        })),
+        Answer::Sessions { items, next_cursor } => {
+            Ok(Json(dto::Sessions { sessions: items.iter().map(dto::Item::from).collect(), next_cursor }))
+        }
         other => Err(Problem::unexpected(&other)),
     }
 }
@@ -125,9 +121,9 @@ pub(super) async fn show(
 ) -> Result<Json<dto::Shown>, Problem> {
     let limit = parse::bounded_limit(params.limit)?;
     match ask.ask(Request::Show { session }).await? {
-        Answer::Session(view) => Ok(Json(dto::Shown {
-            session: dto::Detail::part(&view, params.since, limit),
-        })),
+        Answer::Session(view) => {
+            Ok(Json(dto::Shown { session: dto::Detail::part(&view, params.since, limit) }))
+        }
         other => Err(Problem::unexpected(&other)),
     }
 }
@@ -159,18 +155,10 @@ pub(super) async fn write(
         session,
         body: parse::body("body", new.body)?,
         request_id: parse::request_id(new.request_id)?,
-        reply_to: reply_to
-            .map(|text| parse::message_id("reply_to", text))
-            .transpose()?,
+        reply_to: reply_to.map(|text| parse::message_id("reply_to", text)).transpose()?,
     };
     match ask.ask(request).await? {
-        Answer::Written {
-            session,
-            message_id,
-            line_number,
-            status,
-            revision,
-        } => {
+        Answer::Written { session, message_id, line_number, status, revision } => {
             let written = dto::Written {
                 session_id: session.to_string(),
                 message_id: message_id.to_string(),
@@ -286,12 +274,7 @@ async fn change(ask: &Ask, session: SessionId, change: Change) -> Result<Json<dt
 /// Renders a change; with its title where the title was the subject.
 pub(super) fn changed(answer: Answer, with_title: bool) -> Result<Json<dto::Changed>, Problem> {
     match answer {
-        Answer::Changed {
-            session,
-            title,
-            status,
-            revision,
-        } => Ok(Json(dto::Changed {
+        Answer::Changed { session, title, status, revision } => Ok(Json(dto::Changed {
             session_id: session.to_string(),
             title: title.filter(|_| with_title).map(|title| title.to_string()),
             status: status.as_str(),
@@ -320,9 +303,7 @@ pub(super) async fn resolve(
 ) -> Result<Json<dto::Ids>, Problem> {
     let prefix = parse::token("prefix", params.prefix)?;
     match ask.ask(Request::Resolve { prefix }).await? {
-        Answer::Ids(ids) => Ok(Json(dto::Ids {
-            ids: ids.iter().map(ToString::to_string).collect(),
-        })),
+        Answer::Ids(ids) => Ok(Json(dto::Ids { ids: ids.iter().map(ToString::to_string).collect() })),
         other => Err(Problem::unexpected(&other)),
     }
 }

@@ -91,17 +91,7 @@ impl Node {
         spawner().spawn("tcp", tasks.track_future(async { served.await.unwrap() }));
         let served = serve_unix(unix, context.clone(), shutdown.clone());
         spawner().spawn("unix", tasks.track_future(served));
-        Self {
-            http,
-            socket,
-            events,
-            model,
-            context,
-            stop,
-            shutdown,
-            tasks,
-            _home: home,
-        }
+        Self { http, socket, events, model, context, stop, shutdown, tasks, _home: home }
     }
 
     /// Ends both listeners and waits until they are gone.

@@ -111,11 +111,7 @@ impl FromRequestParts<App> for Turn {
 
 impl Turn {
     async fn call(self, ask: &Ask, call: TurnCall) -> Result<Json<dto::Changed>, Problem> {
-        let request = Request::Turn {
-            attempt: self.attempt,
-            secret: self.secret.to_string(),
-            call,
-        };
+        let request = Request::Turn { attempt: self.attempt, secret: self.secret.to_string(), call };
         changed(ask.ask(request).await?, true)
     }
 }

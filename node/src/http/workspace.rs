@@ -98,18 +98,15 @@ fn profile(new: NewAgent) -> Result<AgentProfile, Problem> {
         kind: kind(new.kind, new.script, new.command)?,
         cwd,
         env: env.into_iter().map(variable).collect::<Result<_, _>>()?,
-        allow: allow
-            .iter()
-            .map(|text| parse::handle("allow", text))
-            .collect::<Result<_, _>>()?,
+        allow: allow.iter().map(|text| parse::handle("allow", text)).collect::<Result<_, _>>()?,
     })
 }
 
 fn kind(kind: Kind, script: Option<String>, command: Vec<String>) -> Result<AgentKind, Problem> {
     match kind {
-        Kind::Demo if command.is_empty() => Ok(AgentKind::Demo {
-            script: script.map(|path| absolute_path("script", path)).transpose()?,
-        }),
+        Kind::Demo if command.is_empty() => {
+            Ok(AgentKind::Demo { script: script.map(|path| absolute_path("script", path)).transpose()? })
+        }
         Kind::Demo => Err(parse::field("command", "the demo agent takes none")),
         Kind::Acp if script.is_some() => Err(parse::field("script", "only the demo agent takes one")),
         Kind::Acp if command.is_empty() => Err(parse::field("command", "name the program to run")),
@@ -125,10 +122,7 @@ fn kind(kind: Kind, script: Option<String>, command: Vec<String>) -> Result<Agen
 
 fn bounded(name: &str, list: Vec<String>, max: usize) -> Result<Vec<String>, Problem> {
     if list.len() > max {
-        return Err(parse::field(
-            name,
-            format!("it has {} parts; {max} are allowed", list.len()),
-        ));
+        return Err(parse::field(name, format!("it has {} parts; {max} are allowed", list.len())));
     }
     Ok(list)
 }
@@ -154,10 +148,7 @@ fn variable(name: String) -> Result<String, Problem> {
     let first_ok = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let rest_ok = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if !first_ok || !rest_ok || name.len() > VARIABLE_BYTES_MAX {
-        return Err(parse::field(
-            "env",
-            "names of variables are letters, digits and `_`",
-        ));
+        return Err(parse::field("env", "names of variables are letters, digits and `_`"));
     }
     Ok(name)
 }
@@ -215,12 +206,7 @@ pub(super) async fn invite(
         expires_in_ms: seconds * 1_000,
     };
     match ask.ask(request).await? {
-        Answer::Invited {
-            ticket,
-            id,
-            handle,
-            expires_at_ms,
-        } => {
+        Answer::Invited { ticket, id, handle, expires_at_ms } => {
             let invited = dto::Invited {
                 ticket,
                 id,

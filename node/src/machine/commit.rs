@@ -85,10 +85,7 @@ impl Commits {
     }
 
     pub(super) fn stage_row(&mut self, key: StreamKey, row: IndexRow) {
-        self.batch.index.push(StoredRow {
-            stream: *key.as_bytes(),
-            row: rows::encode(&row),
-        });
+        self.batch.index.push(StoredRow { stream: *key.as_bytes(), row: rows::encode(&row) });
         self.after.rows.insert(key, row);
     }
 
@@ -97,24 +94,16 @@ impl Commits {
     }
 
     pub(super) fn stage_aside(&mut self, stream: StreamKey, id: RecordId, wire: Vec<u8>) {
-        self.batch.aside.push(AsideRow::Put {
-            stream: *stream.as_bytes(),
-            id: *id.as_bytes(),
-            wire,
-        });
+        self.batch.aside.push(AsideRow::Put { stream: *stream.as_bytes(), id: *id.as_bytes(), wire });
     }
 
     pub(super) fn stage_exported(&mut self, keys: impl IntoIterator<Item = StreamKey>) {
-        self.batch
-            .exported
-            .extend(keys.into_iter().map(|key| *key.as_bytes()));
+        self.batch.exported.extend(keys.into_iter().map(|key| *key.as_bytes()));
     }
 
     /// Everything that we wrote so far is on another device too.
     pub(super) fn outbox_is_empty(&mut self) {
-        self.batch
-            .published
-            .extend(self.outbox.iter().map(|id| *id.as_bytes()));
+        self.batch.published.extend(self.outbox.iter().map(|id| *id.as_bytes()));
         self.outbox.clear();
     }
 
@@ -146,13 +135,7 @@ impl Commits {
 
     fn stage_record(&mut self, stream: StreamKey, position: u64, signed: &Signed<Verified>, outbox: bool) {
         let (id, wire) = (*signed.id().as_bytes(), signed.wire().to_vec());
-        self.batch.records.push(RecordRow {
-            stream: *stream.as_bytes(),
-            position,
-            id,
-            wire,
-            outbox,
-        });
+        self.batch.records.push(RecordRow { stream: *stream.as_bytes(), position, id, wire, outbox });
     }
 }
 
@@ -195,10 +178,7 @@ impl Node {
             self.commits.outbox.insert(record.id());
         }
         if local {
-            self.commits
-                .after
-                .publish
-                .push((record.id(), record.wire().to_vec()));
+            self.commits.after.publish.push((record.id(), record.wire().to_vec()));
         }
     }
 
@@ -257,10 +237,7 @@ impl Node {
         }
         self.note_changes(&after.changes);
         for (key, row) in after.rows {
-            self.feed(proto::Input::Changed {
-                stream: key,
-                digest: row.digest,
-            });
+            self.feed(proto::Input::Changed { stream: key, digest: row.digest });
             self.watch_row(key, &row);
             let item = self.item(&row);
             self.effects.push(Effect::Notify(Notice::Session(item)));
@@ -273,10 +250,7 @@ impl Node {
             self.effects.push(Effect::Net(NetEffect::Publish { id, data }));
         }
         for token in after.verdicts {
-            self.effects.push(Effect::Net(NetEffect::Verdict {
-                token,
-                verdict: GossipVerdict::Accept,
-            }));
+            self.effects.push(Effect::Net(NetEffect::Verdict { token, verdict: GossipVerdict::Accept }));
         }
         for (token, new, missing) in after.frames {
             self.frame_part_done(token, new, missing);
@@ -308,21 +282,14 @@ impl Node {
     /// Batches that are not on disk: who waits for them is told, and their sessions are read from the disk again.
     pub(super) fn on_commit_failed(&mut self, batches: &[BatchSeq], error: &str) {
         let mut roster = false;
-        for after in batches
-            .iter()
-            .filter_map(|seq| self.commits.pending.remove(seq))
-            .collect::<Vec<_>>()
-        {
+        for after in batches.iter().filter_map(|seq| self.commits.pending.remove(seq)).collect::<Vec<_>>() {
             roster |= after.roster;
             let rejection = Rejection::new(Code::StoreFailed, format!("it was not stored: {error}"));
             for (ticket, _) in after.answers {
                 self.answer(ticket, Err(rejection.clone()));
             }
             for token in after.verdicts {
-                self.effects.push(Effect::Net(NetEffect::Verdict {
-                    token,
-                    verdict: GossipVerdict::Ignore,
-                }));
+                self.effects.push(Effect::Net(NetEffect::Verdict { token, verdict: GossipVerdict::Ignore }));
             }
             for (token, ..) in after.frames {
                 self.frame_part_done(token, 0, None);
@@ -339,8 +306,7 @@ impl Node {
         self.retry_ms = Some(at);
         self.wake("retry", at);
         if roster {
-            self.effects
-                .push(Effect::Fatal(format!("a roster record was not stored: {error}")));
+            self.effects.push(Effect::Fatal(format!("a roster record was not stored: {error}")));
         }
     }
 
@@ -353,12 +319,8 @@ impl Node {
         Item {
             id: row.id,
             title: row.title.clone(),
-            agent: standing
-                .agent(&row.agent)
-                .map_or_else(nobody, |agent| agent.handle.clone()),
-            created_by: standing
-                .member(&row.creator)
-                .map_or_else(nobody, |member| member.handle.clone()),
+            agent: standing.agent(&row.agent).map_or_else(nobody, |agent| agent.handle.clone()),
+            created_by: standing.member(&row.creator).map_or_else(nobody, |member| member.handle.clone()),
             status: row.status(),
             updated_at_ms: row.updated_at_ms,
             preview: row.preview.clone(),
@@ -377,8 +339,7 @@ impl Node {
         match origin {
             Origin::Frame { token } => self.frame_part_done(token, new, missing),
             Origin::Gossip { token, .. } => {
-                self.effects
-                    .push(Effect::Net(NetEffect::Verdict { token, verdict }));
+                self.effects.push(Effect::Net(NetEffect::Verdict { token, verdict }));
             }
         }
     }

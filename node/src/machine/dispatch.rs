@@ -54,10 +54,7 @@ impl Hosting {
             let agent = AgentId::from_bytes(key.as_slice().try_into().ok()?);
             Some((agent, rows::decode::<ProfileRow>(row)?.profile))
         };
-        Self {
-            profiles: rows.iter().filter_map(read).collect(),
-            ..Self::default()
-        }
+        Self { profiles: rows.iter().filter_map(read).collect(), ..Self::default() }
     }
 
     pub(super) fn profile(&self, agent: &AgentId) -> Option<&AgentProfile> {
@@ -75,10 +72,7 @@ impl Hosting {
         let Some(host) = self.hosts.get(agent) else {
             return (None, 0);
         };
-        let running = host
-            .running
-            .and_then(|attempt| self.turns.get(&attempt))
-            .map(|turn| turn.key);
+        let running = host.running.and_then(|attempt| self.turns.get(&attempt)).map(|turn| turn.key);
         (running, host.queue.len())
     }
 
@@ -90,9 +84,7 @@ impl Hosting {
 impl Node {
     /// Whether this device hosts an agent now.
     pub(super) fn hosts(&self, agent: &AgentId) -> bool {
-        self.standing()
-            .agent(agent)
-            .is_some_and(|found| found.host == self.me && !found.retired)
+        self.standing().agent(agent).is_some_and(|found| found.host == self.me && !found.retired)
     }
 
     /// Tells the shell which agents run here, after a start or a change of the roster.
@@ -105,10 +97,7 @@ impl Node {
             let host = self.hosting.hosts.entry(agent).or_default();
             if host.announced != hosted {
                 host.announced = hosted;
-                self.effects.push(Effect::Host {
-                    agent: handle,
-                    profile: hosted.then_some(profile),
-                });
+                self.effects.push(Effect::Host { agent: handle, profile: hosted.then_some(profile) });
             }
         }
     }
@@ -141,13 +130,8 @@ impl Node {
             return;
         }
         let idle = |host: &Host| host.running.is_none() && host.claiming.is_none() && !host.queue.is_empty();
-        let agents: Vec<_> = self
-            .hosting
-            .hosts
-            .iter()
-            .filter(|(_, h)| idle(h))
-            .map(|(agent, _)| *agent)
-            .collect();
+        let agents: Vec<_> =
+            self.hosting.hosts.iter().filter(|(_, h)| idle(h)).map(|(agent, _)| *agent).collect();
         for agent in agents {
             if !self.hosts(&agent) || self.hosting.profile(&agent).is_none() {
                 continue;
@@ -182,13 +166,7 @@ impl Node {
         let attempt = self.draw_attempt_id();
         if let Ok(Done::Wrote(_)) = self.command(key, Command::Claim(attempt)) {
             let secret = data_encoding::HEXLOWER.encode(&self.random::<32>());
-            let turn = Turn {
-                key,
-                agent,
-                secret,
-                asked_for_title: false,
-                cancelled: false,
-            };
+            let turn = Turn { key, agent, secret, asked_for_title: false, cancelled: false };
             self.hosting.turns.insert(attempt, turn);
             self.hosting.hosts.entry(agent).or_default().running = Some(attempt);
             self.commits.start_turn(key, attempt);
@@ -197,10 +175,7 @@ impl Node {
 
     /// Whether the agent's policy lets this session's creator start turns. Default: every member.
     pub(super) fn may_start(&self, view: &View) -> bool {
-        let is_member = self
-            .standing()
-            .member(&view.creator)
-            .is_some_and(|member| !member.removed);
+        let is_member = self.standing().member(&view.creator).is_some_and(|member| !member.removed);
         let allowed = |p: &AgentProfile| p.allow.is_empty() || p.allow.contains(&view.created_by);
         is_member && self.hosting.profile(&view.agent).is_some_and(allowed)
     }
@@ -251,19 +226,13 @@ impl Node {
     /// The process ended, or wants the next prompt. Makes sure that the attempt ends with a record.
     pub(super) fn end_turn(&mut self, key: StreamKey, attempt: AttemptId, event: TurnInput) {
         let view = self.view(&key).map(|(_, view)| view);
-        let open = view
-            .as_ref()
-            .is_some_and(|view| view.open_attempts.contains(&attempt));
+        let open = view.as_ref().is_some_and(|view| view.open_attempts.contains(&attempt));
         if open {
             let titled = view.is_some_and(|view| view.title.is_some());
             match event {
                 TurnInput::Finished { text } if titled => self.finish_with_text(key, attempt, &text),
                 TurnInput::Finished { .. } => {
-                    let turn = self
-                        .hosting
-                        .turns
-                        .get_mut(&attempt)
-                        .filter(|turn| !turn.asked_for_title);
+                    let turn = self.hosting.turns.get_mut(&attempt).filter(|turn| !turn.asked_for_title);
                     if let Some(turn) = turn {
                         turn.asked_for_title = true;
                         return self.effects.push(Effect::AskForTitle { attempt });
@@ -306,18 +275,10 @@ impl Node {
     /// Fails the open claims of an agent hosted here that no process works on: a crash came between.
     pub(super) fn recover(&mut self, key: StreamKey) {
         let Some((_, view)) = self.view(&key) else { return };
-        let dead: Vec<_> = view
-            .open_attempts
-            .iter()
-            .filter(|a| !self.hosting.turns.contains_key(a))
-            .copied()
-            .collect();
+        let dead: Vec<_> =
+            view.open_attempts.iter().filter(|a| !self.hosting.turns.contains_key(a)).copied().collect();
         for attempt in dead {
-            self.fail(
-                key,
-                attempt,
-                "interrupted: the node stopped while the agent was at work",
-            );
+            self.fail(key, attempt, "interrupted: the node stopped while the agent was at work");
         }
     }
 
@@ -332,23 +293,11 @@ impl Node {
         };
         // Hashes are compared, so that the time taken says nothing about the secret.
         if blake3::hash(turn.secret.as_bytes()) != blake3::hash(secret.as_bytes()) {
-            return self.answer(
-                ticket,
-                Err(Rejection::new(
-                    Code::Unauthorized,
-                    "the secret is not this turn's",
-                )),
-            );
+            return self
+                .answer(ticket, Err(Rejection::new(Code::Unauthorized, "the secret is not this turn's")));
         }
         match self.slots.get(&turn.key) {
-            Some(_) => self.with_session(
-                turn.key,
-                Task::Call {
-                    ticket,
-                    attempt,
-                    call,
-                },
-            ),
+            Some(_) => self.with_session(turn.key, Task::Call { ticket, attempt, call }),
             None => self.answer(ticket, Err(not_found())),
         }
     }
@@ -374,21 +323,11 @@ fn context_of(view: &View) -> TurnContext {
     let mut transcript: Vec<(u64, Handle, String)> = claimed
         .rev()
         .take_while(fits)
-        .map(|line| {
-            (
-                line.number,
-                view.handle_of(line.author).clone(),
-                line.body.to_string(),
-            )
-        })
+        .map(|line| (line.number, view.handle_of(line.author).clone(), line.body.to_string()))
         .collect();
     transcript.reverse();
     TurnContext {
-        reference: Reference {
-            session: view.id,
-            line: None,
-        }
-        .to_string(),
+        reference: Reference { session: view.id, line: None }.to_string(),
         creator: view.created_by.clone(),
         title: view.title.as_ref().map(ToString::to_string),
         summary: view.summary.as_ref().map(|(summary, _)| summary.to_string()),

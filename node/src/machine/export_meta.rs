@@ -194,10 +194,7 @@ pub fn parse<Meta: serde::de::DeserializeOwned>(text: &str) -> Result<Meta, Yaml
 /// The first 160 characters of a message, as `last_message_preview` has them.
 #[must_use]
 pub fn preview(body: &str) -> String {
-    super::export_text::normalise(body)
-        .chars()
-        .take(rules::PREVIEW_CHARS_MAX)
-        .collect()
+    super::export_text::normalise(body).chars().take(rules::PREVIEW_CHARS_MAX).collect()
 }
 
 /// Milliseconds as the export's text of whole seconds.

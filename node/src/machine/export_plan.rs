@@ -133,11 +133,7 @@ impl Exporter {
 impl Node {
     /// Sessions that share an id move under `collisions/`, all of them.
     pub(super) fn mark_collisions(&mut self, key: StreamKey) {
-        let id = self
-            .slots
-            .get(&key)
-            .and_then(|slot| slot.session()?.header())
-            .map(|header| header.session);
+        let id = self.slots.get(&key).and_then(|slot| slot.session()?.header()).map(|header| header.session);
         let Some(id) = id else { return };
         let keys = self.slots.called(&id);
         if keys.len() > 1 {
@@ -149,14 +145,8 @@ impl Node {
     pub(super) fn renamed(&mut self) -> Vec<StreamKey> {
         let standing = self.standing();
         let names = Names {
-            members: standing
-                .members()
-                .map(|(id, member)| (*id, member.handle.clone()))
-                .collect(),
-            agents: standing
-                .agents()
-                .map(|(id, agent)| (*id, agent.handle.clone()))
-                .collect(),
+            members: standing.members().map(|(id, member)| (*id, member.handle.clone())).collect(),
+            agents: standing.agents().map(|(id, agent)| (*id, agent.handle.clone())).collect(),
         };
         let before = std::mem::replace(&mut self.exporter.names, names);
         let now = &self.exporter.names;
@@ -173,12 +163,7 @@ impl Node {
 
     /// Begins, goes on with, or finishes an export plan.
     pub(super) fn plan_export(&mut self) {
-        if self
-            .exporter
-            .gathering
-            .as_ref()
-            .is_some_and(|gathering| gathering.left.is_empty())
-        {
+        if self.exporter.gathering.as_ref().is_some_and(|gathering| gathering.left.is_empty()) {
             self.send_plan();
         }
         let waits = self.exporter.is_busy() || self.commits.is_roster_dirty();
@@ -198,23 +183,14 @@ impl Node {
     fn gather(&mut self) {
         self.exporter.due_ms = 0;
         let keys: Vec<_> = self.exporter.marked.keys().take(SESSIONS_MAX).copied().collect();
-        let mut gathering = Gathering {
-            left: keys.iter().copied().collect(),
-            ..Gathering::default()
-        };
+        let mut gathering = Gathering { left: keys.iter().copied().collect(), ..Gathering::default() };
         gathering.plan.author = "starling".to_owned();
         if std::mem::take(&mut self.exporter.roster) {
             self.add_roster_files(&mut gathering.plan);
         }
         self.exporter.gathering = Some(gathering);
-        keys.into_iter()
-            .for_each(|key| self.with_session(key, Task::Export));
-        if self
-            .exporter
-            .gathering
-            .as_ref()
-            .is_some_and(|gathering| gathering.left.is_empty())
-        {
+        keys.into_iter().for_each(|key| self.with_session(key, Task::Export));
+        if self.exporter.gathering.as_ref().is_some_and(|gathering| gathering.left.is_empty()) {
             self.send_plan();
         }
     }
@@ -224,11 +200,7 @@ impl Node {
         let marked = self.exporter.marked.remove(&key).unwrap_or_default();
         let shown = self.view(&key).map(|(_, view)| {
             let collides = self.slots.called(&view.id).len() > 1;
-            (
-                files::session(&view, collides),
-                subject(&view, &marked),
-                view.updated_at_ms,
-            )
+            (files::session(&view, collides), subject(&view, &marked), view.updated_at_ms)
         });
         let Some(gathering) = &mut self.exporter.gathering else {
             return;
@@ -249,20 +221,11 @@ impl Node {
         let Some(gathering) = self.exporter.gathering.take() else {
             return;
         };
-        let Gathering {
-            mut plan,
-            done,
-            records,
-            single,
-            ..
-        } = gathering;
+        let Gathering { mut plan, done, records, single, .. } = gathering;
         (plan.subject, plan.author) = match single {
             Some((subject, author)) => (subject, author),
             None if done.is_empty() => ("roster: members, devices and agents".to_owned(), plan.author),
-            None => (
-                format!("sync: {records} changes in {} sessions", done.len()),
-                plan.author,
-            ),
+            None => (format!("sync: {records} changes in {} sessions", done.len()), plan.author),
         };
         self.exporter.in_flight = Some(done);
         self.effects.push(Effect::Export(plan));
@@ -295,10 +258,7 @@ impl Node {
     fn answer_export_waiters(&mut self) {
         let answer = match &self.exporter.state.error {
             None => Ok(Answer::Exported(self.exporter.state.clone())),
-            Some(error) => Err(Rejection::new(
-                Code::StoreFailed,
-                format!("the export failed: {error}"),
-            )),
+            Some(error) => Err(Rejection::new(Code::StoreFailed, format!("the export failed: {error}"))),
         };
         for ticket in std::mem::take(&mut self.exporter.waiters) {
             self.answer(ticket, answer.clone());
@@ -315,23 +275,12 @@ impl Node {
     }
 
     fn add_roster_files(&self, plan: &mut ExportPlan) {
-        let workspace = WorkspaceMeta {
-            format: FORMAT,
-            workspace: self.roster.workspace().to_string(),
-        };
+        let workspace = WorkspaceMeta { format: FORMAT, workspace: self.roster.workspace().to_string() };
         files::put(plan, "starling.yaml".to_owned(), &workspace);
         plan.removes.insert("users".to_owned());
-        let people = self
-            .standing()
-            .members()
-            .filter(|(_, m)| !m.removed)
-            .map(|(_, m)| {
-                (
-                    m.handle.to_string(),
-                    super::report::role_name(m.role).to_owned(),
-                    UserKind::Human,
-                )
-            });
+        let people = self.standing().members().filter(|(_, m)| !m.removed).map(|(_, m)| {
+            (m.handle.to_string(), super::report::role_name(m.role).to_owned(), UserKind::Human)
+        });
         let agents = self.standing().agents().filter(|(_, agent)| !agent.retired);
         let agents = agents.map(|(_, agent)| (agent.handle.to_string(), "agent".to_owned(), UserKind::Agent));
         for (handle, role, kind) in people.chain(agents) {
@@ -356,25 +305,11 @@ fn subject(view: &View, marked: &Marked) -> Option<(String, String)> {
     let agent = view.agent_handle.to_string();
     let human = view.created_by.to_string();
     let session = view.id;
-    let line = || {
-        view.lines
-            .iter()
-            .find(|line| line.message_id == *id)
-            .map_or(0, |line| line.number)
-    };
+    let line = || view.lines.iter().find(|line| line.message_id == *id).map_or(0, |line| line.number);
     Some(match &record.payload {
-        Payload::Open { .. } => (
-            format!("session: create {session} for @{agent} by @{human}"),
-            human,
-        ),
-        Payload::Message { .. } => (
-            format!("session-msg: @{human} -> {session} L{:06}", line()),
-            human,
-        ),
-        Payload::Reply { .. } => (
-            format!("session-msg: @{agent} -> {session} L{:06}", line()),
-            agent,
-        ),
+        Payload::Open { .. } => (format!("session: create {session} for @{agent} by @{human}"), human),
+        Payload::Message { .. } => (format!("session-msg: @{human} -> {session} L{:06}", line()), human),
+        Payload::Reply { .. } => (format!("session-msg: @{agent} -> {session} L{:06}", line()), agent),
         Payload::Title { turn: None, .. } => (format!("session: set title {session} by @{human}"), human),
         Payload::Title { turn: Some(_), .. } => (format!("session: set title {session} by @{agent}"), agent),
         Payload::Summary { .. } => (format!("session: summarize {session} by @{agent}"), agent),
@@ -390,7 +325,5 @@ fn subject(view: &View, marked: &Marked) -> Option<(String, String)> {
 
 /// Renders what cannot fail to render; should the library refuse, the file says so instead of the export stopping.
 fn yaml(meta: &impl serde::Serialize) -> Vec<u8> {
-    render(meta)
-        .unwrap_or_else(|error| format!("error: {error}\n"))
-        .into_bytes()
+    render(meta).unwrap_or_else(|error| format!("error: {error}\n")).into_bytes()
 }

@@ -80,17 +80,8 @@ pub fn render_thread(entries: &[ThreadEntry]) -> String {
             is_handler(&entry.author) && entry.point_to < entry.line,
             "a counted message is well formed"
         );
-        let ThreadEntry {
-            line,
-            point_to,
-            author,
-            time_ms,
-            body,
-        } = entry;
-        text.push_str(&format!(
-            "[L{line:06}][P{point_to:06}][@{author}][{}] ",
-            export_time(*time_ms)
-        ));
+        let ThreadEntry { line, point_to, author, time_ms, body } = entry;
+        text.push_str(&format!("[L{line:06}][P{point_to:06}][@{author}][{}] ", export_time(*time_ms)));
         render_body(&mut text, &normalise(body));
         text
     })
@@ -103,11 +94,7 @@ pub fn render_thread(entries: &[ThreadEntry]) -> String {
 pub fn parse_thread(text: &str) -> Result<Vec<ThreadEntry>, ThreadError> {
     let mut entries: Vec<ThreadEntry> = Vec::new();
     let Some(text) = text.strip_suffix('\n') else {
-        return if text.is_empty() {
-            Ok(entries)
-        } else {
-            Err(ThreadError::NotEnded)
-        };
+        return if text.is_empty() { Ok(entries) } else { Err(ThreadError::NotEnded) };
     };
     for (line, number) in text.split('\n').zip(1_usize..) {
         if !line.chars().all(is_kept) {
@@ -125,10 +112,7 @@ pub fn parse_thread(text: &str) -> Result<Vec<ThreadEntry>, ThreadError> {
             last.body.push('\n');
             last.body.push_str(unescape(line));
         }
-        if entries.len() > ENTRIES_MAX
-            || entries
-                .last()
-                .is_some_and(|last| last.body.len() > ENTRY_BYTES_MAX)
+        if entries.len() > ENTRIES_MAX || entries.last().is_some_and(|last| last.body.len() > ENTRY_BYTES_MAX)
         {
             return Err(ThreadError::TooLong(number));
         }
@@ -212,9 +196,7 @@ fn parse_number(text: &str) -> Option<u64> {
 
 /// A line as it was in the body.
 fn unescape(line: &str) -> &str {
-    line.strip_prefix(ESCAPE_HEADER)
-        .filter(|line| looks_like_header(line))
-        .unwrap_or(line)
+    line.strip_prefix(ESCAPE_HEADER).filter(|line| looks_like_header(line)).unwrap_or(line)
 }
 
 /// Any number of spaces, `[L`, six or more digits, `]`. The digits of every script count: GitIM's own pattern
@@ -224,11 +206,7 @@ fn looks_like_header(line: &str) -> bool {
         return false;
     };
     let after = rest.trim_start_matches(char::is_numeric);
-    let digits = rest
-        .chars()
-        .take_while(|character| character.is_numeric())
-        .take(NUMBER_DIGITS_MIN)
-        .count();
+    let digits = rest.chars().take_while(|character| character.is_numeric()).take(NUMBER_DIGITS_MIN).count();
     digits == NUMBER_DIGITS_MIN && after.starts_with(']')
 }
 

@@ -40,15 +40,7 @@ pub(super) struct Frames(BTreeMap<FrameToken, Frame>);
 impl Node {
     /// A frame of records: the roster's at once, each session's through its queue.
     pub(super) fn on_records(&mut self, peer: DeviceKey, token: FrameToken, batches: Vec<proto::Batch>) {
-        self.frames.0.insert(
-            token,
-            Frame {
-                peer,
-                parts: 1,
-                new: 0,
-                missing: None,
-            },
-        );
+        self.frames.0.insert(token, Frame { peer, parts: 1, new: 0, missing: None });
         let mut roster_new = 0;
         for batch in batches {
             let records = self.verified(&batch.records);
@@ -56,19 +48,14 @@ impl Node {
                 roster_new += self.offer_roster(records);
                 continue;
             }
-            let fitting: Vec<_> = records
-                .into_iter()
-                .filter(|record| record.stream() == batch.stream)
-                .collect();
+            let fitting: Vec<_> =
+                records.into_iter().filter(|record| record.stream() == batch.stream).collect();
             if let Some(frame) = self.frames.0.get_mut(&token) {
                 frame.parts += 1;
             }
             self.with_session(
                 batch.stream,
-                Task::Offer {
-                    records: fitting,
-                    origin: Origin::Frame { token },
-                },
+                Task::Offer { records: fitting, origin: Origin::Frame { token } },
             );
         }
         self.commits.finish_frame(token, roster_new, None);
@@ -85,16 +72,8 @@ impl Node {
         if frame.parts > 0 {
             return;
         }
-        if let Some(Frame {
-            peer, new, missing, ..
-        }) = self.frames.0.remove(&token)
-        {
-            self.feed(proto::Input::Processed {
-                peer,
-                token,
-                new,
-                missing,
-            });
+        if let Some(Frame { peer, new, missing, .. }) = self.frames.0.remove(&token) {
+            self.feed(proto::Input::Processed { peer, token, new, missing });
         }
     }
 
@@ -195,23 +174,11 @@ impl Node {
             return if admitted {
                 self.commits.accept_gossip(token);
             } else {
-                self.feed(proto::Input::NeedDeps {
-                    peer: from,
-                    stream: self.roster.key(),
-                });
-                self.effects.push(Effect::Net(NetEffect::Verdict {
-                    token,
-                    verdict: GossipVerdict::Ignore,
-                }));
+                self.feed(proto::Input::NeedDeps { peer: from, stream: self.roster.key() });
+                self.effects.push(Effect::Net(NetEffect::Verdict { token, verdict: GossipVerdict::Ignore }));
             };
         }
-        self.with_session(
-            record.stream(),
-            Task::Offer {
-                records: vec![record],
-                origin,
-            },
-        );
+        self.with_session(record.stream(), Task::Offer { records: vec![record], origin });
     }
 
     /// Offers roster records, stages what is admitted, and lets sessions go on that waited for it. Returns how many
@@ -260,16 +227,9 @@ impl Node {
         let (code, detail) = if known {
             (RefusalCode::Revoked, "this device was removed from the workspace")
         } else {
-            (
-                RefusalCode::NotMember,
-                "this device is not a member of the workspace; ask for an invitation",
-            )
+            (RefusalCode::NotMember, "this device is not a member of the workspace; ask for an invitation")
         };
-        Verdict::Refuse {
-            code,
-            detail: detail.to_owned(),
-            records: Vec::new(),
-        }
+        Verdict::Refuse { code, detail: detail.to_owned(), records: Vec::new() }
     }
 
     /// Tells the sync machine and the transport who is in good standing now.
@@ -278,11 +238,7 @@ impl Node {
         let digest = super::rows::digest_of(self.roster.heads().iter().copied());
         let proof = self.roster.proof_of(&self.me);
         let (proof, _) = super::showing::fill(proof.into_iter().take(PROOF_RECORDS_MAX), PROOF_BYTES_MAX);
-        self.feed(proto::Input::RosterChanged {
-            allowed: allowed.clone(),
-            proof,
-            digest,
-        });
+        self.feed(proto::Input::RosterChanged { allowed: allowed.clone(), proof, digest });
         self.allow(allowed);
         self.exporter.mark_roster();
         self.host_agents();

@@ -55,10 +55,7 @@ impl Node {
 
     fn invite(&mut self, handle: Option<Handle>, expires_in_ms: u64) -> Result<Answer, Rejection> {
         let me = self.my_member()?;
-        let own = self
-            .standing()
-            .member(&me)
-            .map(|member| (member.handle.clone(), member.role));
+        let own = self.standing().member(&me).map(|member| (member.handle.clone(), member.role));
         let (own, role) = own.ok_or_else(|| Rejection::new(Code::QuickSessionForbidden, "not a member"))?;
         let handle = handle.unwrap_or_else(|| own.clone());
         if role < MemberRole::Member || (handle != own && role < MemberRole::Admin) {
@@ -69,17 +66,11 @@ impl Node {
             return Err(Rejection::new(Code::HandleTaken, format!("{handle} is an agent")));
         }
         if expires_in_ms == 0 || expires_in_ms > EXPIRES_MS_MAX {
-            return Err(Rejection::new(
-                Code::InvalidField,
-                "an invitation is good for at most 30 days",
-            ));
+            return Err(Rejection::new(Code::InvalidField, "an invitation is good for at most 30 days"));
         }
         self.drop_old_invites();
         if self.invites.0.len() >= INVITES_MAX {
-            return Err(Rejection::new(
-                Code::RateLimited,
-                "too many open invitations; revoke some",
-            ));
+            return Err(Rejection::new(Code::RateLimited, "too many open invitations; revoke some"));
         }
         let secret: [u8; 32] = self.random();
         let id = data_encoding::HEXLOWER.encode(&self.random::<4>());
@@ -99,20 +90,11 @@ impl Node {
             handle: handle.clone(),
             expires_at_ms,
         };
-        Ok(Answer::Invited {
-            ticket: ticket.to_string(),
-            id,
-            handle,
-            expires_at_ms,
-        })
+        Ok(Answer::Invited { ticket: ticket.to_string(), id, handle, expires_at_ms })
     }
 
     fn keep_invite(&mut self, id: String, row: Option<InviteRow>) {
-        self.commits.stage_local(
-            Space::Invite,
-            id.clone().into_bytes(),
-            row.as_ref().map(rows::encode),
-        );
+        self.commits.stage_local(Space::Invite, id.clone().into_bytes(), row.as_ref().map(rows::encode));
         match row {
             Some(row) => self.invites.0.insert(id, row),
             None => self.invites.0.remove(&id),
@@ -122,13 +104,8 @@ impl Node {
     /// Forgets what expired more than the longest time ago.
     fn drop_old_invites(&mut self) {
         let old = |row: &InviteRow| row.expires_at_ms + EXPIRES_MS_MAX < self.now;
-        let ids: Vec<_> = self
-            .invites
-            .0
-            .iter()
-            .filter(|(_, row)| old(row))
-            .map(|(id, _)| id.clone())
-            .collect();
+        let ids: Vec<_> =
+            self.invites.0.iter().filter(|(_, row)| old(row)).map(|(id, _)| id.clone()).collect();
         ids.into_iter().for_each(|id| self.keep_invite(id, None));
     }
 
@@ -146,10 +123,7 @@ impl Node {
         if !self.invites.0.contains_key(id) {
             return self.answer(
                 request,
-                Err(Rejection::new(
-                    Code::NotFound,
-                    format!("there is no invitation {id}"),
-                )),
+                Err(Rejection::new(Code::NotFound, format!("there is no invitation {id}"))),
             );
         }
         self.keep_invite(id.to_owned(), None);
@@ -161,30 +135,17 @@ impl Node {
     pub(super) fn on_join_request(&mut self, peer: DeviceKey, secret: &[u8; 32], label: &str) {
         let verdict = match self.redeem(peer, secret, label) {
             Ok(()) => Verdict::Accept {
-                records: self
-                    .roster
-                    .records()
-                    .map(|record| record.wire().to_vec())
-                    .collect(),
+                records: self.roster.records().map(|record| record.wire().to_vec()).collect(),
             },
-            Err((code, detail)) => Verdict::Refuse {
-                code,
-                detail: detail.to_owned(),
-                records: Vec::new(),
-            },
+            Err((code, detail)) => Verdict::Refuse { code, detail: detail.to_owned(), records: Vec::new() },
         };
         self.commits.admit(proto::Input::Admission { peer, verdict });
     }
 
     fn redeem(&mut self, peer: DeviceKey, secret: &[u8; 32], label: &str) -> Result<(), Refused> {
-        let found = self
-            .invites
-            .find(secret)
-            .map(|(id, row)| (id.clone(), row.clone()));
-        let (id, row) = found.ok_or((
-            RefusalCode::InviteUnknown,
-            "this invitation is unknown here, or was revoked",
-        ))?;
+        let found = self.invites.find(secret).map(|(id, row)| (id.clone(), row.clone()));
+        let (id, row) =
+            found.ok_or((RefusalCode::InviteUnknown, "this invitation is unknown here, or was revoked"))?;
         match row.used_by {
             Some(device) if device == peer => {
                 let stands = self.standing().member_of(&peer).is_some();
@@ -192,16 +153,10 @@ impl Node {
                 return if stands { Ok(()) } else { Err(revoked) };
             }
             Some(_) => {
-                return Err((
-                    RefusalCode::InviteUsed,
-                    "this invitation was used by another device",
-                ));
+                return Err((RefusalCode::InviteUsed, "this invitation was used by another device"));
             }
             None if row.expires_at_ms < self.now => {
-                return Err((
-                    RefusalCode::InviteExpired,
-                    "this invitation has expired; ask for a new one",
-                ));
+                return Err((RefusalCode::InviteExpired, "this invitation has expired; ask for a new one"));
             }
             None => {}
         }
@@ -209,13 +164,7 @@ impl Node {
             self.add_device(peer, &row.handle, label)
                 .ok_or((RefusalCode::NotMember, "the inviter may not add you"))?;
         }
-        self.keep_invite(
-            id,
-            Some(InviteRow {
-                used_by: Some(peer),
-                ..row
-            }),
-        );
+        self.keep_invite(id, Some(InviteRow { used_by: Some(peer), ..row }));
         Ok(())
     }
 
@@ -224,10 +173,7 @@ impl Node {
         let member = match known {
             Some(member) => member,
             None => {
-                let add = Payload::AddMember {
-                    handle: handle.clone(),
-                    role: MemberRole::Member,
-                };
+                let add = Payload::AddMember { handle: handle.clone(), role: MemberRole::Member };
                 self.write_roster(add).ok()?
             }
         };
@@ -237,13 +183,7 @@ impl Node {
             end -= 1;
         }
         let label = Label::new(&printable[..end]).ok()?;
-        self.write_roster(Payload::AddDevice {
-            member,
-            device,
-            label,
-        })
-        .ok()
-        .map(|_| ())
+        self.write_roster(Payload::AddDevice { member, device, label }).ok().map(|_| ())
     }
 
     /// Signs a roster record, offers it and stages it.
@@ -256,13 +196,7 @@ impl Node {
             stream: self.roster.key(),
             author: self.me,
             roster: Vec::new(),
-            deps: self
-                .roster
-                .heads()
-                .iter()
-                .copied()
-                .take(starling_crdt::limits::DEPS_MAX)
-                .collect(),
+            deps: self.roster.heads().iter().copied().take(starling_crdt::limits::DEPS_MAX).collect(),
             at_ms: self.now,
             payload,
         };

@@ -47,19 +47,9 @@ impl Joining {
     pub fn new(key: &SigningKey, ticket: Ticket, label: String, seed: u64, now_ms: u64) -> Self {
         let me = device_key(key);
         let mut proto = Proto::new(proto::Config::new(me, ticket.workspace, seed));
-        let join = proto::Input::Join {
-            peer: ticket.inviter,
-            secret: ticket.secret,
-            label,
-        };
+        let join = proto::Input::Join { peer: ticket.inviter, secret: ticket.secret, label };
         proto.handle(join, now_ms);
-        Self {
-            me,
-            ticket,
-            proto,
-            connected: false,
-            next_dial_ms: 0,
-        }
+        Self { me, ticket, proto, connected: false, next_dial_ms: 0 }
     }
 
     /// Takes in what the network did; `None` is the passing of time.
@@ -72,10 +62,7 @@ impl Joining {
         if !self.connected && self.next_dial_ms <= now_ms {
             self.next_dial_ms = now_ms + DIAL_MS;
             let addresses = self.ticket.addresses.clone();
-            steps.push(Step::Net(NetEffect::Dial {
-                peer: Some(self.ticket.inviter),
-                addresses,
-            }));
+            steps.push(Step::Net(NetEffect::Dial { peer: Some(self.ticket.inviter), addresses }));
         }
         if !self.connected {
             steps.push(Step::WakeAt(self.next_dial_ms));
@@ -104,10 +91,7 @@ impl Joining {
             Output::Welcome { records, .. } => steps.push(self.welcome(records)),
             Output::Refused { code, detail, .. } => {
                 let detail = detail.chars().filter(|c| !c.is_control()).collect();
-                steps.push(Step::Refused {
-                    code: code.to_string(),
-                    detail,
-                });
+                steps.push(Step::Refused { code: code.to_string(), detail });
             }
             Output::Drop { peer, .. } => steps.push(Step::Net(NetEffect::Disconnect { peer })),
             Output::WakeAt(at) => steps.push(Step::WakeAt(at)),
@@ -133,10 +117,7 @@ impl Joining {
         }
         if roster.standing().member_of(&self.me).is_none() {
             let detail = "the inviter sent a roster that does not admit this device";
-            return Step::Refused {
-                code: "bad_roster".to_owned(),
-                detail: detail.to_owned(),
-            };
+            return Step::Refused { code: "bad_roster".to_owned(), detail: detail.to_owned() };
         }
         Step::Joined(roster.records().map(|record| record.wire().to_vec()).collect())
     }

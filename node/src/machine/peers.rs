@@ -55,18 +55,9 @@ impl Peers {
     pub(super) fn load(rows: &[(Vec<u8>, Vec<u8>)]) -> Self {
         let read = |(key, row): &(Vec<u8>, Vec<u8>)| {
             let device = DeviceKey::from_bytes(key.as_slice().try_into().ok()?);
-            Some((
-                device,
-                Peer {
-                    row: rows::decode(row)?,
-                    ..Peer::default()
-                },
-            ))
+            Some((device, Peer { row: rows::decode(row)?, ..Peer::default() }))
         };
-        Self {
-            peers: rows.iter().filter_map(read).collect(),
-            ..Self::default()
-        }
+        Self { peers: rows.iter().filter_map(read).collect(), ..Self::default() }
     }
 
     /// Our own addresses.
@@ -97,9 +88,7 @@ impl Peer {
     }
 
     fn back_off(&mut self, now: u64) {
-        let pause = BACKOFF_MS_MIN
-            .saturating_mul(1 << self.failures.min(8))
-            .min(BACKOFF_MS_MAX);
+        let pause = BACKOFF_MS_MIN.saturating_mul(1 << self.failures.min(8)).min(BACKOFF_MS_MAX);
         self.failures = self.failures.saturating_add(1);
         self.next_dial_ms = now + pause;
     }
@@ -114,11 +103,7 @@ impl Node {
             NetInput::NotListening { address } => {
                 self.peers.listen.remove(&address);
             }
-            NetInput::Connected {
-                peer,
-                address,
-                outbound,
-            } => self.on_connected(peer, address, outbound),
+            NetInput::Connected { peer, address, outbound } => self.on_connected(peer, address, outbound),
             NetInput::Disconnected { peer } => self.on_disconnected(peer),
             NetInput::Frame { peer, bytes } => self.feed(proto::Input::Frame { peer, bytes }),
             NetInput::Gossip { from, token, bytes } => self.on_gossip(from, token, &bytes),
@@ -135,11 +120,7 @@ impl Node {
     fn on_connected(&mut self, peer: DeviceKey, address: String, outbound: bool) {
         // QUIC dials from the port that it listens on, so such an address can be dialled back.
         let can_be_dialled = outbound || address.contains("/quic");
-        let link = Link {
-            address: can_be_dialled.then_some(address),
-            accepted: false,
-            rtt_micros: None,
-        };
+        let link = Link { address: can_be_dialled.then_some(address), accepted: false, rtt_micros: None };
         self.peers.links.insert(peer, link);
         self.feed(proto::Input::Connected { peer, outbound });
         self.effects.push(Effect::Notify(Notice::Peers));
@@ -202,11 +183,7 @@ impl Node {
 
     fn keep_peer(&mut self, device: DeviceKey) {
         if let Some(state) = self.peers.peers.get(&device) {
-            self.commits.stage_local(
-                Space::Peer,
-                device.as_bytes().to_vec(),
-                Some(rows::encode(&state.row)),
-            );
+            self.commits.stage_local(Space::Peer, device.as_bytes().to_vec(), Some(rows::encode(&state.row)));
         }
     }
 
@@ -226,20 +203,15 @@ impl Node {
             if all || state.next_dial_ms <= now {
                 state.back_off(now);
                 let addresses = state.row.addresses.clone();
-                self.effects.push(Effect::Net(NetEffect::Dial {
-                    peer: Some(*device),
-                    addresses,
-                }));
+                self.effects.push(Effect::Net(NetEffect::Dial { peer: Some(*device), addresses }));
             }
             next = Some(next.unwrap_or(u64::MAX).min(state.next_dial_ms));
         }
         for (address, due) in &mut self.peers.nameless {
             if all || *due <= now {
                 *due = now + BACKOFF_MS_MAX;
-                self.effects.push(Effect::Net(NetEffect::Dial {
-                    peer: None,
-                    addresses: vec![address.clone()],
-                }));
+                self.effects
+                    .push(Effect::Net(NetEffect::Dial { peer: None, addresses: vec![address.clone()] }));
             }
             next = Some(next.unwrap_or(u64::MAX).min(*due));
         }
@@ -250,11 +222,7 @@ impl Node {
 
     /// Only these devices take part in gossip; none while the exchange is cut.
     pub(super) fn allow(&mut self, peers: BTreeSet<DeviceKey>) {
-        let peers = if self.proto.is_paused() {
-            BTreeSet::new()
-        } else {
-            peers
-        };
+        let peers = if self.proto.is_paused() { BTreeSet::new() } else { peers };
         self.effects.push(Effect::Net(NetEffect::Allow { peers }));
     }
 
@@ -262,11 +230,7 @@ impl Node {
         if pause == self.proto.is_paused() {
             return;
         }
-        self.feed(if pause {
-            proto::Input::Pause
-        } else {
-            proto::Input::Resume
-        });
+        self.feed(if pause { proto::Input::Pause } else { proto::Input::Resume });
         // A restart goes on as it was: cut until it is taken up again.
         self.commits.stage_local(Space::Setting, rows::PAUSED.to_vec(), pause.then(Vec::new));
         let allowed = self.standing().admitted_devices().copied().collect();
@@ -325,16 +289,8 @@ impl Node {
 
     /// Every other device of the workspace.
     pub(super) fn peer_infos(&self) -> Vec<PeerInfo> {
-        let status: BTreeMap<_, _> = self
-            .proto
-            .peers()
-            .into_iter()
-            .map(|peer| (peer.peer, peer))
-            .collect();
-        let others = self
-            .standing()
-            .devices()
-            .filter(|(device, _)| **device != self.me);
+        let status: BTreeMap<_, _> = self.proto.peers().into_iter().map(|peer| (peer.peer, peer)).collect();
+        let others = self.standing().devices().filter(|(device, _)| **device != self.me);
         others
             .map(|(device, info)| {
                 let state = self.peers.peers.get(device);
@@ -342,10 +298,7 @@ impl Node {
                 let sync = status.get(device);
                 PeerInfo {
                     device: *device,
-                    handle: self
-                        .standing()
-                        .member(&info.member)
-                        .map(|member| member.handle.clone()),
+                    handle: self.standing().member(&info.member).map(|member| member.handle.clone()),
                     label: info.label.clone(),
                     connected: link.is_some_and(|link| link.accepted),
                     addresses: state.map(|state| state.row.addresses.clone()).unwrap_or_default(),
@@ -354,9 +307,7 @@ impl Node {
                     in_step: sync.is_some_and(|sync| sync.in_step),
                     last_exchange_ms: sync.and_then(|sync| sync.last_exchange_ms),
                     records: sync.map_or((0, 0), |sync| (sync.sent_records, sync.received_records)),
-                    last_error: sync
-                        .and_then(|s| s.last_error.clone())
-                        .or_else(|| state?.last_error.clone()),
+                    last_error: sync.and_then(|s| s.last_error.clone()).or_else(|| state?.last_error.clone()),
                 }
             })
             .collect()

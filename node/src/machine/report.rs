@@ -16,12 +16,7 @@ const WAITING_MAX: usize = 100;
 
 impl Node {
     pub(super) fn status(&self) -> Result<Answer, Rejection> {
-        let lost = || {
-            Rejection::new(
-                Code::QuickSessionForbidden,
-                "this device is no longer on the roster",
-            )
-        };
+        let lost = || Rejection::new(Code::QuickSessionForbidden, "this device is no longer on the roster");
         let device = self.standing().device(&self.me).ok_or_else(lost)?;
         let member = self.standing().member(&device.member).ok_or_else(lost)?;
         let mut sessions = BTreeMap::new();
@@ -76,18 +71,9 @@ impl Node {
         } else if self.peers.is_connected(&agent.host) {
             format!("@{}'s node is connected and has not taken it yet", item.agent)
         } else {
-            format!(
-                "@{}'s node ({}) is not connected",
-                item.agent,
-                self.label(&agent.host)
-            )
+            format!("@{}'s node ({}) is not connected", item.agent, self.label(&agent.host))
         };
-        Some(WaitingInfo {
-            session: row.id,
-            agent: item.agent,
-            reason,
-            last_seen_ms,
-        })
+        Some(WaitingInfo { session: row.id, agent: item.agent, reason, last_seen_ms })
     }
 
     fn why_not_here(&self, row: &IndexRow, agent: &starling_crdt::id::Handle) -> Option<String> {
@@ -98,10 +84,7 @@ impl Node {
         };
         let creator = self.standing().member(&row.creator)?;
         if !profile.allow.is_empty() && !profile.allow.contains(&creator.handle) {
-            return Some(format!(
-                "@{agent}'s policy does not let {} start turns",
-                creator.handle
-            ));
+            return Some(format!("@{agent}'s policy does not let {} start turns", creator.handle));
         }
         let (running, queued) = self.hosting.load_of(&row.agent);
         running.map(|_| format!("@{agent} works on another session; {queued} in the queue"))
@@ -117,11 +100,7 @@ impl Node {
     }
 
     fn last_seen(&self, device: &DeviceKey) -> Option<u64> {
-        if *device == self.me {
-            Some(self.now)
-        } else {
-            self.peers.last_seen_ms(device)
-        }
+        if *device == self.me { Some(self.now) } else { self.peers.last_seen_ms(device) }
     }
 
     fn is_online(&self, device: &DeviceKey) -> bool {
@@ -130,50 +109,42 @@ impl Node {
 
     pub(super) fn agents(&self) -> Answer {
         let standing = self.standing();
-        let agents = standing
-            .agents()
-            .filter(|(_, agent)| !agent.retired)
-            .filter_map(|(id, agent)| {
-                let (running, queued) = self.hosting.load_of(id);
-                let owner = standing.member(&standing.device(&agent.host)?.member)?;
-                Some(AgentInfo {
-                    handle: agent.handle.clone(),
-                    host: agent.host,
-                    host_label: self.label(&agent.host),
-                    owner: owner.handle.clone(),
-                    here: agent.host == self.me,
-                    online: self.is_online(&agent.host),
-                    last_seen_ms: self.last_seen(&agent.host),
-                    running: running.and_then(|key| Some(self.slots.get(&key)?.row.as_ref()?.id)),
-                    queued,
-                })
-            });
+        let agents = standing.agents().filter(|(_, agent)| !agent.retired).filter_map(|(id, agent)| {
+            let (running, queued) = self.hosting.load_of(id);
+            let owner = standing.member(&standing.device(&agent.host)?.member)?;
+            Some(AgentInfo {
+                handle: agent.handle.clone(),
+                host: agent.host,
+                host_label: self.label(&agent.host),
+                owner: owner.handle.clone(),
+                here: agent.host == self.me,
+                online: self.is_online(&agent.host),
+                last_seen_ms: self.last_seen(&agent.host),
+                running: running.and_then(|key| Some(self.slots.get(&key)?.row.as_ref()?.id)),
+                queued,
+            })
+        });
         Answer::Agents(agents.collect())
     }
 
     pub(super) fn members(&self) -> Answer {
         let standing = self.standing();
-        let members = standing
-            .members()
-            .filter(|(_, member)| !member.removed)
-            .map(|(id, member)| {
-                let devices = standing
-                    .devices()
-                    .filter(|(_, device)| device.member == *id && !device.revoked);
-                MemberInfo {
-                    handle: member.handle.clone(),
-                    role: role_name(member.role),
-                    devices: devices
-                        .map(|(key, device)| DeviceInfo {
-                            device: *key,
-                            label: device.label.clone(),
-                            here: *key == self.me,
-                            online: self.is_online(key),
-                            last_seen_ms: self.last_seen(key),
-                        })
-                        .collect(),
-                }
-            });
+        let members = standing.members().filter(|(_, member)| !member.removed).map(|(id, member)| {
+            let devices = standing.devices().filter(|(_, device)| device.member == *id && !device.revoked);
+            MemberInfo {
+                handle: member.handle.clone(),
+                role: role_name(member.role),
+                devices: devices
+                    .map(|(key, device)| DeviceInfo {
+                        device: *key,
+                        label: device.label.clone(),
+                        here: *key == self.me,
+                        online: self.is_online(key),
+                        last_seen_ms: self.last_seen(key),
+                    })
+                    .collect(),
+            }
+        });
         Answer::Members(members.collect())
     }
 }

@@ -228,10 +228,7 @@ pub struct Rejection {
 
 /// The stable codes of the local interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(
-    missing_docs,
-    reason = "each is its own name; the table is in docs and in `http::problem`"
-)]
+#[allow(missing_docs, reason = "each is its own name; the table is in docs and in `http::problem`")]
 pub enum Code {
     InvalidQuickSessionId,
     InvalidReference,
@@ -302,9 +299,6 @@ impl Rejection {
     /// A refusal with its reason in words.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self {
-            code,
-            detail: detail.into(),
-        }
+        Self { code, detail: detail.into() }
     }
 }

@@ -22,52 +22,21 @@ const WAITERS_MAX: usize = 256;
 impl Node {
     pub(super) fn on_request(&mut self, ticket: Ticket, request: Request) {
         if self.stopping && !matches!(request, Request::Status | Request::Turn { .. }) {
-            return self.answer(
-                ticket,
-                Err(Rejection::new(Code::ShuttingDown, "the node is stopping")),
-            );
+            return self.answer(ticket, Err(Rejection::new(Code::ShuttingDown, "the node is stopping")));
         }
         match request {
-            Request::Create {
-                session,
-                agent,
-                body,
-                request_id,
-            } => {
+            Request::Create { session, agent, body, request_id } => {
                 self.on_create(ticket, session, &agent, body, request_id);
             }
-            Request::Message {
-                session,
-                body,
-                request_id,
-                reply_to,
-            } => {
-                self.in_session(
-                    ticket,
-                    &session,
-                    Task::Message {
-                        ticket,
-                        body,
-                        request_id,
-                        reply_to,
-                    },
-                );
+            Request::Message { session, body, request_id, reply_to } => {
+                self.in_session(ticket, &session, Task::Message { ticket, body, request_id, reply_to });
             }
             Request::Change { session, change } => {
                 self.in_session(ticket, &session, Task::Change { ticket, change })
             }
             Request::Show { session } => self.in_session(ticket, &session, Task::Show { ticket }),
-            Request::Turn {
-                attempt,
-                secret,
-                call,
-            } => self.on_turn_call(ticket, attempt, &secret, call),
-            Request::List {
-                archived,
-                agent,
-                limit,
-                cursor,
-            } => {
+            Request::Turn { attempt, secret, call } => self.on_turn_call(ticket, attempt, &secret, call),
+            Request::List { archived, agent, limit, cursor } => {
                 let page = self.list(archived, agent.as_ref(), limit, cursor.as_deref());
                 self.answer(ticket, page);
             }
@@ -86,10 +55,7 @@ impl Node {
                 let info = self.sync_info();
                 self.commits.answer(ticket, info);
             }
-            Request::Invite {
-                handle,
-                expires_in_ms,
-            } => self.on_invite(ticket, handle, expires_in_ms),
+            Request::Invite { handle, expires_in_ms } => self.on_invite(ticket, handle, expires_in_ms),
             Request::Invites => self.answer(ticket, Ok(self.list_invites())),
             Request::RevokeInvite(id) => self.revoke_invite(ticket, &id),
             Request::AddPeer { address, device } => self.on_add_peer(ticket, address, device),
@@ -139,19 +105,12 @@ impl Node {
             None => None,
             Some(Some(after)) => Some(after),
             Some(None) => {
-                return Err(Rejection::new(
-                    Code::InvalidField,
-                    "this cursor is not one of ours",
-                ));
+                return Err(Rejection::new(Code::InvalidField, "this cursor is not one of ours"));
             }
         };
         let limit = limit.clamp(1, PAGE_MAX);
         let status = starling_crdt::view::Status::Archived;
-        let wanted = self
-            .slots
-            .rows()
-            .map(|(_, row)| row)
-            .filter(|row| (row.status() == status) == archived);
+        let wanted = self.slots.rows().map(|(_, row)| row).filter(|row| (row.status() == status) == archived);
         let mut items: Vec<_> = wanted
             .filter(|row| after.is_none_or(|after| (row.updated_at_ms, row.id) < after))
             .map(|row| self.item(row))
@@ -170,13 +129,8 @@ impl Node {
             return self.answer(ticket, Ok(self.sync_info()));
         }
         if self.waiters.len() >= WAITERS_MAX {
-            return self.answer(
-                ticket,
-                Err(Rejection::new(
-                    Code::RateLimited,
-                    "too many clients wait for peers",
-                )),
-            );
+            return self
+                .answer(ticket, Err(Rejection::new(Code::RateLimited, "too many clients wait for peers")));
         }
         self.waiters.push(ticket);
         self.feed(starling_net::proto::Input::SyncNow);
@@ -198,10 +152,7 @@ impl Node {
         } else {
             self.answer(
                 ticket,
-                Err(Rejection::new(
-                    Code::RateLimited,
-                    "too many addresses wait for an answer",
-                )),
+                Err(Rejection::new(Code::RateLimited, "too many addresses wait for an answer")),
             );
         }
     }
@@ -221,46 +172,31 @@ impl Node {
         if self.standing().member_called(handle).is_some() {
             return Err(Rejection::new(Code::HandleTaken, format!("{handle} is a member")));
         }
-        let known = self
-            .standing()
-            .agent_called(handle)
-            .map(|(id, agent)| (*id, agent.host));
+        let known = self.standing().agent_called(handle).map(|(id, agent)| (*id, agent.host));
         let agent = match known {
             Some((agent, host)) if host == self.me => agent,
             Some(_) => {
                 let detail = format!("@{handle} is hosted by another device; remove it there first");
                 return Err(Rejection::new(Code::HandleTaken, detail));
             }
-            None => self.write_roster(Payload::HostAgent {
-                handle: handle.clone(),
-                device: self.me,
-            })?,
+            None => self.write_roster(Payload::HostAgent { handle: handle.clone(), device: self.me })?,
         };
-        let row = rows::encode(&ProfileRow {
-            profile: profile.clone(),
-        });
-        self.commits
-            .stage_local(Space::Setting, agent.as_bytes().to_vec(), Some(row));
+        let row = rows::encode(&ProfileRow { profile: profile.clone() });
+        self.commits.stage_local(Space::Setting, agent.as_bytes().to_vec(), Some(row));
         self.hosting.set_profile(agent, profile);
         if known.is_some() {
             self.host_agents();
         }
         // Sessions that had waited for a program can go on.
         let rows: Vec<_> = self.slots.rows().map(|(key, row)| (*key, row.clone())).collect();
-        rows.iter()
-            .filter(|(_, row)| row.agent == agent)
-            .for_each(|(key, row)| self.watch_row(*key, row));
+        rows.iter().filter(|(_, row)| row.agent == agent).for_each(|(key, row)| self.watch_row(*key, row));
         Ok(())
     }
 
     fn on_remove_agent(&mut self, ticket: Ticket, handle: &Handle) {
         let found = self.standing().agent_called(handle).map(|(id, _)| *id);
-        let missing = || {
-            Rejection::new(
-                Code::QuickSessionAgentNotFound,
-                format!("no agent is called {handle}"),
-            )
-        };
+        let missing =
+            || Rejection::new(Code::QuickSessionAgentNotFound, format!("no agent is called {handle}"));
         let removed = found.ok_or_else(missing).and_then(|agent| {
             if self.hosting.load_of(&agent).0.is_some() {
                 let busy = format!("@{handle} is at work; stop its session first");

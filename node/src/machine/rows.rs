@@ -169,11 +169,7 @@ pub fn encode<T: Encode<()>>(row: &T) -> Vec<u8> {
 #[must_use]
 pub fn decode<T: for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Option<T> {
     let (version, row) = bytes.split_first()?;
-    if *version == ROW_VERSION {
-        minicbor::decode(row).ok()
-    } else {
-        None
-    }
+    if *version == ROW_VERSION { minicbor::decode(row).ok() } else { None }
 }
 
 /// What the store holds at a start, as far as the machine wants to know.

@@ -43,10 +43,7 @@ impl Node {
                 }
             }
         }
-        self.slots
-            .waiting_keys()
-            .into_iter()
-            .for_each(|key| self.pump(key));
+        self.slots.waiting_keys().into_iter().for_each(|key| self.pump(key));
     }
 
     pub(super) fn on_describe(&mut self, peer: DeviceKey, stream: StreamKey) {
@@ -66,14 +63,7 @@ impl Node {
             return self.on_roster_read(RosterRead { peer, theirs });
         }
         if self.slots.get(&stream).is_some() {
-            self.with_session(
-                stream,
-                Task::Collect {
-                    peer,
-                    theirs,
-                    bytes_max,
-                },
-            );
+            self.with_session(stream, Task::Collect { peer, theirs, bytes_max });
         } else {
             self.collected(stream, peer, Vec::new(), false);
         }
@@ -90,12 +80,7 @@ impl Node {
         records: Vec<Vec<u8>>,
         more: bool,
     ) {
-        self.feed(proto::Input::Collected {
-            peer,
-            stream,
-            records,
-            more,
-        });
+        self.feed(proto::Input::Collected { peer, stream, records, more });
     }
 }
 
@@ -118,21 +103,12 @@ pub(super) fn fill<'a>(
 
 /// What we tell a peer of a session.
 pub(super) fn have_of(session: &Session) -> Have {
-    let counts = session
-        .author_counts()
-        .into_iter()
-        .map(|(author, (count, last))| (author, count, last))
-        .collect();
-    Have {
-        heads: session.heads().iter().copied().collect(),
-        counts,
-    }
+    let counts =
+        session.author_counts().into_iter().map(|(author, (count, last))| (author, count, last)).collect();
+    Have { heads: session.heads().iter().copied().collect(), counts }
 }
 
 /// What a peer told us of a session.
 pub(super) fn counts_of(have: &Have) -> AuthorCounts {
-    have.counts
-        .iter()
-        .map(|(author, count, last)| (*author, (*count, *last)))
-        .collect()
+    have.counts.iter().map(|(author, count, last)| (*author, (*count, *last))).collect()
 }

@@ -67,9 +67,7 @@ impl Slots {
 
     /// Committed rows, by key.
     pub(super) fn rows(&self) -> impl Iterator<Item = (&StreamKey, &IndexRow)> {
-        self.slots
-            .iter()
-            .filter_map(|(key, slot)| slot.row.as_ref().map(|row| (key, row)))
+        self.slots.iter().filter_map(|(key, slot)| slot.row.as_ref().map(|row| (key, row)))
     }
 
     /// The sessions that have this id: one, or several that collide.
@@ -87,10 +85,7 @@ impl Slots {
 
     /// Keys of the replicas that are open.
     pub(super) fn open_keys(&self) -> Vec<StreamKey> {
-        let open = self
-            .slots
-            .iter()
-            .filter(|(_, slot)| matches!(slot.replica, Replica::Open(_)));
+        let open = self.slots.iter().filter(|(_, slot)| matches!(slot.replica, Replica::Open(_)));
         open.map(|(key, _)| *key).collect()
     }
 
@@ -102,11 +97,7 @@ impl Slots {
 
     /// Forgets a session that turned out to have no record.
     fn forget(&mut self, key: &StreamKey) {
-        if self
-            .slots
-            .remove(key)
-            .is_some_and(|slot| matches!(slot.replica, Replica::Open(_)))
-        {
+        if self.slots.remove(key).is_some_and(|slot| matches!(slot.replica, Replica::Open(_))) {
             self.open = self.open.saturating_sub(1);
         }
     }
@@ -120,12 +111,8 @@ impl Slots {
             let settled = matches!(&slot.replica, Replica::Open(session) if session.waiting().0 == 0);
             settled && slot.dirty.is_none() && slot.queue.is_empty()
         };
-        let mut idle: Vec<_> = self
-            .slots
-            .iter()
-            .filter(|(_, s)| idle(s))
-            .map(|(key, s)| (s.used, *key))
-            .collect();
+        let mut idle: Vec<_> =
+            self.slots.iter().filter(|(_, s)| idle(s)).map(|(key, s)| (s.used, *key)).collect();
         idle.sort_unstable();
         for (_, key) in idle.into_iter().take(self.open - OPEN_MAX / 2) {
             if let Some(slot) = self.slots.get_mut(&key) {
@@ -157,10 +144,7 @@ impl Node {
     /// Takes over a row that was read from the store.
     pub(super) fn adopt_row(&mut self, key: StreamKey, row: IndexRow) {
         self.slots.name(row.id, key);
-        self.feed(starling_net::proto::Input::Changed {
-            stream: key,
-            digest: row.digest,
-        });
+        self.feed(starling_net::proto::Input::Changed { stream: key, digest: row.digest });
         self.watch_row(key, &row);
         self.slots.slot(key).row = Some(row);
     }
@@ -172,10 +156,7 @@ impl Node {
             self.fail_task(
                 key,
                 task,
-                &Rejection::new(
-                    Code::RateLimited,
-                    "too much is waiting for this session; try again",
-                ),
+                &Rejection::new(Code::RateLimited, "too much is waiting for this session; try again"),
             );
             return;
         }
@@ -223,32 +204,18 @@ impl Node {
 
     fn run_task(&mut self, key: StreamKey, task: Task) {
         match task {
-            Task::Create {
-                ticket,
-                header,
-                body,
-                request_id,
-            } => self.create(key, ticket, header, body, request_id),
-            Task::Message {
-                ticket,
-                body,
-                request_id,
-                reply_to,
-            } => self.message(key, ticket, body, request_id, reply_to),
+            Task::Create { ticket, header, body, request_id } => {
+                self.create(key, ticket, header, body, request_id)
+            }
+            Task::Message { ticket, body, request_id, reply_to } => {
+                self.message(key, ticket, body, request_id, reply_to)
+            }
             Task::Change { ticket, change } => self.change(key, ticket, change),
-            Task::Call {
-                ticket,
-                attempt,
-                call,
-            } => self.tool_call(key, ticket, attempt, call),
+            Task::Call { ticket, attempt, call } => self.tool_call(key, ticket, attempt, call),
             Task::Show { ticket } => self.show(key, ticket),
             Task::Offer { records, origin } => self.offer_all(key, records, origin),
             Task::Describe { peer } => self.describe(key, peer),
-            Task::Collect {
-                peer,
-                theirs,
-                bytes_max,
-            } => self.collect(key, peer, &theirs, bytes_max),
+            Task::Collect { peer, theirs, bytes_max } => self.collect(key, peer, &theirs, bytes_max),
             Task::Claim => self.claim(key),
             Task::Recover => self.recover(key),
             Task::Turn { attempt, event } => self.end_turn(key, attempt, event),
@@ -335,9 +302,7 @@ impl Node {
     }
 
     fn show(&mut self, key: StreamKey, ticket: Ticket) {
-        let answer = self
-            .view(&key)
-            .map(|(_, view)| super::Answer::Session(Box::new(view)));
+        let answer = self.view(&key).map(|(_, view)| super::Answer::Session(Box::new(view)));
         self.answer(
             ticket,
             answer.ok_or_else(|| Rejection::new(Code::QuickSessionNotFound, "there is no such session")),
@@ -345,12 +310,8 @@ impl Node {
     }
 
     fn describe(&mut self, key: StreamKey, peer: DeviceKey) {
-        let have = self
-            .slots
-            .get(&key)
-            .and_then(Slot::session)
-            .map(super::showing::have_of)
-            .unwrap_or_default();
+        let have =
+            self.slots.get(&key).and_then(Slot::session).map(super::showing::have_of).unwrap_or_default();
         self.described(key, peer, have);
     }
 

@@ -24,24 +24,21 @@ impl Node {
 
     fn carry(&mut self, output: Output) {
         match output {
-            Output::Send { peer, bytes } => self
-                .effects
-                .push(Effect::Net(NetEffect::Send { peer, frame: bytes })),
+            Output::Send { peer, bytes } => {
+                self.effects.push(Effect::Net(NetEffect::Send { peer, frame: bytes }))
+            }
             Output::Describe { peer, stream } => self.on_describe(peer, stream),
-            Output::Collect {
-                peer,
-                stream,
-                theirs,
-                bytes_max,
-            } => self.on_collect(peer, stream, theirs, bytes_max),
+            Output::Collect { peer, stream, theirs, bytes_max } => {
+                self.on_collect(peer, stream, theirs, bytes_max)
+            }
             Output::Records { peer, token, batches } => self.on_records(peer, token, batches),
             Output::Proof { peer, records } => self.on_proof(peer, &records),
             Output::JoinRequest { peer, secret, label } => self.on_join_request(peer, &secret, &label),
             // Only a joiner is welcomed; a member that is has what it needs.
             Output::Welcome { .. } => {}
-            Output::Refused {
-                peer, code, detail, ..
-            } => self.note_error(peer, format!("{code}: {}", printable(&detail))),
+            Output::Refused { peer, code, detail, .. } => {
+                self.note_error(peer, format!("{code}: {}", printable(&detail)))
+            }
             Output::Drop { peer, reason } => self.on_drop(peer, &reason),
             Output::Accepted { peer } => self.on_accepted(peer),
             Output::InStep { in_step, .. } => self.on_in_step(in_step),

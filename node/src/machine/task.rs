@@ -14,42 +14,21 @@ use super::request::{Change, TurnCall};
 #[derive(Debug)]
 pub(super) enum Task {
     /// Open it with its first message.
-    Create {
-        ticket: Ticket,
-        header: Header,
-        body: Body,
-        request_id: RequestId,
-    },
+    Create { ticket: Ticket, header: Header, body: Body, request_id: RequestId },
     /// A message of its creator.
-    Message {
-        ticket: Ticket,
-        body: Body,
-        request_id: RequestId,
-        reply_to: Option<RecordId>,
-    },
+    Message { ticket: Ticket, body: Body, request_id: RequestId, reply_to: Option<RecordId> },
     /// Another act of its creator.
     Change { ticket: Ticket, change: Change },
     /// An agent's tool call.
-    Call {
-        ticket: Ticket,
-        attempt: AttemptId,
-        call: TurnCall,
-    },
+    Call { ticket: Ticket, attempt: AttemptId, call: TurnCall },
     /// Show it to a client.
     Show { ticket: Ticket },
     /// Records of a peer.
-    Offer {
-        records: Vec<Signed<Verified>>,
-        origin: Origin,
-    },
+    Offer { records: Vec<Signed<Verified>>, origin: Origin },
     /// Tell a peer what we have.
     Describe { peer: DeviceKey },
     /// Send a peer what it lacks.
-    Collect {
-        peer: DeviceKey,
-        theirs: Have,
-        bytes_max: usize,
-    },
+    Collect { peer: DeviceKey, theirs: Have, bytes_max: usize },
     /// Start a turn if there is something to answer.
     Claim,
     /// End the claims of turns that nobody runs.

@@ -72,9 +72,7 @@ impl FromStr for Ticket {
             return Err(BadTicket);
         }
         let body = text.strip_prefix(PREFIX).ok_or(BadTicket)?;
-        let bytes = BASE32_NOPAD
-            .decode(body.to_uppercase().as_bytes())
-            .map_err(|_| BadTicket)?;
+        let bytes = BASE32_NOPAD.decode(body.to_uppercase().as_bytes()).map_err(|_| BadTicket)?;
         let (bytes, check) = bytes.split_last_chunk::<4>().ok_or(BadTicket)?;
         if checksum(bytes) != *check {
             return Err(BadTicket);
@@ -82,10 +80,7 @@ impl FromStr for Ticket {
         let mut decoder = minicbor::Decoder::new(bytes);
         let ticket: Self = decoder.decode().map_err(|_| BadTicket)?;
         let bounded = ticket.addresses.len() <= ADDRESSES_MAX
-            && ticket
-                .addresses
-                .iter()
-                .all(|address| address.len() <= ADDRESS_BYTES_MAX)
+            && ticket.addresses.iter().all(|address| address.len() <= ADDRESS_BYTES_MAX)
             && decoder.position() == bytes.len();
         if bounded { Ok(ticket) } else { Err(BadTicket) }
     }
@@ -135,10 +130,7 @@ mod tests {
         for at in PREFIX.len()..text.len() {
             let mut other = text.clone().into_bytes();
             other[at] = if other[at] == b'a' { b'b' } else { b'a' };
-            assert!(
-                String::from_utf8(other).unwrap().parse::<Ticket>().is_err(),
-                "{at}"
-            );
+            assert!(String::from_utf8(other).unwrap().parse::<Ticket>().is_err(), "{at}");
         }
     }
 }

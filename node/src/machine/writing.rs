@@ -36,12 +36,8 @@ impl Node {
     ) {
         let found = self.standing().agent_called(agent).map(|(id, _)| *id);
         let prepared = self.my_member().and_then(|creator| {
-            let missing = || {
-                Rejection::new(
-                    Code::QuickSessionAgentNotFound,
-                    format!("no agent is called {agent}"),
-                )
-            };
+            let missing =
+                || Rejection::new(Code::QuickSessionAgentNotFound, format!("no agent is called {agent}"));
             found.map(|agent| (creator, agent)).ok_or_else(missing)
         });
         let (creator, agent) = match prepared {
@@ -49,24 +45,12 @@ impl Node {
             Err(rejection) => return self.answer(ticket, Err(rejection)),
         };
         let session = session.unwrap_or_else(|| self.draw_session_id());
-        let header = Header {
-            session,
-            creator,
-            agent,
-        };
+        let header = Header { session, creator, agent };
         let key = header.key(&self.roster.workspace());
         // A session id is a request id too: it names the first message unless the caller names it otherwise.
         let fallback = RequestId::new(session.to_string());
         match request_id.map_or(fallback, Ok) {
-            Ok(request_id) => self.with_session(
-                key,
-                Task::Create {
-                    ticket,
-                    header,
-                    body,
-                    request_id,
-                },
-            ),
+            Ok(request_id) => self.with_session(key, Task::Create { ticket, header, body, request_id }),
             Err(error) => self.answer(ticket, Err(Rejection::new(Code::InvalidField, error.to_string()))),
         }
     }
@@ -80,53 +64,23 @@ impl Node {
         request_id: RequestId,
     ) {
         if let Some((session, view)) = self.view(&key) {
-            let same = session
-                .entries()
-                .any(|entry| match &entry.signed.record().payload {
-                    Payload::Open {
-                        body: b,
-                        request_id: r,
-                        ..
-                    } => *b == body && *r == request_id,
-                    _ => false,
-                });
+            let same = session.entries().any(|entry| match &entry.signed.record().payload {
+                Payload::Open { body: b, request_id: r, .. } => *b == body && *r == request_id,
+                _ => false,
+            });
             return if same {
-                self.commits.answer(
-                    ticket,
-                    Answer::Created {
-                        view: Box::new(view),
-                        new: false,
-                    },
-                );
+                self.commits.answer(ticket, Answer::Created { view: Box::new(view), new: false });
             } else {
                 self.answer(ticket, Err(collision(&header.session)));
             };
         }
-        if self
-            .slots
-            .called(&header.session)
-            .iter()
-            .any(|other| *other != key)
-        {
+        if self.slots.called(&header.session).iter().any(|other| *other != key) {
             return self.answer(ticket, Err(collision(&header.session)));
         }
-        match self.write(
-            key,
-            Payload::Open {
-                header,
-                body,
-                request_id,
-            },
-        ) {
+        match self.write(key, Payload::Open { header, body, request_id }) {
             Ok(_) => {
                 if let Some((_, view)) = self.view(&key) {
-                    self.commits.answer(
-                        ticket,
-                        Answer::Created {
-                            view: Box::new(view),
-                            new: true,
-                        },
-                    );
+                    self.commits.answer(ticket, Answer::Created { view: Box::new(view), new: true });
                 }
             }
             Err(rejection) => self.answer(ticket, Err(rejection)),
@@ -141,20 +95,10 @@ impl Node {
         request_id: RequestId,
         reply_to: Option<RecordId>,
     ) {
-        let done = self.command(
-            key,
-            Command::Message {
-                body,
-                request_id,
-                reply_to,
-            },
-        );
+        let done = self.command(key, Command::Message { body, request_id, reply_to });
         let written = done.and_then(|done| match done {
             Done::Wrote(id) | Done::Already(Some(id)) => Ok(id),
-            Done::Already(None) => Err(Rejection::new(
-                Code::QuickSessionInvalidState,
-                "nothing was written",
-            )),
+            Done::Already(None) => Err(Rejection::new(Code::QuickSessionInvalidState, "nothing was written")),
         });
         let answer = written.and_then(|id| self.written(&key, id).ok_or_else(not_found));
         self.answer_when_durable(ticket, answer);
@@ -163,9 +107,7 @@ impl Node {
     fn written(&self, key: &StreamKey, id: RecordId) -> Option<Answer> {
         let (session, view) = self.view(key)?;
         let body = |id: &RecordId| {
-            session
-                .entry(id)
-                .and_then(|e| starling_crdt::session::body_of(&e.signed.record().payload))
+            session.entry(id).and_then(|e| starling_crdt::session::body_of(&e.signed.record().payload))
         };
         // A repetition is shown once, under whichever record got there first.
         let line = view.lines.iter().find(|line| line.message_id == id);
@@ -237,11 +179,7 @@ impl Node {
     /// Signs a record, offers it and stages it. The verdict is the same one that every other replica will come to.
     pub(super) fn write(&mut self, key: StreamKey, payload: Payload) -> Result<RecordId, Rejection> {
         let opens = matches!(payload, Payload::Open { .. });
-        let session = self
-            .slots
-            .get(&key)
-            .and_then(|slot| slot.session())
-            .ok_or_else(not_found)?;
+        let session = self.slots.get(&key).and_then(|slot| slot.session()).ok_or_else(not_found)?;
         let record = Record {
             workspace: self.roster.workspace(),
             stream: key,
@@ -254,11 +192,7 @@ impl Node {
         let invalid = |why: String| Rejection::new(Code::QuickSessionInvalidState, why);
         let signed = Signed::sign(record, &self.key).map_err(|error| invalid(error.to_string()))?;
         let id = signed.id();
-        let session = self
-            .slots
-            .get_mut(&key)
-            .and_then(|slot| slot.session_mut())
-            .ok_or_else(not_found)?;
+        let session = self.slots.get_mut(&key).and_then(|slot| slot.session_mut()).ok_or_else(not_found)?;
         match session.offer(signed, &self.roster) {
             Offer::Admitted(admitted) => {
                 self.stage_session(key, &admitted, true);
@@ -279,10 +213,7 @@ fn collision(session: &SessionId) -> Rejection {
 
 /// The session is not here.
 pub(super) fn not_found() -> Rejection {
-    Rejection::new(
-        Code::QuickSessionNotFound,
-        "there is no such session on this node",
-    )
+    Rejection::new(Code::QuickSessionNotFound, "there is no such session on this node")
 }
 
 /// A command's refusal in the interface's codes.

@@ -9,12 +9,13 @@ use std::thread::JoinHandle;
 use starling_crdt::id::{StreamKey, WorkspaceId};
 use tokio::sync::mpsc;
 
-use super::{failed, thread};
+use super::thread;
 use crate::cli::{Exit, Failure};
 use crate::git;
 use crate::machine::export_plan::ExportPlan;
 use crate::machine::info::ExportState;
 use crate::machine::input::{BatchSeq, Input};
+use crate::machine::request::Code;
 use crate::spawner::Spawner;
 use crate::store::{Batch, LocalRow, Queue, Report, Space, Store, StoreError, SubmitError, Writer};
 
@@ -24,18 +25,16 @@ const WORKSPACE: &[u8] = b"workspace";
 /// Opens the home's store.
 pub(super) fn open(path: &Path) -> Result<Store, Failure> {
     Store::open(path).map_err(|error| match error {
-        StoreError::InUse => Failure::new(
-            Exit::Conflict,
-            "already_running",
-            "a node runs on this home already",
-        )
-        .hint("`starling status` shows it, `starling down` stops it"),
+        StoreError::InUse => {
+            Failure::new(Exit::Conflict, "already_running", "a node runs on this home already")
+                .hint("`starling status` shows it, `starling down` stops it")
+        }
         error => store_failed(&error),
     })
 }
 
 pub(super) fn store_failed(error: &StoreError) -> Failure {
-    failed("store_failed", error.to_string())
+    Failure::of(Code::StoreFailed, error.to_string())
 }
 
 /// The workspace that the store belongs to; `None` in a new one.
@@ -47,11 +46,7 @@ pub(super) fn workspace(store: &Store) -> Result<Option<WorkspaceId>, Failure> {
 
 /// The row that makes a store a workspace's.
 pub(super) fn workspace_row(workspace: &WorkspaceId) -> LocalRow {
-    LocalRow {
-        space: Space::Meta,
-        key: WORKSPACE.to_vec(),
-        value: Some(workspace.as_bytes().to_vec()),
-    }
+    LocalRow { space: Space::Meta, key: WORKSPACE.to_vec(), value: Some(workspace.as_bytes().to_vec()) }
 }
 
 /// The store while the node runs: commits go through the writer, reads go past it.
@@ -107,10 +102,7 @@ impl Disk {
         spawner.spawn_blocking("load", move || {
             let records = store.load_stream(*stream.as_bytes());
             let records = records.map(|rows| rows.into_iter().map(|(_, wire)| wire).collect());
-            let loaded = Input::Loaded {
-                stream,
-                records: records.map_err(|error| error.to_string()),
-            };
+            let loaded = Input::Loaded { stream, records: records.map_err(|error| error.to_string()) };
             let _gone = inputs.blocking_send(loaded);
         });
     }
@@ -127,10 +119,9 @@ impl Disk {
 fn input_of(report: Report) -> Input {
     match report {
         Report::Committed { last, .. } => Input::Committed(last),
-        Report::Failed { first, last, error } => Input::CommitFailed {
-            batches: (first..=last).collect(),
-            error: error.to_string(),
-        },
+        Report::Failed { first, last, error } => {
+            Input::CommitFailed { batches: (first..=last).collect(), error: error.to_string() }
+        }
     }
 }
 
@@ -145,19 +136,13 @@ impl Exporting {
         let (plans, work) = std::sync::mpsc::sync_channel::<ExportPlan>(1);
         let worker = thread("starling-export", move || {
             while let Ok(plan) = work.recv() {
-                let result = export
-                    .apply(&plan_of(plan))
-                    .map(state_of)
-                    .map_err(|error| error.to_string());
+                let result = export.apply(&plan_of(plan)).map(state_of).map_err(|error| error.to_string());
                 if inputs.blocking_send(Input::Exported(result)).is_err() {
                     return;
                 }
             }
         })?;
-        Ok(Self {
-            plans: Some(plans),
-            worker: Some(worker),
-        })
+        Ok(Self { plans: Some(plans), worker: Some(worker) })
     }
 
     pub(super) fn apply(&self, plan: ExportPlan) {
@@ -177,11 +162,7 @@ impl Exporting {
 
 /// What an export shows now.
 pub(super) fn state_of(exported: git::Exported) -> ExportState {
-    ExportState {
-        commit: Some(exported.commit),
-        tree: Some(exported.tree),
-        error: None,
-    }
+    ExportState { commit: Some(exported.commit), tree: Some(exported.tree), error: None }
 }
 
 fn plan_of(plan: ExportPlan) -> git::Plan {

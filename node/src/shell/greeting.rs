@@ -45,16 +45,8 @@ pub(super) async fn greet(ask: Ask, options: UpOptions, http: SocketAddr, founde
         }
     }
     if let Ok(Answer::Status(status)) = ask.ask(Request::Status).await {
-        let greeting = Greeting {
-            status: &status,
-            http,
-            home: &options.home,
-        };
-        let text = if options.json {
-            greeting.json()
-        } else {
-            greeting.text(founded)
-        };
+        let greeting = Greeting { status: &status, http, home: &options.home };
+        let text = if options.json { greeting.json() } else { greeting.text(founded) };
         if !options.quiet || options.json {
             let _closed = crate::cli::print(&text);
         }
@@ -96,27 +88,18 @@ impl Greeting<'_> {
         let home = self.home.dir().display();
         let found_anyway = std::env::var_os("STARLING_HOME").is_some() || is_default(self.home);
         let named = if found_anyway { String::new() } else { format!(" --home {home}") };
-        let mut text = format!(
-            "starling is up: @{} on {}\n",
-            self.status.handle, self.status.label
-        );
+        let mut text = format!("starling is up: @{} on {}\n", self.status.handle, self.status.label);
         for address in &self.status.listen {
             text.push_str(&format!("  listens on  {address}\n"));
         }
-        text.push_str(&format!(
-            "  web         http://{}\n  home        {home}\n\n",
-            self.http
-        ));
+        text.push_str(&format!("  web         http://{}\n  home        {home}\n\n", self.http));
         if founded {
             text.push_str(&format!(
                 "Try, in another terminal:\n  starling{named} session new --agent {FIRST_AGENT} --follow -m \"Hello!\"\n"
             ));
             text.push_str(&format!("Add another device:\n  starling{named} invite create\n"));
             let recovery = self.home.recovery_key();
-            text.push_str(&format!(
-                "Keep a copy of {} in a safe place elsewhere.\n",
-                recovery.display()
-            ));
+            text.push_str(&format!("Keep a copy of {} in a safe place elsewhere.\n", recovery.display()));
         } else {
             text.push_str(&format!("See what it does:\n  starling{named} status\n"));
         }

@@ -23,7 +23,6 @@ use crate::machine::rows::{self, PeerRow};
 use crate::machine::ticket::Ticket;
 use crate::store::{Batch, LocalRow, RecordRow, Space, Store, StoreError};
 
-
 /// How long `join` waits for the inviter unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The ticket that waits for its inviter.
@@ -68,14 +67,18 @@ pub(super) async fn before_up(options: &UpOptions) -> Result<(), Failure> {
     let home = &options.home;
     if refused(home).exists() && !home.store().exists() {
         let detail = "this home was to join a workspace, and its ticket was refused";
-        let hint = format!("join with a new ticket, or remove {} to begin a workspace here", refused(home).display());
+        let hint = format!(
+            "join with a new ticket, or remove {} to begin a workspace here",
+            refused(home).display()
+        );
         return Err(Failure::new(Exit::NotAllowed, "ticket_refused", detail).hint(hint));
     }
     let path = pending(home);
     if !path.exists() {
         return Ok(());
     }
-    let text = std::fs::read_to_string(&path).map_err(|error| failed("io", format!("{}: {error}", path.display())))?;
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| failed("io", format!("{}: {error}", path.display())))?;
     let ticket = parse(&text)?;
     if already_joined(home, &ticket)? {
         files::forget(&path);
@@ -83,7 +86,9 @@ pub(super) async fn before_up(options: &UpOptions) -> Result<(), Failure> {
     }
     settle(home, check_not_expired(&ticket))?;
     if !options.quiet {
-        crate::cli::note("waiting for the inviting device, to join its workspace (Ctrl-C stops; the ticket is kept)");
+        crate::cli::note(
+            "waiting for the inviting device, to join its workspace (Ctrl-C stops; the ticket is kept)",
+        );
     }
     let label = label(&settings(home)?).to_string();
     let left = Duration::from_millis(ticket.expires_at_ms.saturating_sub(now_ms()));
@@ -94,7 +99,8 @@ fn check_not_expired(ticket: &Ticket) -> Result<(), Failure> {
     if ticket.expires_at_ms > now_ms() {
         return Ok(());
     }
-    Err(Failure::new(Exit::NotAllowed, "invite_expired", "this invitation has expired").hint("ask for a new one"))
+    Err(Failure::new(Exit::NotAllowed, "invite_expired", "this invitation has expired")
+        .hint("ask for a new one"))
 }
 
 fn settings(home: &Home) -> Result<Settings, Failure> {
@@ -131,7 +137,8 @@ fn already_joined(home: &Home, ticket: &Ticket) -> Result<bool, Failure> {
         Some(workspace) if workspace == ticket.workspace => Ok(true),
         Some(_) if used => {
             let detail = "this home belongs to another workspace, which has sessions or other devices";
-            Err(Failure::new(Exit::Conflict, "home_in_use", detail).hint("choose another home: `starling --home DIR join`"))
+            Err(Failure::new(Exit::Conflict, "home_in_use", detail)
+                .hint("choose another home: `starling --home DIR join`"))
         }
         _ => Ok(false),
     }
@@ -160,9 +167,9 @@ async fn redeem(
     let meeting = meet(&key, ticket, label);
     let records = match timeout {
         None => meeting.await?,
-        Some(timeout) => tokio::time::timeout(timeout, meeting)
-            .await
-            .map_err(|_| unreachable_inviter())??,
+        Some(timeout) => {
+            tokio::time::timeout(timeout, meeting).await.map_err(|_| unreachable_inviter())??
+        }
     };
     write(home, ticket, records)?;
     files::forget(&pending(home));
@@ -232,18 +239,9 @@ fn write(home: &Home, ticket: &Ticket, records: Vec<Vec<u8>>) -> Result<(), Fail
     let stream = *ticket.workspace.roster().as_bytes();
     let rows = (0..).zip(records).filter_map(|(position, wire)| {
         let id = *starling_crdt::signed::id_of_wire(&wire)?.as_bytes();
-        Some(RecordRow {
-            stream,
-            position,
-            id,
-            wire,
-            outbox: false,
-        })
+        Some(RecordRow { stream, position, id, wire, outbox: false })
     });
-    let inviter = PeerRow {
-        addresses: ticket.addresses.clone(),
-        last_seen_ms: Some(now_ms()),
-    };
+    let inviter = PeerRow { addresses: ticket.addresses.clone(), last_seen_ms: Some(now_ms()) };
     let inviter = LocalRow {
         space: Space::Peer,
         key: ticket.inviter.as_bytes().to_vec(),
@@ -290,16 +288,9 @@ mod files {
     pub(super) fn keep(path: &Path, text: &str) -> Result<(), Failure> {
         let wrong = |error: std::io::Error| failed("io", format!("{}: {error}", path.display()));
         let mut options = std::fs::OpenOptions::new();
-        let mut file = options
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(wrong)?;
-        file.write_all(text.as_bytes())
-            .and_then(|()| file.sync_all())
-            .map_err(wrong)
+        let mut file =
+            options.create(true).truncate(true).write(true).mode(0o600).open(path).map_err(wrong)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(wrong)
     }
 
     /// Removes a file; one that is not there is no error, and one that stays is found again.

@@ -116,53 +116,27 @@ impl Network {
     fn translate(&mut self, event: Event) -> Option<NetInput> {
         Some(match event {
             Event::Listening { address } => NetInput::Listening { address },
-            Event::Connected {
-                peer,
-                conversation,
-                address,
-                outbound,
-                ..
-            } => {
+            Event::Connected { peer, conversation, address, outbound, .. } => {
                 self.conversations.insert(peer, conversation);
-                NetInput::Connected {
-                    peer: device(peer),
-                    address,
-                    outbound,
-                }
+                NetInput::Connected { peer: device(peer), address, outbound }
             }
             Event::Disconnected { peer, reason } => {
                 tracing::debug!(?peer, reason, "disconnected");
                 self.conversations.remove(&peer);
                 NetInput::Disconnected { peer: device(peer) }
             }
-            Event::Frame { peer, frame } => NetInput::Frame {
-                peer: device(peer),
-                bytes: frame,
-            },
+            Event::Frame { peer, frame } => NetInput::Frame { peer: device(peer), bytes: frame },
             Event::Gossip { from, token, data } => {
                 self.next_token += 1;
                 self.unjudged.insert(self.next_token, token);
                 if self.unjudged.len() > UNJUDGED_MAX {
                     self.unjudged.pop_first();
                 }
-                NetInput::Gossip {
-                    from: device(from),
-                    token: self.next_token,
-                    bytes: data,
-                }
+                NetInput::Gossip { from: device(from), token: self.next_token, bytes: data }
             }
-            Event::Discovered { peer, addresses } => NetInput::Discovered {
-                peer: device(peer),
-                addresses,
-            },
-            Event::Rtt { peer, micros } => NetInput::Rtt {
-                peer: device(peer),
-                micros,
-            },
-            Event::DialFailed { peer, error, .. } => NetInput::DialFailed {
-                peer: peer.map(device),
-                error,
-            },
+            Event::Discovered { peer, addresses } => NetInput::Discovered { peer: device(peer), addresses },
+            Event::Rtt { peer, micros } => NetInput::Rtt { peer: device(peer), micros },
+            Event::DialFailed { peer, error, .. } => NetInput::DialFailed { peer: peer.map(device), error },
             Event::ListenFailed { address, error } => {
                 tracing::warn!(address, error, "cannot listen");
                 return None;
@@ -182,16 +156,9 @@ impl Network {
                 let Some(conversation) = self.conversations.get(&peer).copied() else {
                     return;
                 };
-                Command::Send {
-                    peer,
-                    conversation,
-                    frame,
-                }
+                Command::Send { peer, conversation, frame }
             }
-            NetEffect::Publish { id, data } => Command::Publish {
-                id: *id.as_bytes(),
-                data,
-            },
+            NetEffect::Publish { id, data } => Command::Publish { id: *id.as_bytes(), data },
             NetEffect::Verdict { token, verdict } => {
                 let Some(token) = self.unjudged.remove(&token) else {
                     return;
@@ -203,16 +170,11 @@ impl Network {
                 };
                 Command::Verdict { token, verdict }
             }
-            NetEffect::Allow { peers } => Command::Allow {
-                peers: peers.iter().map(peer_key).collect(),
-            },
-            NetEffect::Dial { peer, addresses } => Command::Dial {
-                peer: peer.as_ref().map(peer_key),
-                addresses,
-            },
-            NetEffect::Disconnect { peer } => Command::Disconnect {
-                peer: peer_key(&peer),
-            },
+            NetEffect::Allow { peers } => Command::Allow { peers: peers.iter().map(peer_key).collect() },
+            NetEffect::Dial { peer, addresses } => {
+                Command::Dial { peer: peer.as_ref().map(peer_key), addresses }
+            }
+            NetEffect::Disconnect { peer } => Command::Disconnect { peer: peer_key(&peer) },
         };
         self.waiting.push_back(command);
         while let Some(command) = self.waiting.pop_front() {

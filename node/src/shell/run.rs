@@ -57,6 +57,7 @@ pub(super) async fn up(options: UpOptions) -> Result<(), Failure> {
     let (node, first) =
         Node::start(setup::boot(&ready)?).map_err(|error| failed("boot_failed", error.to_string()))?;
     let mut shell = Shell::start(node, ready, &options, &served, questions)?;
+    options.home.close_to_others()?;
     shell.carry_out_all(first);
     stop_on_signals(&shell.spawner, served.stop.clone());
     shell.await_addresses().await?;
@@ -119,19 +120,11 @@ impl Shell {
         let (sender, inputs) = mpsc::channel(INPUTS_MAX);
         let exe =
             std::env::current_exe().map_err(|error| failed("io", format!("where is our binary? {error}")))?;
-        let places = Places {
-            exe,
-            socket: served.socket.clone(),
-            scratch: options.home.dir().join("agents"),
-        };
+        let places = Places { exe, socket: served.socket.clone(), scratch: options.home.agents() };
         let network = Start {
             seed: Zeroizing::new(*ready.key.seed()),
             workspace: ready.workspace,
-            listen: [
-                ready.settings.listen.quic.clone(),
-                ready.settings.listen.tcp.clone(),
-            ]
-            .concat(),
+            listen: [ready.settings.listen.quic.clone(), ready.settings.listen.tcp.clone()].concat(),
             mdns: options.mdns && ready.settings.mdns,
             allow: BTreeSet::new(),
         };
@@ -242,7 +235,7 @@ impl Shell {
             self.feed(input);
         }
         match self.fatal.take() {
-            Some(error) => Err(failed("store_failed", error)
+            Some(error) => Err(Failure::of(Code::StoreFailed, error)
                 .hint("everything that was acknowledged is safe; make room or mend the disk, then start the node again")),
             None => Ok(()),
         }
@@ -250,7 +243,8 @@ impl Shell {
 
     /// Clients that went away want no answer; those among them that waited for peers free their place.
     fn forget_who_left(&mut self) {
-        let left: Vec<_> = self.asked.iter().filter(|(_, reply)| reply.is_closed()).map(|(ticket, _)| *ticket).collect();
+        let left: Vec<_> =
+            self.asked.iter().filter(|(_, reply)| reply.is_closed()).map(|(ticket, _)| *ticket).collect();
         for ticket in left {
             self.asked.remove(&ticket);
             self.feed(Input::Withdrawn(ticket));
@@ -263,10 +257,7 @@ impl Shell {
         }
         self.next_ticket += 1;
         self.asked.insert(self.next_ticket, reply);
-        Input::Request {
-            ticket: self.next_ticket,
-            request,
-        }
+        Input::Request { ticket: self.next_ticket, request }
     }
 
     fn feed(&mut self, input: Input) {
@@ -346,4 +337,3 @@ async fn expired(deadline: &mut Option<std::pin::Pin<Box<tokio::time::Sleep>>>) 
         None => std::future::pending().await,
     }
 }
-

@@ -50,22 +50,12 @@ pub(super) fn prepare(options: &UpOptions) -> Result<Ready, Failure> {
     };
     let export =
         git::Export::open(&home.export()).map_err(|error| failed("export_failed", error.to_string()))?;
-    Ok(Ready {
-        key,
-        store,
-        workspace,
-        settings,
-        export,
-        founded,
-    })
+    Ok(Ready { key, store, workspace, settings, export, founded })
 }
 
 /// The machine's start.
 pub(super) fn boot(ready: &Ready) -> Result<Boot, Failure> {
-    let head = ready
-        .export
-        .head()
-        .map_err(|error| failed("export_failed", error.to_string()))?;
+    let head = ready.export.head().map_err(|error| failed("export_failed", error.to_string()))?;
     Ok(Boot {
         key: ready.key.signing_key(),
         workspace: ready.workspace,
@@ -105,8 +95,9 @@ fn found(
     let handle = options.handle.clone().unwrap_or_else(login_handle);
     let recovery = recovery_key(home)?;
     let agent = options.demo_agent.then(first_agent).flatten();
-    let founded = machine::found(&key.signing_key(), handle, label(settings), Some(recovery), agent, now_ms())
-        .map_err(|error| failed("internal", error.to_string()))?;
+    let founded =
+        machine::found(&key.signing_key(), handle, label(settings), Some(recovery), agent, now_ms())
+            .map_err(|error| failed("internal", error.to_string()))?;
     let Founded { workspace, mut batch } = founded;
     batch.local.push(disk::workspace_row(&workspace));
     store.commit(&[batch]).map_err(|error| store_failed(&error))?;
@@ -130,9 +121,7 @@ fn recovery_key(home: &Home) -> Result<DeviceKey, Failure> {
 }
 
 fn login_handle() -> Handle {
-    let names = ["USER", "LOGNAME", "USERNAME"]
-        .iter()
-        .filter_map(|name| std::env::var(name).ok());
+    let names = ["USER", "LOGNAME", "USERNAME"].iter().filter_map(|name| std::env::var(name).ok());
     let fitting = names.filter_map(|name| Handle::fit(&name)).next();
     let fallback =
         || Handle::fit(HANDLE_DEFAULT).unwrap_or_else(|| unreachable!("`{HANDLE_DEFAULT}` is a handle"));
@@ -146,28 +135,13 @@ fn settle_ports(home: &Home, options: &UpOptions) -> Result<Settings, Failure> {
     if !options.listen.is_empty() {
         let is_quic = |address: &&String| address.contains("/udp/");
         settings.listen.quic = options.listen.iter().filter(is_quic).cloned().collect();
-        settings.listen.tcp = options
-            .listen
-            .iter()
-            .filter(|address| !is_quic(address))
-            .cloned()
-            .collect();
+        settings.listen.tcp = options.listen.iter().filter(|address| !is_quic(address)).cloned().collect();
     } else if settings.listen.quic.is_empty() && settings.listen.tcp.is_empty() {
         settings.listen.quic = vec![LISTEN_QUIC.to_owned()];
         settings.listen.tcp = vec![LISTEN_TCP.to_owned()];
     }
-    settings.listen.quic = settings
-        .listen
-        .quic
-        .iter()
-        .map(|a| pick_port(a, "/udp/0"))
-        .collect();
-    settings.listen.tcp = settings
-        .listen
-        .tcp
-        .iter()
-        .map(|a| pick_port(a, "/tcp/0"))
-        .collect();
+    settings.listen.quic = settings.listen.quic.iter().map(|a| pick_port(a, "/udp/0")).collect();
+    settings.listen.tcp = settings.listen.tcp.iter().map(|a| pick_port(a, "/tcp/0")).collect();
     if settings != before {
         settings.save(home)?;
     }
@@ -199,23 +173,15 @@ pub(super) fn bind_http(
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let wanted = options.http.or(settings.listen.http).unwrap_or(any);
     let listener = std::net::TcpListener::bind(wanted).map_err(|error| {
-        Failure::new(
-            Exit::Failed,
-            "http_address",
-            format!("cannot listen on http://{wanted}: {error}"),
-        )
-        .hint("another program has this port; `starling up --http 127.0.0.1:0` picks a new one")
+        Failure::new(Exit::Failed, "http_address", format!("cannot listen on http://{wanted}: {error}"))
+            .hint("another program has this port; `starling up --http 127.0.0.1:0` picks a new one")
     })?;
-    let bound = listener
-        .local_addr()
-        .map_err(|error| failed("io", error.to_string()))?;
+    let bound = listener.local_addr().map_err(|error| failed("io", error.to_string()))?;
     if settings.listen.http != Some(bound) {
         settings.listen.http = Some(bound);
         settings.save(&options.home)?;
     }
-    listener
-        .set_nonblocking(true)
-        .map_err(|error| failed("io", error.to_string()))?;
+    listener.set_nonblocking(true).map_err(|error| failed("io", error.to_string()))?;
     Ok(listener)
 }
 

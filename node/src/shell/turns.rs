@@ -68,8 +68,7 @@ impl Turns {
     /// Starts or stops hosting an agent. A new profile replaces the process of the old one.
     pub(super) fn host(&mut self, agent: Handle, profile: Option<AgentProfile>) {
         if let Some(old) = self.drivers.remove(&agent) {
-            self.spawner
-                .spawn("agent-shutdown", async move { old.shutdown().await });
+            self.spawner.spawn("agent-shutdown", async move { old.shutdown().await });
         }
         let Some(profile) = profile else { return };
         let spec = self.spec(&agent, profile);
@@ -87,18 +86,12 @@ impl Turns {
         };
         let cwd = profile.cwd.map_or_else(scratch, PathBuf::from);
         match profile.kind {
-            AgentKind::Demo { script } => AgentSpec::demo(
-                agent.as_str(),
-                &self.exe,
-                script.map(PathBuf::from).as_deref(),
-                cwd,
-            ),
-            AgentKind::Acp { command } => AgentSpec {
-                handle: agent.to_string(),
-                command,
-                cwd,
-                env: profile.env.into_iter().collect(),
-            },
+            AgentKind::Demo { script } => {
+                AgentSpec::demo(agent.as_str(), &self.exe, script.map(PathBuf::from).as_deref(), cwd)
+            }
+            AgentKind::Acp { command } => {
+                AgentSpec { handle: agent.to_string(), command, cwd, env: profile.env.into_iter().collect() }
+            }
         }
     }
 
@@ -112,13 +105,7 @@ impl Turns {
         };
         let cancel = CancellationToken::new();
         let (words, hears) = mpsc::channel(1);
-        self.running.insert(
-            order.attempt,
-            Running {
-                cancel: cancel.clone(),
-                words,
-            },
-        );
+        self.running.insert(order.attempt, Running { cancel: cancel.clone(), words });
         let (events, activity) = mpsc::channel(TURN_EVENTS_MAX);
         self.show(order.session, order.attempt, activity);
         let request = TurnRequest {
@@ -135,12 +122,7 @@ impl Turns {
             cancel,
         };
         let prompt = prompt::build(&prompt_of(&order.agent, order.context));
-        let turn = Turn {
-            attempt: order.attempt,
-            driver,
-            inputs: self.inputs.clone(),
-            hears,
-        };
+        let turn = Turn { attempt: order.attempt, driver, inputs: self.inputs.clone(), hears };
         self.spawner.spawn("turn", turn.run(request, prompt));
     }
 
@@ -149,12 +131,7 @@ impl Turns {
         self.spawner.spawn("activity", async move {
             while let Some(event) = activity.recv().await {
                 if let Some(doing) = doing(event) {
-                    events.activity(&Activity {
-                        session,
-                        attempt,
-                        generation: 0,
-                        doing,
-                    });
+                    events.activity(&Activity { session, attempt, generation: 0, doing });
                 }
             }
         });
@@ -197,11 +174,7 @@ impl Turn {
         let mut live = match self.driver.open(request).await {
             Ok(live) => live,
             Err(failure) => {
-                return self
-                    .report(TurnInput::Failed {
-                        reason: failure.to_string(),
-                    })
-                    .await;
+                return self.report(TurnInput::Failed { reason: failure.to_string() }).await;
             }
         };
         let end = live.prompt(prompt).await;
@@ -214,32 +187,21 @@ impl Turn {
     }
 
     async fn report(&self, event: TurnInput) {
-        let _gone = self
-            .inputs
-            .send(Input::Turn {
-                attempt: self.attempt,
-                event,
-            })
-            .await;
+        let _gone = self.inputs.send(Input::Turn { attempt: self.attempt, event }).await;
     }
 }
 
 fn input_of(end: TurnEnd) -> TurnInput {
     match end {
         TurnEnd::Finished { text, .. } => TurnInput::Finished { text },
-        TurnEnd::Failed { failure, .. } => TurnInput::Failed {
-            reason: failure.to_string(),
-        },
+        TurnEnd::Failed { failure, .. } => TurnInput::Failed { reason: failure.to_string() },
         TurnEnd::Cancelled => TurnInput::Cancelled,
     }
 }
 
 fn prompt_of(agent: &Handle, context: TurnContext) -> PromptContext {
-    let line = |(line, author, body): (u64, Handle, String)| PromptLine {
-        line,
-        author: author.to_string(),
-        body,
-    };
+    let line =
+        |(line, author, body): (u64, Handle, String)| PromptLine { line, author: author.to_string(), body };
     PromptContext {
         agent: agent.to_string(),
         session_ref: context.reference,
@@ -255,16 +217,9 @@ fn doing(event: TurnEvent) -> Option<Doing> {
     Some(match event {
         TurnEvent::Text(text) => Doing::Text { text },
         TurnEvent::Thought(text) => Doing::Thought { text },
-        TurnEvent::ToolCall { id, title, status } => Doing::Tool {
-            id,
-            title,
-            status: status.to_owned(),
-        },
+        TurnEvent::ToolCall { id, title, status } => Doing::Tool { id, title, status: status.to_owned() },
         TurnEvent::Plan(steps) => {
-            let steps = steps
-                .into_iter()
-                .map(|step| (step.text, step.status.to_owned()))
-                .collect();
+            let steps = steps.into_iter().map(|step| (step.text, step.status.to_owned())).collect();
             Doing::Plan { steps }
         }
         TurnEvent::Usage { used, size } => Doing::Usage { used, size },

@@ -38,11 +38,7 @@ fn create_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let file = options.create(true).truncate(false).open(path)?;
     #[cfg(unix)]
     if let Some(folder) = path.parent() {
-        let folder = if folder.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            folder
-        };
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         File::open(folder)?.sync_all()?;
     }
     Ok(file)
@@ -61,14 +57,7 @@ impl<B: StorageBackend> Tracked<B> {
     pub(super) fn new(inner: B) -> (Self, Arc<AtomicU64>) {
         let length = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&length);
-        (
-            Self {
-                inner,
-                length,
-                entered: AtomicBool::new(false),
-            },
-            counter,
-        )
+        (Self { inner, length, entered: AtomicBool::new(false) }, counter)
     }
 
     /// Runs once, when redb has the file to itself and before it reads it. A power cut between the making of
@@ -94,10 +83,7 @@ fn is_unfinished(backend: &impl StorageBackend) -> io::Result<bool> {
     backend.read(0, &mut bytes)?;
     let is_zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
     let magic = bytes.get(..MAGIC_BYTES).unwrap_or(&bytes);
-    let data = usize::try_from(HEADER_BYTES)
-        .ok()
-        .and_then(|start| bytes.get(start..))
-        .unwrap_or(&[]);
+    let data = usize::try_from(HEADER_BYTES).ok().and_then(|start| bytes.get(start..)).unwrap_or(&[]);
     Ok(is_zero(magic) && is_zero(data))
 }
 

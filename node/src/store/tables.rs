@@ -102,20 +102,14 @@ pub(super) enum Found {
 
 /// Reads which format the file has.
 pub(super) fn read_format(transaction: &redb::ReadTransaction) -> Result<Found, StoreError> {
-    let names: Vec<_> = transaction
-        .list_tables()?
-        .map(|table| table.name().to_owned())
-        .collect();
+    let names: Vec<_> = transaction.list_tables()?.map(|table| table.name().to_owned()).collect();
     if names.is_empty() {
         return Ok(Found::Empty);
     }
     if !names.iter().any(|name| name == FORMATS.name()) {
         return Ok(Found::Foreign);
     }
-    let version = transaction
-        .open_table(FORMATS)?
-        .get(VERSION)?
-        .map(|guard| guard.value());
+    let version = transaction.open_table(FORMATS)?.get(VERSION)?.map(|guard| guard.value());
     Ok(version.map_or(Found::Foreign, Found::Format))
 }
 
@@ -135,10 +129,7 @@ pub(super) fn create_all(transaction: &WriteTransaction) -> Result<(), StoreErro
 /// Writes all batches into one transaction, in order within each table. Only tables that have rows are
 /// touched.
 pub(super) fn apply(transaction: &WriteTransaction, batches: &[Batch]) -> Result<(), StoreError> {
-    if batches
-        .iter()
-        .any(|batch| !batch.records.is_empty() || !batch.published.is_empty())
-    {
+    if batches.iter().any(|batch| !batch.records.is_empty() || !batch.published.is_empty()) {
         apply_records(transaction, batches)?;
     }
     if batches.iter().any(|batch| !batch.aside.is_empty()) {
@@ -150,10 +141,7 @@ pub(super) fn apply(transaction: &WriteTransaction, batches: &[Batch]) -> Result
             index.insert(&row.stream, row.row.as_slice())?;
         }
     }
-    if batches
-        .iter()
-        .any(|batch| !batch.exported.is_empty() || !batch.export_pending.is_empty())
-    {
+    if batches.iter().any(|batch| !batch.exported.is_empty() || !batch.export_pending.is_empty()) {
         apply_exports(transaction, batches)?;
     }
     if batches.iter().any(|batch| !batch.local.is_empty()) {
@@ -192,12 +180,7 @@ impl RecordTables<'_> {
         if let Some(held) = self.records.get(&place)? {
             let (stream, position) = (row.stream, row.position);
             let (held, offered) = (split_record(held.value()).0, row.id);
-            return Err(StoreError::PositionTaken {
-                stream,
-                position,
-                held,
-                offered,
-            });
+            return Err(StoreError::PositionTaken { stream, position, held, offered });
         }
         self.records.insert(&place, join_record(row).as_slice())?;
         self.ids.insert(&row.id, &place)?;
@@ -211,10 +194,7 @@ impl RecordTables<'_> {
     /// came again (from a peer, or an export) takes its old place.
     fn mend(&mut self, place: &Slot, row: &RecordRow) -> Result<(), StoreError> {
         let whole = join_record(row);
-        let intact = self
-            .records
-            .get(place)?
-            .is_some_and(|guard| guard.value() == whole);
+        let intact = self.records.get(place)?.is_some_and(|guard| guard.value() == whole);
         if !intact {
             self.records.insert(place, whole.as_slice())?;
         }

@@ -117,19 +117,14 @@ impl<F: FnMut(Report)> Writer<F> {
             Ok(()) => (self.report)(Report::Committed { first, last }),
             Err(error) if error.must_reopen() || batches.len() == 1 => {
                 let (fatal, error) = (error.must_reopen(), Arc::new(error));
-                (self.report)(Report::Failed {
-                    first,
-                    last,
-                    error: Arc::clone(&error),
-                });
+                (self.report)(Report::Failed { first, last, error: Arc::clone(&error) });
                 if fatal {
                     return Err(error);
                 }
             }
             Err(_) => {
                 for (seq, batch) in (first..=last).zip(batches.chunks(1)) {
-                    self.commit(seq, seq, batch)
-                        .inspect_err(|error| self.fail_rest(seq, last, error))?;
+                    self.commit(seq, seq, batch).inspect_err(|error| self.fail_rest(seq, last, error))?;
                 }
             }
         }
@@ -138,11 +133,7 @@ impl<F: FnMut(Report)> Writer<F> {
 
     fn fail_rest(&mut self, seq: u64, last: u64, error: &Arc<StoreError>) {
         if seq < last {
-            (self.report)(Report::Failed {
-                first: seq + 1,
-                last,
-                error: Arc::clone(error),
-            });
+            (self.report)(Report::Failed { first: seq + 1, last, error: Arc::clone(error) });
         }
     }
 
@@ -151,11 +142,7 @@ impl<F: FnMut(Report)> Writer<F> {
     fn give_up(&mut self, error: Arc<StoreError>) -> Arc<StoreError> {
         self.jobs.close();
         while let Some((seq, _)) = self.jobs.blocking_recv() {
-            (self.report)(Report::Failed {
-                first: seq,
-                last: seq,
-                error: Arc::clone(&error),
-            });
+            (self.report)(Report::Failed { first: seq, last: seq, error: Arc::clone(&error) });
         }
         self.store.close().ok();
         error
@@ -170,10 +157,7 @@ fn weight(batch: &Batch) -> usize {
         AsideRow::Delete { .. } => 0,
     });
     let index = batch.index.iter().map(|row| row.row.len());
-    let local = batch
-        .local
-        .iter()
-        .map(|row| row.value.as_ref().map_or(0, Vec::len));
+    let local = batch.local.iter().map(|row| row.value.as_ref().map_or(0, Vec::len));
     records.chain(aside).chain(index).chain(local).sum()
 }
 

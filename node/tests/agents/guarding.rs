@@ -12,24 +12,13 @@ use super::harness::{exe, processes_with, until, within};
 /// A number of seconds to sleep that no other process on this machine sleeps.
 fn mark() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!(
-        "1000.{}{:03}",
-        std::process::id(),
-        NEXT.fetch_add(1, Ordering::Relaxed)
-    )
+    format!("1000.{}{:03}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 fn guarded(script: &str) -> Child {
     let mut command = Command::new(exe());
-    command
-        .args(["agent-guard", "--", "sh", "-c", script])
-        .process_group(0)
-        .kill_on_drop(true);
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap()
+    command.args(["agent-guard", "--", "sh", "-c", script]).process_group(0).kill_on_drop(true);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
 }
 
 /// Three processes below the guard: a child, a grandchild and one in a session of its own.
@@ -49,9 +38,7 @@ async fn stdio_and_the_exit_code_pass_through() {
     let mut child = guarded("read line; echo got $line; exit 7");
     child.stdin.as_mut().unwrap().write_all(b"hello\n").await.unwrap();
     let mut out = String::new();
-    within(child.stdout.as_mut().unwrap().read_to_string(&mut out))
-        .await
-        .unwrap();
+    within(child.stdout.as_mut().unwrap().read_to_string(&mut out)).await.unwrap();
     assert_eq!(out, "got hello\n");
     assert_eq!(within(child.wait()).await.unwrap().code(), Some(7));
 }
@@ -67,18 +54,12 @@ async fn what_an_agent_leaves_behind_ends_with_it() {
 #[tokio::test]
 async fn a_closed_stdin_ends_a_deaf_agent_in_three_seconds() {
     let mark = mark();
-    let mut child = guarded(&format!(
-        "trap '' TERM; echo ready; while :; do sleep {mark}; done"
-    ));
+    let mut child = guarded(&format!("trap '' TERM; echo ready; while :; do sleep {mark}; done"));
     ready(&mut child).await;
     let begun = tokio::time::Instant::now();
     drop(child.stdin.take());
     assert_eq!(within(child.wait()).await.unwrap().code(), Some(137));
-    assert!(
-        begun.elapsed() >= Duration::from_millis(2_900),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() >= Duration::from_millis(2_900), "{:?}", begun.elapsed());
     assert!(processes_with(&mark).is_empty());
 }
 
@@ -110,24 +91,13 @@ async fn kill_minus_nine_of_the_node_leaves_no_process() {
     let guard = format!("'{}' agent-guard -- sh -c '{family}'", exe().display());
     let node = format!("mkfifo in; {guard} < in & exec 3> in; wait");
     let mut command = Command::new("sh");
-    command
-        .args(["-c", &node])
-        .current_dir(dir.path())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true);
+    command.args(["-c", &node]).current_dir(dir.path()).stdout(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().unwrap();
     ready(&mut child).await;
-    until("the family is complete", || {
-        processes_with(&format!("sleep {mark}")).len() >= 3
-    })
-    .await;
+    until("the family is complete", || processes_with(&format!("sleep {mark}")).len() >= 3).await;
     let begun = tokio::time::Instant::now();
     child.start_kill().unwrap();
     within(child.wait()).await.unwrap();
     until("the family is gone", || processes_with(&mark).is_empty()).await;
-    assert!(
-        begun.elapsed() < Duration::from_millis(2_500),
-        "not at once: {:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() < Duration::from_millis(2_500), "not at once: {:?}", begun.elapsed());
 }

@@ -85,11 +85,7 @@ impl Daemon {
     ) -> Response {
         let bearer = headers.get("authorization").map(|value| value.as_bytes());
         if attempt != ATTEMPT || bearer != Some(format!("Bearer {SECRET}").as_bytes()) {
-            return problem(
-                StatusCode::UNAUTHORIZED,
-                "unauthorized",
-                "wrong attempt or secret",
-            );
+            return problem(StatusCode::UNAUTHORIZED, "unauthorized", "wrong attempt or secret");
         }
         let mut recorded = daemon.0.lock().unwrap();
         if call == "reply" && !recorded.has_title {
@@ -109,12 +105,7 @@ impl Daemon {
 
 fn problem(status: StatusCode, code: &str, detail: &str) -> Response {
     let body = json!({ "type": "about:blank", "status": status.as_u16(), "code": code, "detail": detail });
-    (
-        status,
-        [("content-type", "application/problem+json")],
-        body.to_string(),
-    )
-        .into_response()
+    (status, [("content-type", "application/problem+json")], body.to_string()).into_response()
 }
 
 /// A home for one test: a daemon, and an agent's driver.
@@ -144,29 +135,15 @@ impl Bench {
     /// Any command.
     pub(crate) fn command(command: &[&str]) -> Self {
         let command = command.iter().map(|word| (*word).to_owned()).collect();
-        Self::with(|dir| AgentSpec {
-            command,
-            ..AgentSpec::demo("scribe", &exe(), None, dir.to_owned())
-        })
+        Self::with(|dir| AgentSpec { command, ..AgentSpec::demo("scribe", &exe(), None, dir.to_owned()) })
     }
 
     fn with(spec: impl FnOnce(&Path) -> AgentSpec) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let daemon = Daemon::start(&dir.path().join("s.sock"));
         let driver = AcpDriver::new(spec(dir.path()), exe(), Spawner::new(OnTokio));
-        let limits = TurnLimits {
-            silence: WAIT,
-            initialize: WAIT,
-            open_session: WAIT,
-            wall: WAIT,
-        };
-        Self {
-            dir,
-            daemon,
-            driver,
-            limits,
-            cancel: CancellationToken::new(),
-        }
+        let limits = TurnLimits { silence: WAIT, initialize: WAIT, open_session: WAIT, wall: WAIT };
+        Self { dir, daemon, driver, limits, cancel: CancellationToken::new() }
     }
 
     pub(crate) fn request(&self) -> (TurnRequest, mpsc::Receiver<TurnEvent>) {
@@ -218,11 +195,7 @@ impl Bench {
 }
 
 pub(crate) fn prompt(title: Option<&str>) -> String {
-    let line = PromptLine {
-        line: 1,
-        author: "alice".to_owned(),
-        body: "Plan the trip\nto Rome".to_owned(),
-    };
+    let line = PromptLine { line: 1, author: "alice".to_owned(), body: "Plan the trip\nto Rome".to_owned() };
     build(&PromptContext {
         agent: "scribe".to_owned(),
         session_ref: "session:qs-1".to_owned(),
@@ -249,9 +222,7 @@ pub(crate) fn failure_of(end: TurnEnd) -> TurnFailure {
 
 /// Living processes whose arguments contain `mark`: pid and arguments.
 pub(crate) fn processes_with(mark: &str) -> Vec<(i32, String)> {
-    processes()
-        .filter(|(_, arguments)| arguments.contains(mark))
-        .collect()
+    processes().filter(|(_, arguments)| arguments.contains(mark)).collect()
 }
 
 /// Living processes that work in `dir`: all of an agent's do.

@@ -45,10 +45,7 @@ async fn a_session_is_resumed_by_its_token() {
     assert_eq!(turn.resume_token().as_deref(), Some("old"));
     assert_eq!(text_of(&within(turn.prompt(prompt(None))).await), "");
     within(turn.close()).await;
-    assert_eq!(
-        bench.driver.stderr_tail(),
-        "initialize \nsession/resume old\nsession/prompt old\n"
-    );
+    assert_eq!(bench.driver.stderr_tail(), "initialize \nsession/resume old\nsession/prompt old\n");
     bench.finish().await;
 }
 
@@ -61,12 +58,7 @@ async fn a_session_is_loaded_where_it_cannot_be_resumed_and_the_replay_is_droppe
     let mut turn = open_with(&bench, "old").await.unwrap();
     assert_eq!(text_of(&within(turn.prompt(prompt(None))).await), "");
     within(turn.close()).await;
-    assert!(
-        bench
-            .driver
-            .stderr_tail()
-            .contains("session/load old\nsession/prompt old\n")
-    );
+    assert!(bench.driver.stderr_tail().contains("session/load old\nsession/prompt old\n"));
     bench.finish().await;
 }
 

@@ -14,28 +14,16 @@ use super::harness::{
 async fn by_default_a_turn_sets_a_title_and_replies_once() {
     let bench = Bench::demo();
     let (end, events) = bench.turn().await;
-    assert_eq!(
-        end,
-        TurnEnd::Finished {
-            text: String::new(),
-            stop: StopReason::EndTurn
-        }
-    );
+    assert_eq!(end, TurnEnd::Finished { text: String::new(), stop: StopReason::EndTurn });
     let answer = "I am the demo agent. You wrote: Plan the trip\nto Rome";
     let expected = vec![
         ("title".to_owned(), json!({ "title": "Plan the trip" })),
         ("reply".to_owned(), json!({ "body": answer })),
     ];
     assert_eq!(bench.daemon.calls(), expected);
-    let done = |name: &str| TurnEvent::ToolCall {
-        id: name.to_owned(),
-        title: String::new(),
-        status: "completed",
-    };
-    assert!(
-        events.contains(&done("set_title")) && events.contains(&done("reply")),
-        "{events:?}"
-    );
+    let done =
+        |name: &str| TurnEvent::ToolCall { id: name.to_owned(), title: String::new(), status: "completed" };
+    assert!(events.contains(&done("set_title")) && events.contains(&done("reply")), "{events:?}");
     bench.finish().await;
 }
 
@@ -60,11 +48,7 @@ async fn a_reply_without_a_title_is_refused_in_plain_words_and_works_after_it() 
     let (end, events) = bench.turn().await;
     let refusal = "quick_session_title_required: call set_title first, then reply again";
     assert_eq!(text_of(&end), refusal);
-    let failed = TurnEvent::ToolCall {
-        id: "reply".to_owned(),
-        title: String::new(),
-        status: "failed",
-    };
+    let failed = TurnEvent::ToolCall { id: "reply".to_owned(), title: String::new(), status: "failed" };
     assert!(events.contains(&failed), "{events:?}");
     let expected = vec![
         ("title".to_owned(), json!({ "title": "Second try" })),
@@ -81,10 +65,7 @@ async fn skipping_the_title_ends_the_turn_with_text_and_a_follow_up_reaches_the_
     let (mut turn, _events) = bench.open().await.unwrap();
     for text in [prompt(None), title_follow_up().to_owned()] {
         let end = within(turn.prompt(text)).await;
-        assert!(
-            text_of(&end).starts_with("quick_session_title_required: "),
-            "{end:?}"
-        );
+        assert!(text_of(&end).starts_with("quick_session_title_required: "), "{end:?}");
     }
     within(turn.close()).await;
     assert!(bench.daemon.calls().is_empty());
@@ -96,15 +77,9 @@ async fn activity_is_seen_and_foreign_permissions_are_refused() {
     let bench = Bench::script("# a show\nsay looking\n\ntool grep\nask_permission rm -rf /\nsay found it\n");
     let (end, events) = bench.turn().await;
     assert_eq!(text_of(&end), "permission refused\nfound it");
+    assert!(events.contains(&TurnEvent::Text("looking\n".to_owned())), "{events:?}");
     assert!(
-        events.contains(&TurnEvent::Text("looking\n".to_owned())),
-        "{events:?}"
-    );
-    assert!(
-        events.contains(&TurnEvent::Permission {
-            title: "rm -rf /".to_owned(),
-            allowed: false
-        }),
+        events.contains(&TurnEvent::Permission { title: "rm -rf /".to_owned(), allowed: false }),
         "{events:?}"
     );
     let grep = |event: &TurnEvent| matches!(event, TurnEvent::ToolCall { title, .. } if title == "grep");
@@ -117,10 +92,7 @@ async fn a_turn_can_be_stopped_and_the_process_goes_on() {
     let bench = Bench::script("say wait\nsleep 600000\n");
     let (mut turn, mut events) = bench.open().await.unwrap();
     let stop = async {
-        assert_eq!(
-            within(events.recv()).await,
-            Some(TurnEvent::Text("wait\n".to_owned()))
-        );
+        assert_eq!(within(events.recv()).await, Some(TurnEvent::Text("wait\n".to_owned())));
         bench.cancel.cancel();
     };
     let (end, ()) = within(async { tokio::join!(turn.prompt(prompt(None)), stop) }).await;
@@ -129,10 +101,7 @@ async fn a_turn_can_be_stopped_and_the_process_goes_on() {
     assert_eq!(failure_of(again).detail, "this turn is over");
     within(turn.close()).await;
     let dir = bench.dir.path().display().to_string();
-    assert!(
-        !processes_with(&dir).is_empty(),
-        "the process serves the next turn"
-    );
+    assert!(!processes_with(&dir).is_empty(), "the process serves the next turn");
     bench.finish().await;
 }
 
@@ -141,9 +110,7 @@ async fn a_crash_fails_the_turn_and_the_next_one_gets_a_new_process() {
     let bench = Bench::script("say about to fall\ncrash\n");
     for _ in 0..2 {
         let (end, _events) = bench.turn().await;
-        let TurnEnd::Failed { failure, text } = end else {
-            panic!("{end:?}")
-        };
+        let TurnEnd::Failed { failure, text } = end else { panic!("{end:?}") };
         assert_eq!(failure.reason, FailReason::Crashed);
         assert_eq!(failure.detail, "the agent's process exited with code 101");
         assert_eq!(text, "about to fall");
@@ -156,14 +123,9 @@ async fn silence_ends_a_turn_that_hangs_and_its_process() {
     let mut bench = Bench::script("say thinking\nhang\n");
     bench.limits.silence = Duration::from_millis(500);
     let (end, _events) = bench.turn().await;
-    let TurnEnd::Failed { failure, text } = end else {
-        panic!("{end:?}")
-    };
+    let TurnEnd::Failed { failure, text } = end else { panic!("{end:?}") };
     assert_eq!(failure.reason, FailReason::TimedOut(Phase::Silence));
-    assert_eq!(
-        (failure.detail.as_str(), text.as_str()),
-        ("nothing was heard for 0.5 s", "thinking")
-    );
+    assert_eq!((failure.detail.as_str(), text.as_str()), ("nothing was heard for 0.5 s", "thinking"));
     assert!(bench.processes().is_empty(), "{:?}", bench.processes());
     bench.finish().await;
 }
@@ -182,10 +144,7 @@ async fn a_bad_script_is_named_with_its_line() {
     let bench = Bench::script("say hi\n\nshout\n");
     let failure = bench.open().await.err().unwrap();
     assert_eq!(failure.reason, FailReason::Crashed);
-    assert!(
-        failure.detail.contains("line 3: unknown step `shout`"),
-        "{failure}"
-    );
+    assert!(failure.detail.contains("line 3: unknown step `shout`"), "{failure}");
     assert!(bench.driver.stderr_tail().contains("line 3"));
     bench.finish().await;
 }
@@ -195,10 +154,7 @@ async fn a_command_that_does_not_exist_is_said_plainly() {
     let bench = Bench::command(&["/nowhere/agent"]);
     let failure = bench.open().await.err().unwrap();
     assert_eq!(failure.reason, FailReason::SpawnFailed);
-    assert!(
-        failure.detail.contains("cannot start the agent `/nowhere/agent`"),
-        "{failure}"
-    );
+    assert!(failure.detail.contains("cannot start the agent `/nowhere/agent`"), "{failure}");
     bench.finish().await;
 }
 
@@ -216,12 +172,7 @@ async fn an_agent_that_never_shakes_hands_is_given_up() {
 async fn an_agent_sees_an_allow_list_of_the_environment() {
     let bench = Bench::command(&["sh", "-c", "env >&2; exit 3"]);
     let failure = bench.open().await.err().unwrap();
-    assert!(
-        failure
-            .detail
-            .starts_with("the agent's process exited with code 3"),
-        "{failure}"
-    );
+    assert!(failure.detail.starts_with("the agent's process exited with code 3"), "{failure}");
     let seen = bench.driver.stderr_tail();
     assert!(seen.contains("PATH="), "{seen}");
     assert!(!seen.contains("CARGO"), "{seen}");
@@ -235,15 +186,9 @@ async fn the_secret_is_in_no_argument_list_and_not_in_the_agents_environment() {
     let look = async {
         while within(events.recv()).await != Some(TurnEvent::Text("ready\n".to_owned())) {}
         assert!(processes_with(SECRET).is_empty());
-        let (shims, agents): (Vec<_>, Vec<_>) = bench
-            .processes()
-            .into_iter()
-            .partition(|(_, arguments)| arguments.trim_end().ends_with(" mcp"));
-        assert_eq!(
-            (shims.len(), agents.len()),
-            (1, 2),
-            "shim, guard and agent: {shims:?} {agents:?}"
-        );
+        let (shims, agents): (Vec<_>, Vec<_>) =
+            bench.processes().into_iter().partition(|(_, arguments)| arguments.trim_end().ends_with(" mcp"));
+        assert_eq!((shims.len(), agents.len()), (1, 2), "shim, guard and agent: {shims:?} {agents:?}");
         for (pid, _) in agents {
             let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap();
             assert!(!String::from_utf8_lossy(&environment).contains(SECRET));

@@ -36,11 +36,7 @@ impl Chaos {
         world.net.gossip_loss_percent = world.draw(0, 60);
         world.net.latency_ms.1 = world.draw(5, 600);
         world.disk_ms.1 = world.draw(2, 150);
-        Self {
-            nodes: [a, b, c],
-            sessions: Vec::new(),
-            count: 0,
-        }
+        Self { nodes: [a, b, c], sessions: Vec::new(), count: 0 }
     }
 
     fn node(&self, world: &mut World) -> usize {
@@ -145,10 +141,7 @@ fn after_any_history_everybody_is_equal_and_every_session_goes_on() {
         for _ in 0..40 {
             chaos.act(world);
         }
-        world.crashes = Some(Crashes {
-            one_in: 150,
-            away_ms: (10, 3_000),
-        });
+        world.crashes = Some(Crashes { one_in: 150, away_ms: (10, 3_000) });
         for _ in 0..20 {
             chaos.act(world);
         }

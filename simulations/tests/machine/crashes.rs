@@ -9,10 +9,7 @@ use super::common::{MINUTE, await_answer, await_status, over, pair};
 
 fn storm(world: &mut World, one_in: u64) {
     let (a, b) = pair(world);
-    world.crashes = Some(Crashes {
-        one_in,
-        away_ms: (10, 4_000),
-    });
+    world.crashes = Some(Crashes { one_in, away_ms: (10, 4_000) });
     let mut ids = Vec::new();
     for round in 0..6 {
         let node = if world.draw(0, 1) == 0 { a } else { b };
@@ -78,20 +75,10 @@ fn a_turn_that_a_crash_interrupted_fails_and_can_be_retried() {
         world.start(b);
         await_status(world, a, id, Status::Error);
         let failed = world.show(a, id).unwrap().last_failed.unwrap();
-        assert!(
-            failed.reason.as_str().starts_with("interrupted"),
-            "{}",
-            failed.reason
-        );
+        assert!(failed.reason.as_str().starts_with("interrupted"), "{}", failed.reason);
         world.run_for(MINUTE);
-        assert_eq!(
-            world.show(a, id).unwrap().status,
-            Status::Error,
-            "it is not tried again by itself"
-        );
-        world
-            .change(a, id, starling_node::machine::request::Change::Retry)
-            .unwrap();
+        assert_eq!(world.show(a, id).unwrap().status, Status::Error, "it is not tried again by itself");
+        world.change(a, id, starling_node::machine::request::Change::Retry).unwrap();
         await_answer(world, a, id);
     });
 }

@@ -5,10 +5,7 @@ use starling_node::machine::request::{Answer, Request};
 use super::common::{MINUTE, alone, over};
 
 fn code(world: &starling_simulations::World) -> &str {
-    world
-        .refused_joins
-        .last()
-        .map_or("", |(_, code, _)| code.as_str())
+    world.refused_joins.last().map_or("", |(_, code, _)| code.as_str())
 }
 
 #[test]
@@ -34,13 +31,9 @@ fn an_invitation_expires_and_can_be_withdrawn() {
         let b = world.add_computer();
         world.join(b, &late).unwrap_err();
         assert_eq!(code(world), "invite_expired");
-        let Ok(Answer::Invited { ticket, id, .. }) = world.ask(
-            a,
-            Request::Invite {
-                handle: None,
-                expires_in_ms: MINUTE,
-            },
-        ) else {
+        let Ok(Answer::Invited { ticket, id, .. }) =
+            world.ask(a, Request::Invite { handle: None, expires_in_ms: MINUTE })
+        else {
             panic!("no invitation")
         };
         world.ask(a, Request::RevokeInvite(id)).unwrap();
@@ -76,9 +69,7 @@ fn a_join_that_was_cut_off_can_be_repeated() {
         }
         world.converge(MINUTE).unwrap();
         world.run_for(MINUTE);
-        let Ok(Answer::Members(members)) = world.ask(a, Request::Members) else {
-            panic!("no members")
-        };
+        let Ok(Answer::Members(members)) = world.ask(a, Request::Members) else { panic!("no members") };
         let bob: Vec<_> = members.iter().filter(|m| m.handle.as_str() == "bob").collect();
         assert_eq!(bob.len(), 1, "{members:?}");
         assert_eq!(bob[0].devices.len(), 1);

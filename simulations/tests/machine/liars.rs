@@ -91,15 +91,10 @@ fn possess(world: &mut World, node: usize, stream: StreamKey) -> Forger {
     let mut streams: BTreeMap<StreamKey, Vec<Vec<u8>>> = BTreeMap::new();
     for key in store.streams().unwrap() {
         let rows = store.load_stream(key).unwrap();
-        streams.insert(
-            StreamKey::from_bytes(key),
-            rows.into_iter().map(|(_, wire)| wire).collect(),
-        );
+        streams.insert(StreamKey::from_bytes(key), rows.into_iter().map(|(_, wire)| wire).collect());
     }
     for wire in &streams[&workspace.roster()] {
-        let Ok(Received::Record(record)) = Signed::<Unverified>::decode(wire) else {
-            panic!("no record")
-        };
+        let Ok(Received::Record(record)) = Signed::<Unverified>::decode(wire) else { panic!("no record") };
         roster.offer(record.trust());
     }
     let last = streams[&stream].last().unwrap();
@@ -108,21 +103,9 @@ fn possess(world: &mut World, node: usize, stream: StreamKey) -> Forger {
     let digest = digest_of(roster.heads().iter().copied());
     world.crash(node);
     world.run_for(4_000);
-    let liar = Liar::new(
-        world.nodes[node].me,
-        workspace,
-        allowed,
-        digest,
-        streams,
-        world.now_ms(),
-    );
+    let liar = Liar::new(world.nodes[node].me, workspace, allowed, digest, streams, world.now_ms());
     world.nodes[node].life = Life::Liar(Box::new(liar));
-    Forger {
-        node,
-        stream,
-        heads,
-        roster: roster.heads().iter().copied().collect(),
-    }
+    Forger { node, stream, heads, roster: roster.heads().iter().copied().collect() }
 }
 
 #[test]
@@ -140,42 +123,19 @@ fn a_device_that_breaks_the_gate_is_refused_by_everybody_and_forwarded_by_nobody
         let view = world.show(a, id).unwrap();
         let forger = possess(world, liar, view.key);
         let claim = view.processing.as_ref().unwrap();
-        let turn = Turn {
-            attempt: claim.attempt,
-            prev: Some(claim.claim),
-        };
+        let turn = Turn { attempt: claim.attempt, prev: Some(claim.claim) };
         let body = || Body::new("no title, no shame").unwrap();
-        let reply = forger.sign(
-            world,
-            &forger.heads,
-            Payload::Reply {
-                turn: turn.clone(),
-                body: body(),
-            },
-        );
+        let reply = forger.sign(world, &forger.heads, Payload::Reply { turn: turn.clone(), body: body() });
         let after = forger.sign(
             world,
             &[reply.id()],
             Payload::Title {
                 title: starling_crdt::text::Title::new("too late").unwrap(),
-                turn: Some(Turn {
-                    prev: Some(reply.id()),
-                    ..turn.clone()
-                }),
+                turn: Some(Turn { prev: Some(reply.id()), ..turn.clone() }),
             },
         );
-        let stranger = Turn {
-            attempt: AttemptId::from_parts(world.now_ms(), 9),
-            prev: Some(claim.claim),
-        };
-        let lone = forger.sign(
-            world,
-            &forger.heads,
-            Payload::Reply {
-                turn: stranger,
-                body: body(),
-            },
-        );
+        let stranger = Turn { attempt: AttemptId::from_parts(world.now_ms(), 9), prev: Some(claim.claim) };
+        let lone = forger.sign(world, &forger.heads, Payload::Reply { turn: stranger, body: body() });
         let human = forger.sign(
             world,
             &forger.heads,
@@ -188,9 +148,7 @@ fn a_device_that_breaks_the_gate_is_refused_by_everybody_and_forwarded_by_nobody
         let _ = human;
         for forged in [&reply, &after, &lone] {
             let now = world.now_ms();
-            let Life::Liar(machine) = &mut world.nodes[liar].life else {
-                panic!("no liar")
-            };
+            let Life::Liar(machine) = &mut world.nodes[liar].life else { panic!("no liar") };
             let said = machine.forge(view.key, forged.wire().to_vec(), now);
             for effect in said {
                 world.liar_says(liar, effect);
@@ -225,10 +183,7 @@ fn garbage_in_frames_and_gossip_takes_nothing_down() {
             let garbage = vec![n.wrapping_mul(37); length];
             world.gossip_from(a, &garbage);
             let peer = world.nodes[b].me;
-            world.liar_says(
-                a,
-                starling_node::machine::input::NetEffect::Send { peer, frame: garbage },
-            );
+            world.liar_says(a, starling_node::machine::input::NetEffect::Send { peer, frame: garbage });
             world.run_for(300);
         }
         let id = world.create(a, "scribe", "hello").unwrap();

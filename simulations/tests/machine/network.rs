@@ -19,11 +19,7 @@ fn a_healed_partition_makes_both_sides_equal() {
             world.run_for(3_000);
             for node in [a, b] {
                 world.say(node, shared, &format!("{round} from {node}")).unwrap();
-                ids.push(
-                    world
-                        .create(node, "scribe", &format!("new {round} from {node}"))
-                        .unwrap(),
-                );
+                ids.push(world.create(node, "scribe", &format!("new {round} from {node}")).unwrap());
             }
         }
         world.heal(a, b);
@@ -38,13 +34,7 @@ fn a_healed_partition_makes_both_sides_equal() {
         for round in 0..3 {
             for node in [a, b] {
                 let body = format!("{round} from {node}");
-                assert_eq!(
-                    view.lines
-                        .iter()
-                        .filter(|line| line.body.as_str() == body)
-                        .count(),
-                    1
-                );
+                assert_eq!(view.lines.iter().filter(|line| line.body.as_str() == body).count(), 1);
             }
         }
     });
@@ -124,9 +114,7 @@ fn after_a_restart_of_both_they_find_each_other_again() {
         await_answer(world, a, id);
         world.converge(MINUTE).unwrap();
         for (node, other) in [(a, b), (b, a)] {
-            let Ok(Answer::Peers(peers)) = world.ask(node, Request::Peers) else {
-                panic!("no peers")
-            };
+            let Ok(Answer::Peers(peers)) = world.ask(node, Request::Peers) else { panic!("no peers") };
             assert_eq!(peers.len(), 1);
             assert_eq!(peers[0].device, world.nodes[other].me);
             assert!(peers[0].connected && peers[0].in_step, "{peers:?}");
@@ -148,13 +136,8 @@ fn a_device_that_joined_elsewhere_is_let_in_by_its_proof() {
         let device = Some(world.nodes[b].me);
         world.ask(c, Request::AddPeer { address, device }).unwrap();
         world.converge(2 * MINUTE).unwrap();
-        let Ok(Answer::Peers(peers)) = world.ask(b, Request::Peers) else {
-            panic!("no peers")
-        };
-        let peer = peers
-            .iter()
-            .find(|peer| peer.device == world.nodes[c].me)
-            .unwrap();
+        let Ok(Answer::Peers(peers)) = world.ask(b, Request::Peers) else { panic!("no peers") };
+        let peer = peers.iter().find(|peer| peer.device == world.nodes[c].me).unwrap();
         assert!(peer.connected && peer.in_step, "{peer:?}");
         let id = world.create(c, "scribe", "without alice's laptop").unwrap();
         await_answer(world, c, id);
@@ -195,9 +178,8 @@ fn a_node_alone_sleeps() {
 fn more_sessions_than_are_held_open_are_all_right() {
     over(0..1, |world| {
         let (a, b) = pair(world);
-        let ids: Vec<_> = (0..300)
-            .map(|n| world.create(a, "scribe", &format!("number {n}.")).unwrap())
-            .collect();
+        let ids: Vec<_> =
+            (0..300).map(|n| world.create(a, "scribe", &format!("number {n}.")).unwrap()).collect();
         let c = world.invite(b, None).unwrap();
         for id in &ids {
             await_answer(world, b, *id);

@@ -52,9 +52,7 @@ fn what_was_written_while_the_host_was_away_waits_and_is_answered_in_order() {
         for body in ["one", "two", "three"] {
             world.say(a, first, body).unwrap();
         }
-        let Ok(Answer::Status(status)) = world.ask(a, Request::Status) else {
-            panic!("no status")
-        };
+        let Ok(Answer::Status(status)) = world.ask(a, Request::Status) else { panic!("no status") };
         let waiting = status.waiting.first().expect("it waits");
         assert_eq!(waiting.session, first);
         assert!(waiting.reason.contains("not connected"), "{}", waiting.reason);
@@ -69,9 +67,7 @@ fn what_was_written_while_the_host_was_away_waits_and_is_answered_in_order() {
         let bodies: Vec<_> = view.lines.iter().map(|line| line.body.to_string()).collect();
         assert_eq!(bodies[sealed.len()..sealed.len() + 3], ["one", "two", "three"]);
         assert_eq!(view, world.show(b, first).unwrap());
-        let Ok(Answer::Status(status)) = world.ask(a, Request::Status) else {
-            panic!("no status")
-        };
+        let Ok(Answer::Status(status)) = world.ask(a, Request::Status) else { panic!("no status") };
         assert_eq!(status.waiting, []);
     });
 }
@@ -91,9 +87,7 @@ fn a_repeated_request_is_one_message_whatever_device_it_reaches() {
                 panic!("not written")
             };
         }
-        let reused = world
-            .ask(a, message(id, "another", "request-1").unwrap())
-            .unwrap_err();
+        let reused = world.ask(a, message(id, "another", "request-1").unwrap()).unwrap_err();
         assert_eq!(reused.code, Code::RequestIdReused);
         world.heal(a, b);
         world.converge(3 * MINUTE).unwrap();
@@ -132,16 +126,7 @@ fn a_create_that_is_repeated_on_another_device_is_one_session() {
         await_answer(world, a, id);
         world.converge(MINUTE).unwrap();
         assert_eq!(world.show(a, id).unwrap(), world.show(b, id).unwrap());
-        assert_eq!(
-            world
-                .show(a, id)
-                .unwrap()
-                .lines
-                .iter()
-                .filter(|l| l.body.as_str() == "hello")
-                .count(),
-            1
-        );
+        assert_eq!(world.show(a, id).unwrap().lines.iter().filter(|l| l.body.as_str() == "hello").count(), 1);
     });
 }
 
@@ -154,10 +139,7 @@ fn archiving_and_stopping_end_a_running_turn_from_the_other_device() {
             let id = world.create(a, "scribe", "this will hang").unwrap();
             await_status(world, a, id, Status::Running);
             world.change(a, id, change.clone()).unwrap();
-            assert!(
-                world.run_until(2 * MINUTE, |world| world.nodes[b].turns.is_empty()),
-                "{change:?}"
-            );
+            assert!(world.run_until(2 * MINUTE, |world| world.nodes[b].turns.is_empty()), "{change:?}");
             world.converge(MINUTE).unwrap();
             let view = world.show(a, id).unwrap();
             assert_eq!(view.open_attempts, []);
@@ -189,9 +171,7 @@ fn a_paused_node_exchanges_nothing_until_it_resumes() {
         let id = world.create(a, "scribe", "kept here for now").unwrap();
         world.run_for(2 * MINUTE);
         assert_eq!(world.show(b, id).unwrap_err().code, Code::QuickSessionNotFound);
-        let Ok(Answer::Status(status)) = world.ask(a, Request::Status) else {
-            panic!("no status")
-        };
+        let Ok(Answer::Status(status)) = world.ask(a, Request::Status) else { panic!("no status") };
         assert!(status.paused && status.waiting[0].reason.contains("paused"));
         let before = world.nodes.iter().map(|sim| sim.inputs).sum::<u64>();
         world.run_for(10 * MINUTE);
@@ -209,9 +189,7 @@ fn sync_wait_is_answered_when_the_other_one_has_everything() {
         let (a, b) = pair(world);
         world.net.gossip = false;
         let id = world.create(a, "scribe", "wait for it").unwrap();
-        let Ok(Answer::Sync(sync)) = world.ask(a, Request::Sync { wait: true }) else {
-            panic!("no answer")
-        };
+        let Ok(Answer::Sync(sync)) = world.ask(a, Request::Sync { wait: true }) else { panic!("no answer") };
         assert_eq!((sync.connected, sync.in_step), (1, 1));
         assert!(world.show(b, id).is_ok());
     });

@@ -64,11 +64,8 @@ impl Mind {
 
     /// The replica of a session, by its id.
     pub(super) fn session(&self, id: &str) -> Option<&Session> {
-        let called = |session: &&Session| {
-            session
-                .header()
-                .is_some_and(|header| header.session.to_string() == id)
-        };
+        let called =
+            |session: &&Session| session.header().is_some_and(|header| header.session.to_string() == id);
         self.sessions.values().find(called)
     }
 
@@ -121,36 +118,21 @@ impl Mind {
                 let have = self.have(stream);
                 inputs.push(Input::Described { peer, stream, have });
             }
-            Output::Collect {
-                peer, stream, theirs, ..
-            } => {
+            Output::Collect { peer, stream, theirs, .. } => {
                 let records = self.missing_for(stream, &theirs);
-                inputs.push(Input::Collected {
-                    peer,
-                    stream,
-                    records,
-                    more: false,
-                });
+                inputs.push(Input::Collected { peer, stream, records, more: false });
             }
             Output::Records { peer, token, batches } => {
                 // The last is taken first: news of our state go before the answer.
-                inputs.push(Input::Processed {
-                    peer,
-                    token,
-                    new: 1,
-                    missing: None,
-                });
+                inputs.push(Input::Processed { peer, token, new: 1, missing: None });
                 inputs.extend(self.learn(&batches));
             }
-            Output::Proof { peer, .. } => inputs.push(Input::Admission {
-                peer,
-                verdict: Verdict::Accept { records: Vec::new() },
-            }),
+            Output::Proof { peer, .. } => {
+                inputs.push(Input::Admission { peer, verdict: Verdict::Accept { records: Vec::new() } })
+            }
             Output::Drop { peer, .. } => {
                 self.dropped = true;
-                commands.push(Command::Disconnect {
-                    peer: PeerKey(*peer.as_bytes()),
-                });
+                commands.push(Command::Disconnect { peer: PeerKey(*peer.as_bytes()) });
             }
             Output::Accepted { .. } => self.accepted = true,
             Output::JoinRequest { .. }
@@ -180,28 +162,16 @@ impl Mind {
             self.roster.offer(record);
         } else {
             let workspace = self.roster.workspace();
-            let session = self
-                .sessions
-                .entry(stream)
-                .or_insert_with(|| Session::new(workspace, stream));
+            let session = self.sessions.entry(stream).or_insert_with(|| Session::new(workspace, stream));
             session.offer(record, &self.roster);
         }
     }
 
     /// Our state, for the sync machine.
     fn state(&self) -> Vec<Input> {
-        let allowed = self
-            .roster
-            .standing()
-            .admitted_devices()
-            .chain(&self.peers)
-            .copied()
-            .collect();
-        let roster = Input::RosterChanged {
-            allowed,
-            proof: Vec::new(),
-            digest: digest(self.roster.heads().iter()),
-        };
+        let allowed = self.roster.standing().admitted_devices().chain(&self.peers).copied().collect();
+        let roster =
+            Input::RosterChanged { allowed, proof: Vec::new(), digest: digest(self.roster.heads().iter()) };
         let changed = |stream: &StreamKey| Input::Changed {
             stream: *stream,
             digest: digest(self.have(*stream).heads.iter()),
@@ -216,24 +186,14 @@ impl Mind {
     fn have(&self, stream: StreamKey) -> Have {
         if stream == self.roster.key() {
             let heads = self.roster.heads().iter().copied().collect();
-            return Have {
-                heads,
-                ..Have::default()
-            };
+            return Have { heads, ..Have::default() };
         }
         let Some(session) = self.sessions.get(&stream) else {
             return Have::default();
         };
-        let heads: BTreeSet<_> = session
-            .heads()
-            .iter()
-            .copied()
-            .chain(self.lies(stream).map(Signed::id))
-            .collect();
-        Have {
-            heads: heads.into_iter().collect(),
-            ..Have::default()
-        }
+        let heads: BTreeSet<_> =
+            session.heads().iter().copied().chain(self.lies(stream).map(Signed::id)).collect();
+        Have { heads: heads.into_iter().collect(), ..Have::default() }
     }
 
     fn missing_for(&self, stream: StreamKey, theirs: &Have) -> Vec<Vec<u8>> {
@@ -245,58 +205,33 @@ impl Mind {
                 .map(|record| record.wire().to_vec())
                 .collect();
         }
-        let counts = theirs
-            .counts
-            .iter()
-            .map(|(author, count, last)| (*author, (*count, *last)))
-            .collect();
-        let honest = self
-            .sessions
-            .get(&stream)
-            .map(|session| session.missing_for(&theirs.heads, &counts));
+        let counts = theirs.counts.iter().map(|(author, count, last)| (*author, (*count, *last))).collect();
+        let honest = self.sessions.get(&stream).map(|session| session.missing_for(&theirs.heads, &counts));
         let lies = self.lies(stream).filter(|lie| !theirs.heads.contains(&lie.id()));
-        honest
-            .into_iter()
-            .flatten()
-            .chain(lies)
-            .map(|record| record.wire().to_vec())
-            .collect()
+        honest.into_iter().flatten().chain(lies).map(|record| record.wire().to_vec()).collect()
     }
 
     fn on_event(&mut self, event: Event) -> Vec<Command> {
         self.note(&event);
         match event {
-            Event::Connected {
-                peer,
-                conversation,
-                outbound,
-                ..
-            } => {
+            Event::Connected { peer, conversation, outbound, .. } => {
                 let peer = DeviceKey::from_bytes(peer.0);
                 self.conversations.insert(peer, conversation);
                 self.feed(Input::Connected { peer, outbound })
             }
             Event::Disconnected { peer, .. } => {
                 self.dropped = true;
-                self.feed(Input::Disconnected {
-                    peer: DeviceKey::from_bytes(peer.0),
-                })
+                self.feed(Input::Disconnected { peer: DeviceKey::from_bytes(peer.0) })
             }
             Event::Frame { peer, frame } => {
                 self.heard.extend_from_slice(&frame);
-                self.feed(Input::Frame {
-                    peer: DeviceKey::from_bytes(peer.0),
-                    bytes: frame,
-                })
+                self.feed(Input::Frame { peer: DeviceKey::from_bytes(peer.0), bytes: frame })
             }
             Event::Gossip { token, data, .. } => {
                 self.heard.extend_from_slice(&data);
                 self.learn_one(&data);
                 let verdict = transport::Verdict::Ignore;
-                self.think()
-                    .into_iter()
-                    .chain([Command::Verdict { token, verdict }])
-                    .collect()
+                self.think().into_iter().chain([Command::Verdict { token, verdict }]).collect()
             }
             Event::NotPublished { id, .. } => {
                 self.unpublished.insert(RecordId::from_bytes(id));
@@ -314,14 +249,10 @@ impl Mind {
 
     fn on_order(&mut self, order: Order) -> Vec<Command> {
         match order {
-            Order::Dial(peer, addresses) => vec![Command::Dial {
-                peer: Some(PeerKey(*peer.as_bytes())),
-                addresses,
-            }],
-            Order::Publish(id, data) => vec![Command::Publish {
-                id: *id.as_bytes(),
-                data,
-            }],
+            Order::Dial(peer, addresses) => {
+                vec![Command::Dial { peer: Some(PeerKey(*peer.as_bytes())), addresses }]
+            }
+            Order::Publish(id, data) => vec![Command::Publish { id: *id.as_bytes(), data }],
             Order::Think => self.think(),
         }
     }

@@ -61,16 +61,8 @@ fn dominance_is_by_the_past() {
     ] {
         assert_eq!(roster.dominates(newer, older), dominates, "{newer:?} {older:?}");
     }
-    let antichain = on(
-        &w,
-        FOUNDER,
-        &[start[0], left],
-        add_member("emil", MemberRole::Guest),
-    );
-    assert_eq!(
-        w.roster.offer(antichain),
-        Offer::Refused(Refusal::DepsNotAntichain)
-    );
+    let antichain = on(&w, FOUNDER, &[start[0], left], add_member("emil", MemberRole::Guest));
+    assert_eq!(w.roster.offer(antichain), Offer::Refused(Refusal::DepsNotAntichain));
     // What stood at a set of heads is the fold of all that they cover, whatever came since.
     let at = w.roster.at(&both).unwrap();
     w.put(FOUNDER, add_member("emil", MemberRole::Guest));
@@ -87,19 +79,12 @@ fn a_peer_gets_exactly_what_it_lacks() {
     let behind = heads(&w);
     let new = w.put(FOUNDER, add_member("carl", MemberRole::Member));
     let lacking = |heads: &[RecordId]| -> Vec<_> {
-        w.roster
-            .missing_for(heads)
-            .iter()
-            .map(|record| record.id())
-            .collect()
+        w.roster.missing_for(heads).iter().map(|record| record.id()).collect()
     };
     assert_eq!(lacking(&behind), [new]);
     assert!(lacking(&[new]).is_empty());
     assert_eq!(lacking(&[]).len(), w.roster.records().count());
-    assert_eq!(
-        lacking(&[RecordId::from_bytes([1; 32])]).len(),
-        w.roster.records().count()
-    );
+    assert_eq!(lacking(&[RecordId::from_bytes([1; 32])]).len(), w.roster.records().count());
 }
 
 #[test]

@@ -22,10 +22,7 @@ fn the_second_of_two_equal_names_gets_a_suffix() {
     for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]] {
         let mut copy = w.clone();
         for at in order {
-            assert!(matches!(
-                copy.roster.offer(records[at].clone()),
-                Offer::Admitted(_)
-            ));
+            assert!(matches!(copy.roster.offer(records[at].clone()), Offer::Admitted(_)));
         }
         let standing = copy.roster.standing();
         let members = [0, 2].map(|at| standing.member(&records[at].id()).unwrap().handle.clone());
@@ -48,16 +45,8 @@ fn a_suffix_fits_into_the_longest_name() {
         let record = on(&w, seed, &start, add_member(&long, MemberRole::Member));
         assert!(matches!(copy.roster.offer(record), Offer::Admitted(_)));
     }
-    let names: BTreeSet<_> = copy
-        .roster
-        .standing()
-        .members()
-        .map(|(_, m)| m.handle.clone())
-        .collect();
-    assert!(
-        names.contains(&handle(&long)) && names.contains(&handle(&("a".repeat(37) + "-2"))),
-        "{names:?}"
-    );
+    let names: BTreeSet<_> = copy.roster.standing().members().map(|(_, m)| m.handle.clone()).collect();
+    assert!(names.contains(&handle(&long)) && names.contains(&handle(&("a".repeat(37) + "-2"))), "{names:?}");
 }
 
 #[test]
@@ -71,11 +60,7 @@ fn a_name_is_free_again_after_retirement() {
     let standing = w.roster.standing();
     assert_eq!(standing.agent_called(&handle("claude")).unwrap().0, &agent);
     assert_eq!(standing.member_called(&handle("bob")).unwrap().0, &bob);
-    assert_eq!(
-        standing.agent(&old).unwrap().handle,
-        handle("claude"),
-        "it keeps its name on what it wrote"
-    );
+    assert_eq!(standing.agent(&old).unwrap().handle, handle("claude"), "it keeps its name on what it wrote");
     assert_eq!(standing.member(&w.bob).unwrap().handle, handle("bob"));
 }
 

@@ -51,11 +51,8 @@ fn check_sealed(before: &View, after: &View) {
 fn command(at: usize, action: u8, step: usize) -> Option<Command> {
     let n = u8::try_from(step).unwrap();
     let text = format!("m{step}");
-    let message = |id: &str, text: &str| Command::Message {
-        body: body(text),
-        request_id: request(id),
-        reply_to: None,
-    };
+    let message =
+        |id: &str, text: &str| Command::Message { body: body(text), request_id: request(id), reply_to: None };
     if SEEDS[at] == HOST {
         return Some(match action % 8 {
             0 | 1 => Command::Claim(attempt(n)),
@@ -109,10 +106,7 @@ fn step(replicas: &mut [Replica], at: usize, action: u8, step: usize) {
             let records: Vec<_> = lacking.into_iter().take(some).cloned().collect();
             for record in &records {
                 let offer = replicas[at].take(record);
-                assert!(
-                    matches!(offer, Offer::Admitted(_)),
-                    "topological and honest: {offer:?}"
-                );
+                assert!(matches!(offer, Offer::Admitted(_)), "topological and honest: {offer:?}");
             }
         }
     }
@@ -156,11 +150,7 @@ fn check_mirror(replica: &Replica) {
     let title = replica.view().title;
     assert_eq!(document.title(), title.map(|title| title.as_str().to_owned()));
     assert_eq!(document.heads().len(), replica.session.heads().len());
-    let lines = replica
-        .records()
-        .iter()
-        .filter(|r| crate::rules::is_line(&r.record().payload))
-        .count();
+    let lines = replica.records().iter().filter(|r| crate::rules::is_line(&r.record().payload)).count();
     assert_eq!(document.thread_len(), lines);
 }
 
@@ -183,20 +173,13 @@ fn hostile_payload(world: &Replica, deps: &[RecordId], all: &[RecordId], seed: u
     let some_id = |n: usize| all[usize::try_from(pick(n) % all.len() as u64).unwrap()];
     let session = &world.session;
     let facts = session.facts_at(deps);
-    let open = facts
-        .open
-        .first()
-        .and_then(|claim| session.entry(claim)?.signed.record().payload.turn());
+    let open = facts.open.first().and_then(|claim| session.entry(claim)?.signed.record().payload.turn());
     let (wild, text) = (pick(1) % 10, format!("{at}"));
     let fresh = u8::try_from(if wild == 0 { pick(2) % 4 } else { at as u64 }).unwrap();
     let prev = match wild {
         1 => Some(some_id(3)),
         2 => None,
-        _ => facts
-            .tips
-            .iter()
-            .nth(usize::from(pick(4).is_multiple_of(2) && facts.tips.len() > 1))
-            .copied(),
+        _ => facts.tips.iter().nth(usize::from(pick(4).is_multiple_of(2) && facts.tips.len() > 1)).copied(),
     };
     let mut inside = turn(fresh, prev);
     if let Some(open) = open {
@@ -215,12 +198,8 @@ fn hostile_payload(world: &Replica, deps: &[RecordId], all: &[RecordId], seed: u
         20 if facts.is_archived() || wild < 3 => Payload::Unarchive {},
         20 => Payload::Archive {},
         21 if facts.is_archived() => Payload::Unarchive {},
-        21 => Payload::Stop {
-            attempt: inside.attempt,
-        },
-        _ => Payload::Retry {
-            attempt: ended(session, seed).unwrap_or(inside.attempt),
-        },
+        21 => Payload::Stop { attempt: inside.attempt },
+        _ => Payload::Retry { attempt: ended(session, seed).unwrap_or(inside.attempt) },
     }
 }
 
@@ -239,9 +218,7 @@ fn ended(session: &Session, seed: u64) -> Option<AttemptId> {
 fn hostile(world: &Replica, pool: &[Signed<Verified>], seed: u64, at: usize) -> Signed<Verified> {
     let pick = |n: usize| scramble(seed, 100 + n);
     if pick(1).is_multiple_of(16) {
-        return world
-            .workspace
-            .open_by(if at.is_multiple_of(2) { PHONE } else { HOST });
+        return world.workspace.open_by(if at.is_multiple_of(2) { PHONE } else { HOST });
     }
     let all: Vec<RecordId> = pool.iter().map(Signed::id).collect();
     let deps = hostile_deps(world, &all, seed);

@@ -29,19 +29,9 @@ fn forked() -> Replica {
 fn the_past_of_a_forked_author_is_walked() {
     let replica = forked();
     oracle::check(&replica.session);
-    assert!(
-        !replica
-            .session
-            .author_counts()
-            .contains_key(&crate::testing::device(FOUNDER))
-    );
+    assert!(!replica.session.author_counts().contains_key(&crate::testing::device(FOUNDER)));
     // Its second device forked too: "on merged" is beside nothing of its own, so it did not.
-    assert!(
-        replica
-            .session
-            .author_counts()
-            .contains_key(&crate::testing::device(PHONE))
-    );
+    assert!(replica.session.author_counts().contains_key(&crate::testing::device(PHONE)));
 }
 
 #[test]
@@ -80,10 +70,7 @@ fn facts_join_over_branches_that_closed_and_opened_things() {
     left.put(FOUNDER, retry(2));
     oracle::check(&left.session);
     assert_eq!(left.view().pending_inputs, 3);
-    assert_eq!(
-        left.session.document().unwrap().title().unwrap(),
-        left.view().title.unwrap().as_str()
-    );
+    assert_eq!(left.session.document().unwrap().title().unwrap(), left.view().title.unwrap().as_str());
 }
 
 #[test]
@@ -93,33 +80,16 @@ fn a_peer_with_known_heads_gets_exactly_what_it_lacks() {
     let mut ahead = behind.fork();
     ahead.put(PHONE, message("2"));
     ahead.agent(1, claim);
-    let lacking = ahead
-        .session
-        .missing_for(&behind.heads(), &behind.session.author_counts());
-    let new: BTreeSet<_> = ids(&ahead.records())
-        .difference(&ids(&behind.records()))
-        .copied()
-        .collect();
+    let lacking = ahead.session.missing_for(&behind.heads(), &behind.session.author_counts());
+    let new: BTreeSet<_> = ids(&ahead.records()).difference(&ids(&behind.records())).copied().collect();
     assert_eq!(ids(lacking.iter().copied()), new);
     let order: Vec<_> = lacking.iter().map(|record| record.id()).collect();
-    let admitted: Vec<_> = ahead
-        .session
-        .entries()
-        .skip(2)
-        .map(|entry| entry.signed.id())
-        .collect();
+    let admitted: Vec<_> = ahead.session.entries().skip(2).map(|entry| entry.signed.id()).collect();
     assert_eq!(order, admitted, "in topological order");
-    assert!(
-        ahead
-            .session
-            .missing_for(&ahead.heads(), &ahead.session.author_counts())
-            .is_empty()
-    );
+    assert!(ahead.session.missing_for(&ahead.heads(), &ahead.session.author_counts()).is_empty());
     // One who has nothing gets everything.
-    let all = ahead.session.missing_for(
-        &[],
-        &Replica::empty(ahead.workspace.clone()).session.author_counts(),
-    );
+    let all =
+        ahead.session.missing_for(&[], &Replica::empty(ahead.workspace.clone()).session.author_counts());
     assert_eq!(all.len(), ahead.session.len());
 }
 
@@ -175,11 +145,7 @@ fn a_peer_that_is_ahead_of_a_forked_author_gets_all_branches() {
     }
     let sent: Vec<RecordId> = missing(&left, &right).iter().map(Signed::id).collect();
     // The root too: nothing that the author wrote is taken as known.
-    assert_eq!(
-        sent,
-        [&root[..], &branches].concat(),
-        "a count says nothing of which branch it counts"
-    );
+    assert_eq!(sent, [&root[..], &branches].concat(), "a count says nothing of which branch it counts");
 }
 
 fn missing(from: &Replica, to: &Replica) -> Vec<Signed<Verified>> {

@@ -37,11 +37,7 @@ impl Oracle {
         let mut past = self.past_of(&record.deps);
         // Six ops of the header come before all.
         let before = past.iter().map(|id| self.max_op[id]).max().unwrap_or(6);
-        let ops = if matches!(record.payload, Payload::Reply { .. }) {
-            2
-        } else {
-            1
-        };
+        let ops = if matches!(record.payload, Payload::Reply { .. }) { 2 } else { 1 };
         past.insert(id);
         self.past.insert(id, past);
         self.lamport.insert(id, before + 1);
@@ -51,9 +47,7 @@ impl Oracle {
 
     /// Everything at or below `deps`.
     pub(super) fn past_of(&self, deps: &[RecordId]) -> Set {
-        deps.iter()
-            .flat_map(|dep| self.past[dep].iter().copied())
-            .collect()
+        deps.iter().flat_map(|dep| self.past[dep].iter().copied()).collect()
     }
 
     pub(super) fn is_in_past(&self, a: &RecordId, b: &RecordId) -> bool {
@@ -65,9 +59,7 @@ impl Oracle {
         set: &'a Set,
         is: impl Fn(&Payload) -> bool + 'a,
     ) -> impl Iterator<Item = RecordId> {
-        set.iter()
-            .copied()
-            .filter(move |id| is(&self.records[id].payload))
+        set.iter().copied().filter(move |id| is(&self.records[id].payload))
     }
 
     /// Those of a kind that are in no other's past.
@@ -80,26 +72,13 @@ impl Oracle {
     /// The facts of a past, but for the clock.
     pub(super) fn facts(&self, set: &Set) -> Facts {
         let archives = |p: &Payload| matches!(p, Payload::Archive {} | Payload::Unarchive {});
-        let latest = self
-            .of_kind(set, archives)
-            .map(|id| (self.lamport[&id], id))
-            .max();
+        let latest = self.of_kind(set, archives).map(|id| (self.lamport[&id], id)).max();
         let agents: Set = self.of_kind(set, |p| p.turn().is_some()).collect();
-        let prevs: Set = agents
-            .iter()
-            .filter_map(|id| self.records[id].payload.turn()?.prev)
-            .collect();
+        let prevs: Set = agents.iter().filter_map(|id| self.records[id].payload.turn()?.prev).collect();
         Facts {
-            titled: self
-                .of_kind(set, |p| matches!(p, Payload::Title { .. }))
-                .next()
-                .is_some(),
-            archived: latest.map(|stamp| {
-                (
-                    stamp,
-                    matches!(self.records[&stamp.1].payload, Payload::Archive {}),
-                )
-            }),
+            titled: self.of_kind(set, |p| matches!(p, Payload::Title { .. })).next().is_some(),
+            archived: latest
+                .map(|stamp| (stamp, matches!(self.records[&stamp.1].payload, Payload::Archive {}))),
             tips: agents.difference(&prevs).copied().collect(),
             covers: self.maximal(set, |p| matches!(p, Payload::Claim { .. })),
             open: self.open(set),
@@ -121,30 +100,19 @@ impl Oracle {
                     && self.records[&end].payload.turn().map(|turn| turn.attempt) == attempt
             })
         };
-        self.of_kind(set, |p| matches!(p, Payload::Claim { .. }))
-            .filter(|claim| !ended(claim))
-            .collect()
+        self.of_kind(set, |p| matches!(p, Payload::Claim { .. })).filter(|claim| !ended(claim)).collect()
     }
 
     /// Inputs that no claim covers and that repeat none that one covers.
     pub(super) fn inputs(&self, set: &Set) -> Set {
-        let claims: Set = self
-            .of_kind(set, |p| matches!(p, Payload::Claim { .. }))
-            .collect();
-        let is_input = |p: &Payload| {
-            matches!(
-                p,
-                Payload::Open { .. } | Payload::Message { .. } | Payload::Retry { .. }
-            )
-        };
-        let (covered, open): (Set, Set) = self
-            .of_kind(set, is_input)
-            .partition(|id| claims.iter().any(|claim| self.is_in_past(id, claim)));
+        let claims: Set = self.of_kind(set, |p| matches!(p, Payload::Claim { .. })).collect();
+        let is_input =
+            |p: &Payload| matches!(p, Payload::Open { .. } | Payload::Message { .. } | Payload::Retry { .. });
+        let (covered, open): (Set, Set) =
+            self.of_kind(set, is_input).partition(|id| claims.iter().any(|claim| self.is_in_past(id, claim)));
         let asks = |id: &RecordId| asks(&self.records[id].payload);
         let answered: BTreeSet<_> = covered.iter().map(asks).collect();
-        open.into_iter()
-            .filter(|id| !answered.contains(&asks(id)))
-            .collect()
+        open.into_iter().filter(|id| !answered.contains(&asks(id))).collect()
     }
 }
 
@@ -187,10 +155,7 @@ fn title_gate(oracle: &Oracle) {
     for (id, record) in &oracle.records {
         if matches!(record.payload, Payload::Reply { .. } | Payload::Summary { .. }) {
             let titles = |p: &Payload| matches!(p, Payload::Title { .. });
-            assert!(
-                oracle.of_kind(&oracle.past[id], titles).next().is_some(),
-                "INV-1: {id}"
-            );
+            assert!(oracle.of_kind(&oracle.past[id], titles).next().is_some(), "INV-1: {id}");
         }
     }
 }

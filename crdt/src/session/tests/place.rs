@@ -14,39 +14,24 @@ fn deps_are_an_antichain() {
     let first = replica.put(FOUNDER, message("1"));
     let second = replica.put(FOUNDER, message("2"));
     let concurrent = replica.put_on(PHONE, &[root], message("3"));
-    for deps in [
-        vec![root, first],
-        vec![root, second],
-        vec![first, concurrent, second],
-    ] {
-        assert_eq!(
-            replica.refusal_on(HOST, &deps, message("x")),
-            Some(Refusal::DepsNotAntichain)
-        );
+    for deps in [vec![root, first], vec![root, second], vec![first, concurrent, second]] {
+        assert_eq!(replica.refusal_on(HOST, &deps, message("x")), Some(Refusal::DepsNotAntichain));
     }
-    assert_eq!(
-        replica.refusal_on(HOST, &[second, concurrent], message("y")),
-        None
-    );
+    assert_eq!(replica.refusal_on(HOST, &[second, concurrent], message("y")), None);
 }
 
 #[test]
 fn roster_heads_never_go_back() {
     let mut replica = Replica::opened();
     let mut old = replica.workspace.clone();
-    replica
-        .workspace
-        .put(FOUNDER, add_member("carl", MemberRole::Member));
+    replica.workspace.put(FOUNDER, add_member("carl", MemberRole::Member));
     let newer = replica.put(FOUNDER, message("newer"));
     let back = old.record(PHONE, &[newer], message("back"));
     assert_eq!(replica.take(&back), Offer::Refused(Refusal::RosterWentBack));
     // Heads beside those of the dep do not dominate them either; both together do.
     let beside = old.sign(PHONE, host_agent("other", PHONE));
     assert!(matches!(old.roster.offer(beside.clone()), Offer::Admitted(_)));
-    assert!(matches!(
-        replica.workspace.roster.offer(beside),
-        Offer::Admitted(_)
-    ));
+    assert!(matches!(replica.workspace.roster.offer(beside), Offer::Admitted(_)));
     let back = old.record(PHONE, &[newer], message("beside"));
     assert_eq!(replica.take(&back), Offer::Refused(Refusal::RosterWentBack));
     assert_eq!(replica.workspace.roster.heads().len(), 2);
@@ -77,14 +62,7 @@ fn two_roots_are_one_session() {
     replica.put(FOUNDER, title("t"));
     replica.agent(1, claim);
     let replied = replica.agent(1, reply("r"));
-    assert_eq!(
-        replica.refusal(HOST, claim(turn(2, Some(replied)))),
-        Some(Refusal::NothingToClaim)
-    );
-    assert_eq!(
-        replica.view().lines.len(),
-        2,
-        "the same first message, shown once"
-    );
+    assert_eq!(replica.refusal(HOST, claim(turn(2, Some(replied)))), Some(Refusal::NothingToClaim));
+    assert_eq!(replica.view().lines.len(), 2, "the same first message, shown once");
     assert_eq!(replica.session.claims_of(&attempt(1)).len(), 1);
 }

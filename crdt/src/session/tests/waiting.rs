@@ -43,10 +43,7 @@ fn records_in_any_order_are_admitted_once_their_past_is_here() {
         assert_eq!(replica.session.heads(), whole.session.heads());
         let known = |id: &RecordId| replica.session.entry(id).unwrap().signed.record().deps.clone();
         for (place, id) in admitted.iter().enumerate() {
-            assert!(
-                known(id).iter().all(|dep| admitted[..place].contains(dep)),
-                "topological"
-            );
+            assert!(known(id).iter().all(|dep| admitted[..place].contains(dep)), "topological");
         }
     }
 }
@@ -70,13 +67,9 @@ fn permutations(n: usize) -> Vec<Vec<usize>> {
 #[test]
 fn what_depends_on_a_refused_record_is_refused_whenever_it_comes() {
     let mut replica = Replica::opened();
-    let bad = replica
-        .workspace
-        .record(STRANGER, &replica.heads(), message("bad"));
+    let bad = replica.workspace.record(STRANGER, &replica.heads(), message("bad"));
     let child = replica.workspace.record(FOUNDER, &[bad.id()], message("child"));
-    let grandchild = replica
-        .workspace
-        .record(FOUNDER, &[child.id()], message("grandchild"));
+    let grandchild = replica.workspace.record(FOUNDER, &[child.id()], message("grandchild"));
     // Before: they wait, and go when it is refused.
     let mut early = replica.fork();
     assert_eq!(early.take(&grandchild), Offer::Waiting { missing: child.id() });
@@ -97,24 +90,17 @@ fn what_depends_on_a_refused_record_is_refused_whenever_it_comes() {
 #[test]
 fn a_refusal_is_remembered_with_its_reason() {
     let mut replica = Replica::opened();
-    let bad = replica
-        .workspace
-        .record(STRANGER, &replica.heads(), message("bad"));
+    let bad = replica.workspace.record(STRANGER, &replica.heads(), message("bad"));
     let first = replica.take(&bad);
     assert_eq!(replica.take(&bad), first);
-    assert_eq!(
-        first,
-        Offer::Refused(Refusal::NotAllowed(crate::payload::Role::Creator))
-    );
+    assert_eq!(first, Offer::Refused(Refusal::NotAllowed(crate::payload::Role::Creator)));
 }
 
 #[test]
 fn a_record_waits_for_its_roster_records() {
     let mut ahead = Replica::opened();
     let mut behind = ahead.fork();
-    let carl = ahead
-        .workspace
-        .put(FOUNDER, add_member("carl", MemberRole::Member));
+    let carl = ahead.workspace.put(FOUNDER, add_member("carl", MemberRole::Member));
     let record = ahead.workspace.record(FOUNDER, &ahead.heads(), message("m"));
     let after = ahead.workspace.record(PHONE, &[record.id()], message("after"));
     assert_eq!(behind.take(&after), Offer::Waiting { missing: record.id() });
@@ -130,20 +116,13 @@ fn a_record_waits_for_its_roster_records() {
 fn a_record_that_comes_again_after_its_roster_record_waits_no_more() {
     let mut ahead = Replica::opened();
     let mut behind = ahead.fork();
-    let carl = ahead
-        .workspace
-        .put(FOUNDER, add_member("carl", MemberRole::Member));
+    let carl = ahead.workspace.put(FOUNDER, add_member("carl", MemberRole::Member));
     let record = ahead.workspace.record(FOUNDER, &ahead.heads(), message("m"));
     assert_eq!(behind.take(&record), Offer::Waiting { missing: carl });
     behind.workspace = ahead.workspace.clone();
     assert!(matches!(behind.take(&record), Offer::Admitted(_)));
     assert_eq!(behind.session.waiting(), (0, None));
-    assert!(
-        behind
-            .session
-            .roster_grew(carl, &behind.workspace.roster)
-            .is_empty()
-    );
+    assert!(behind.session.roster_grew(carl, &behind.workspace.roster).is_empty());
 }
 
 #[test]
@@ -171,14 +150,10 @@ fn the_room_is_bounded_and_nothing_is_lost_for_good() {
 #[test]
 fn a_full_room_that_waits_for_a_refused_record_is_emptied() {
     let mut replica = Replica::opened();
-    let bad = replica
-        .workspace
-        .record(STRANGER, &replica.heads(), message("bad"));
+    let bad = replica.workspace.record(STRANGER, &replica.heads(), message("bad"));
     let mut deps = bad.id();
     for n in 0..WAITING_RECORDS_MAX {
-        let record = replica
-            .workspace
-            .record(FOUNDER, &[deps], message(&n.to_string()));
+        let record = replica.workspace.record(FOUNDER, &[deps], message(&n.to_string()));
         deps = record.id();
         assert!(matches!(replica.take(&record), Offer::Waiting { .. }));
     }
@@ -212,18 +187,11 @@ fn a_title_that_arrives_late_opens_the_gate_only_for_those_who_had_it() {
     let claimed = replica.agent(1, claim);
     let titled = replica.workspace.record(FOUNDER, &[claimed], title("t"));
     let turn = crate::testing::turn(1, Some(claimed));
-    let early = replica
-        .workspace
-        .record(HOST, &[claimed], reply("early")(turn.clone()));
-    let late = replica
-        .workspace
-        .record(HOST, &[titled.id()], reply("late")(turn));
+    let early = replica.workspace.record(HOST, &[claimed], reply("early")(turn.clone()));
+    let late = replica.workspace.record(HOST, &[titled.id()], reply("late")(turn));
     assert_eq!(replica.take(&late), Offer::Waiting { missing: titled.id() });
     assert_eq!(replica.take(&early), Offer::Refused(Refusal::TitleRequired));
-    assert_eq!(
-        replica.take(&titled),
-        Offer::Admitted(vec![titled.clone(), late.clone()])
-    );
+    assert_eq!(replica.take(&titled), Offer::Admitted(vec![titled.clone(), late.clone()]));
     assert_eq!(replica.take(&early), Offer::Refused(Refusal::TitleRequired));
     let lines = replica.view().lines;
     assert_eq!(lines.last().unwrap().message_id, late.id());

@@ -10,39 +10,22 @@ use crate::view::{Author, View};
 /// Number, whether sealed, whom it answers, text.
 fn lines(view: &View) -> Vec<(u64, bool, u64, &str)> {
     let line = |line: &crate::view::Line| (line.number, line.sealed, line.point_to);
-    view.lines
-        .iter()
-        .map(|at| (line(at).0, line(at).1, line(at).2, at.body.as_str()))
-        .collect()
+    view.lines.iter().map(|at| (line(at).0, line(at).1, line(at).2, at.body.as_str())).collect()
 }
 
 #[test]
 fn a_claim_seals_what_it_saw_and_the_reply_takes_the_next_number() {
     let mut replica = titled();
     replica.put(FOUNDER, message("two"));
-    assert_eq!(
-        lines(&replica.view()),
-        [(1, false, 0, "hello"), (2, false, 0, "two")]
-    );
+    assert_eq!(lines(&replica.view()), [(1, false, 0, "hello"), (2, false, 0, "two")]);
     replica.agent(1, claim);
-    assert_eq!(
-        lines(&replica.view()),
-        [(1, true, 0, "hello"), (2, true, 0, "two")]
-    );
+    assert_eq!(lines(&replica.view()), [(1, true, 0, "hello"), (2, true, 0, "two")]);
     replica.put(FOUNDER, message("three"));
     replica.agent(1, reply("answer"));
-    let expected = [
-        (1, true, 0, "hello"),
-        (2, true, 0, "two"),
-        (3, true, 2, "answer"),
-        (4, false, 0, "three"),
-    ];
+    let expected =
+        [(1, true, 0, "hello"), (2, true, 0, "two"), (3, true, 2, "answer"), (4, false, 0, "three")];
     let view = replica.view();
-    assert_eq!(
-        lines(&view),
-        expected,
-        "one reply for two messages points to the last of them"
-    );
+    assert_eq!(lines(&view), expected, "one reply for two messages points to the last of them");
     assert_eq!(view.lines[2].author, Author::Agent);
     assert_eq!(view.handle_of(view.lines[2].author).as_str(), "claude");
     assert_eq!(view.handle_of(view.lines[3].author).as_str(), "alice");
@@ -54,9 +37,7 @@ fn a_message_written_long_ago_pushes_no_sealed_line() {
     let mut replica = titled();
     let start = replica.heads();
     let mut offline = replica.fork();
-    let late: Vec<RecordId> = ["late 1", "late 2"]
-        .map(|text| offline.put(PHONE, message(text)))
-        .to_vec();
+    let late: Vec<RecordId> = ["late 1", "late 2"].map(|text| offline.put(PHONE, message(text))).to_vec();
     for n in 1..4 {
         replica.put(FOUNDER, message(&format!("m{n}")));
         replica.agent(n, claim);
@@ -71,14 +52,7 @@ fn a_message_written_long_ago_pushes_no_sealed_line() {
     assert_eq!(before.lines[..sealed], after.lines[..sealed]);
     // Provisional ones come in canonical order: the late ones have low lamports.
     let rest: Vec<_> = lines(&after).into_iter().skip(sealed).collect();
-    assert_eq!(
-        rest,
-        [
-            (8, false, 0, "late 1"),
-            (9, false, 0, "late 2"),
-            (10, false, 0, "open")
-        ]
-    );
+    assert_eq!(rest, [(8, false, 0, "late 1"), (9, false, 0, "late 2"), (10, false, 0, "open")]);
     assert_eq!(after.last_human.0, 10);
     // A claim that saw only some of them seals only those.
     let tip = replica.tip();
@@ -86,14 +60,7 @@ fn a_message_written_long_ago_pushes_no_sealed_line() {
     replica.put_on(HOST, &host_had, claim(turn(9, tip)));
     let view = replica.view();
     let rest: Vec<_> = lines(&view).into_iter().skip(sealed).collect();
-    assert_eq!(
-        rest,
-        [
-            (8, true, 0, "late 1"),
-            (9, true, 0, "late 2"),
-            (10, false, 0, "open")
-        ]
-    );
+    assert_eq!(rest, [(8, true, 0, "late 1"), (9, true, 0, "late 2"), (10, false, 0, "open")]);
     assert!(start.len() == 1);
 }
 
@@ -159,10 +126,7 @@ fn a_turn_without_new_messages_points_to_the_last_one() {
     replica.put(FOUNDER, message("two"));
     replica.agent(2, claim);
     replica.agent(2, reply("answer"));
-    assert_eq!(
-        lines(&replica.view()),
-        [(1, true, 0, "hello"), (2, true, 0, "two"), (3, true, 2, "answer")]
-    );
+    assert_eq!(lines(&replica.view()), [(1, true, 0, "hello"), (2, true, 0, "two"), (3, true, 2, "answer")]);
 }
 
 /// Two branches of the agent's chain after claim 1.
@@ -186,10 +150,7 @@ fn of_two_branches_the_one_that_a_claim_names_wins() {
         let ids: Vec<_> = view.lines.iter().map(|line| line.message_id).collect();
         assert_eq!(ids[1], sides[chosen], "the winner answers in place");
         assert_eq!(ids.len(), 4);
-        assert!(
-            ids[2..].contains(&sides[1 - chosen]),
-            "the other is numbered by the claim that saw it"
-        );
+        assert!(ids[2..].contains(&sides[1 - chosen]), "the other is numbered by the claim that saw it");
         assert!(view.lines.iter().all(|line| line.sealed));
         let mut pair = [left, right];
         pair.sort();

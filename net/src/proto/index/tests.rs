@@ -22,12 +22,7 @@ fn talk(a: &Index, b: &Index) -> (BTreeMap<StreamKey, Difference>, usize, usize)
     let (mut steps, mut bytes) = (0, 0);
     let mut ranges = a.opening(&round);
     while !ranges.is_empty() {
-        bytes += encode(&Message::Index {
-            round,
-            ranges: ranges.clone(),
-            last: true,
-        })
-        .len();
+        bytes += encode(&Message::Index { round, ranges: ranges.clone(), last: true }).len();
         steps += 1;
         let to_b = steps % 2 == 1;
         let compared = if to_b { b } else { a }.compare(&ranges, &round);
@@ -61,16 +56,9 @@ fn the_root_is_a_function_of_the_items() {
 
 #[test]
 fn what_differs_is_found_whatever_the_sizes() {
-    for (in_a, in_b) in [
-        (0, 0),
-        (0, 1),
-        (1, 0),
-        (0, 5_000),
-        (5_000, 0),
-        (31, 33),
-        (5_000, 40),
-        (3_000, 3_000),
-    ] {
+    for (in_a, in_b) in
+        [(0, 0), (0, 1), (1, 0), (0, 5_000), (5_000, 0), (31, 33), (5_000, 40), (3_000, 3_000)]
+    {
         let a = index((0..in_a).map(|n| (n, 1)));
         let b = index((0..in_b).map(|n| (n, if n % 97 == 3 { 2 } else { 1 })));
         let (found, ..) = talk(&a, &b);
@@ -91,10 +79,7 @@ fn one_of_ten_thousand_costs_three_messages_and_two_kilobytes() {
     let a = index((0..10_000).map(|n| (n, 1)));
     let b = index((0..10_000).map(|n| (n, if n == 4_711 { 2 } else { 1 })));
     let (found, steps, bytes) = talk(&a, &b);
-    assert_eq!(
-        found.into_iter().collect::<Vec<_>>(),
-        [(key(4_711), Difference::Both)]
-    );
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), [(key(4_711), Difference::Both)]);
     assert!(steps <= 3 && bytes < 1_700, "{steps} messages, {bytes} bytes");
 }
 

@@ -16,14 +16,8 @@ fn all() -> Vec<Message> {
     let mut bound = [0; 32];
     bound[..2].copy_from_slice(&[7, 9]);
     let ranges = vec![
-        Range {
-            upto: Bound(Some(bound)),
-            what: RangeState::Digest([5; 8]),
-        },
-        Range {
-            upto: Bound(Some([9; 32])),
-            what: RangeState::Skip,
-        },
+        Range { upto: Bound(Some(bound)), what: RangeState::Digest([5; 8]) },
+        Range { upto: Bound(Some([9; 32])), what: RangeState::Skip },
         Range {
             upto: Bound(None),
             what: RangeState::Items(vec![(stream(10), [1; 8]), (stream(11), [2; 8])]),
@@ -31,71 +25,23 @@ fn all() -> Vec<Message> {
     ];
     let have = Have {
         heads: vec![RecordId::from_bytes([1; 32]), RecordId::from_bytes([2; 32])],
-        counts: vec![(
-            DeviceKey::from_bytes([3; 32]),
-            70_000,
-            RecordId::from_bytes([4; 32]),
-        )],
+        counts: vec![(DeviceKey::from_bytes([3; 32]), 70_000, RecordId::from_bytes([4; 32]))],
     };
     let parts = vec![
-        Part {
-            stream: stream(1),
-            records: records.clone(),
-            tail: Tail::Part,
-        },
-        Part {
-            stream: stream(1),
-            records: vec![],
-            tail: Tail::End,
-        },
-        Part {
-            stream: stream(2),
-            records: vec![vec![9]],
-            tail: Tail::Again,
-        },
+        Part { stream: stream(1), records: records.clone(), tail: Tail::Part },
+        Part { stream: stream(1), records: vec![], tail: Tail::End },
+        Part { stream: stream(2), records: vec![vec![9]], tail: Tail::Again },
     ];
     vec![
-        Message::Hello {
-            version: 1,
-            version_min: 1,
-            tag: [7; 32],
-            prove: true,
-        },
-        Message::Join {
-            version: 1,
-            version_min: 1,
-            tag: [7; 32],
-            secret: [8; 32],
-            label: "phone".into(),
-        },
-        Message::Proof {
-            records: records.clone(),
-        },
-        Message::Welcome {
-            records: records.clone(),
-            more: true,
-        },
-        Message::Refused {
-            code: RefusalCode::Revoked,
-            detail: "gone".into(),
-            records,
-        },
+        Message::Hello { version: 1, version_min: 1, tag: [7; 32], prove: true },
+        Message::Join { version: 1, version_min: 1, tag: [7; 32], secret: [8; 32], label: "phone".into() },
+        Message::Proof { records: records.clone() },
+        Message::Welcome { records: records.clone(), more: true },
+        Message::Refused { code: RefusalCode::Revoked, detail: "gone".into(), records },
         Message::Accepted,
-        Message::Summary(Summary {
-            roster: [1; 32],
-            root: [2; 32],
-            sessions: 300,
-        }),
-        Message::Index {
-            round: [3; 8],
-            ranges,
-            last: true,
-        },
-        Message::Have {
-            stream: stream(4),
-            have,
-            reply: false,
-        },
+        Message::Summary(Summary { roster: [1; 32], root: [2; 32], sessions: 300 }),
+        Message::Index { round: [3; 8], ranges, last: true },
+        Message::Have { stream: stream(4), have, reply: false },
         Message::Records { token: 77, parts },
         Message::Ack { token: u64::MAX },
         Message::Bye { paused: true },
@@ -105,10 +51,8 @@ fn all() -> Vec<Message> {
 
 #[test]
 fn frames_keep_their_bytes_from_version_to_version() {
-    let hashes: Vec<String> = all()
-        .iter()
-        .map(|m| blake3::hash(&encode(m)).to_hex().as_str()[..16].to_owned())
-        .collect();
+    let hashes: Vec<String> =
+        all().iter().map(|m| blake3::hash(&encode(m)).to_hex().as_str()[..16].to_owned()).collect();
     assert_eq!(hashes, GOLDEN);
     assert_eq!(encode(&Message::Accepted), [0x81, 5]);
     assert_eq!(encode(&Message::Ack { token: 3 }), [0x82, 10, 3]);
@@ -162,37 +106,14 @@ fn frames_beyond_a_bound_are_refused() {
     let empty = vec![vec![]];
     assert!(decode(&encode(&Message::Proof { records: empty })).is_err());
     let label = "x".repeat(LABEL_BYTES_MAX + 1);
-    let join = Message::Join {
-        version: 1,
-        version_min: 1,
-        tag: [0; 32],
-        secret: [0; 32],
-        label,
-    };
+    let join = Message::Join { version: 1, version_min: 1, tag: [0; 32], secret: [0; 32], label };
     assert!(decode(&encode(&join)).is_err());
-    let parts = vec![
-        Part {
-            stream: stream(1),
-            records: vec![vec![1]; BATCH_RECORDS_MAX],
-            tail: Tail::Part
-        };
-        2
-    ];
+    let parts =
+        vec![Part { stream: stream(1), records: vec![vec![1]; BATCH_RECORDS_MAX], tail: Tail::Part }; 2];
     assert!(decode(&encode(&Message::Records { token: 1, parts })).is_err());
     let heads = vec![RecordId::from_bytes([2; 32]), RecordId::from_bytes([1; 32])];
-    let have = Have {
-        heads,
-        counts: vec![],
-    };
-    assert!(
-        decode(&encode(&Message::Have {
-            stream: stream(1),
-            have,
-            reply: false
-        }))
-        .is_err(),
-        "sorted"
-    );
+    let have = Have { heads, counts: vec![] };
+    assert!(decode(&encode(&Message::Have { stream: stream(1), have, reply: false })).is_err(), "sorted");
 }
 
 #[test]
@@ -206,34 +127,13 @@ fn a_declared_length_allocates_nothing() {
 
 #[test]
 fn ranges_ascend_and_hold_their_items() {
-    let index = |ranges| {
-        encode(&Message::Index {
-            round: [0; 8],
-            ranges,
-            last: true,
-        })
-    };
-    let skip = |upto| Range {
-        upto,
-        what: RangeState::Skip,
-    };
-    assert!(
-        decode(&index(vec![
-            skip(Bound(Some([2; 32]))),
-            skip(Bound(Some([1; 32])))
-        ]))
-        .is_err()
-    );
+    let index = |ranges| encode(&Message::Index { round: [0; 8], ranges, last: true });
+    let skip = |upto| Range { upto, what: RangeState::Skip };
+    assert!(decode(&index(vec![skip(Bound(Some([2; 32]))), skip(Bound(Some([1; 32])))])).is_err());
     assert!(decode(&index(vec![skip(Bound(None)), skip(Bound(None))])).is_err());
     assert!(decode(&index(vec![skip(Bound(Some([0; 32])))])).is_err());
     let items = RangeState::Items(vec![(stream(9), [0; 8])]);
-    assert!(
-        decode(&index(vec![Range {
-            upto: Bound(Some([9; 32])),
-            what: items
-        }]))
-        .is_err()
-    );
+    assert!(decode(&index(vec![Range { upto: Bound(Some([9; 32])), what: items }])).is_err());
 }
 
 #[test]
@@ -257,10 +157,7 @@ fn mutated_and_random_bytes_never_panic() {
         let noise: Vec<u8> = (0..random() % 64).map(|_| random() as u8).collect();
         let _ = decode(&noise);
     }
-    assert!(
-        read > 1_000,
-        "most changes inside a hash leave a good frame: {read}"
-    );
+    assert!(read > 1_000, "most changes inside a hash leave a good frame: {read}");
 }
 
 #[test]

@@ -46,22 +46,11 @@ pub(in crate::proto) fn decode(frame: &[u8]) -> Result<Message, String> {
 
 fn put(e: &mut Writer<'_>, message: &Message) -> Written {
     match message {
-        Message::Hello {
-            version,
-            version_min,
-            tag,
-            prove,
-        } => {
+        Message::Hello { version, version_min, tag, prove } => {
             e.array(5)?.u8(0)?.u16(*version)?.u16(*version_min)?.bytes(tag)?;
             e.bool(*prove)?.ok()
         }
-        Message::Join {
-            version,
-            version_min,
-            tag,
-            secret,
-            label,
-        } => {
+        Message::Join { version, version_min, tag, secret, label } => {
             e.array(6)?.u8(1)?.u16(*version)?.u16(*version_min)?.bytes(tag)?;
             e.bytes(secret)?.str(label)?.ok()
         }
@@ -74,26 +63,14 @@ fn put(e: &mut Writer<'_>, message: &Message) -> Written {
             put_records(e, records)?;
             e.bool(*more)?.ok()
         }
-        Message::Refused {
-            code,
-            detail,
-            records,
-        } => {
+        Message::Refused { code, detail, records } => {
             e.array(4)?.u8(4)?.u8(code.to_wire())?.str(detail)?;
             put_records(e, records)
         }
         Message::Accepted => e.array(1)?.u8(5)?.ok(),
-        Message::Summary(Summary {
-            roster,
-            root,
-            sessions,
-        }) => e
-            .array(4)?
-            .u8(6)?
-            .bytes(roster)?
-            .bytes(root)?
-            .u64(*sessions)?
-            .ok(),
+        Message::Summary(Summary { roster, root, sessions }) => {
+            e.array(4)?.u8(6)?.bytes(roster)?.bytes(root)?.u64(*sessions)?.ok()
+        }
         Message::Index { round, ranges, last } => {
             e.array(4)?.u8(7)?.bytes(round)?;
             put_list(e, ranges, put_range)?;
@@ -103,11 +80,7 @@ fn put(e: &mut Writer<'_>, message: &Message) -> Written {
             e.array(5)?.u8(8)?.bytes(stream.as_bytes())?;
             put_list(e, &have.heads, |e, id| e.bytes(id.as_bytes())?.ok())?;
             put_list(e, &have.counts, |e, (author, count, last)| {
-                e.array(3)?
-                    .bytes(author.as_bytes())?
-                    .u32(*count)?
-                    .bytes(last.as_bytes())?
-                    .ok()
+                e.array(3)?.bytes(author.as_bytes())?.u32(*count)?.bytes(last.as_bytes())?.ok()
             })?;
             e.bool(*reply)?.ok()
         }
@@ -133,9 +106,9 @@ fn put_range(e: &mut Writer<'_>, range: &Range) -> Written {
     match &range.what {
         RangeState::Skip => e.null()?.ok(),
         RangeState::Digest(short) => e.bytes(short)?.ok(),
-        RangeState::Items(items) => put_list(e, items, |e, (stream, short)| {
-            e.array(2)?.bytes(stream.as_bytes())?.bytes(short)?.ok()
-        }),
+        RangeState::Items(items) => {
+            put_list(e, items, |e, (stream, short)| e.array(2)?.bytes(stream.as_bytes())?.bytes(short)?.ok())
+        }
     }
 }
 
@@ -154,12 +127,9 @@ fn get(d: &mut Decoder<'_>) -> Result<Message, Error> {
         return Err(Error::message("a frame has a definite length"));
     };
     match (d.u8()?, len) {
-        (0, 5) => Ok(Message::Hello {
-            version: d.u16()?,
-            version_min: d.u16()?,
-            tag: array(d)?,
-            prove: d.bool()?,
-        }),
+        (0, 5) => {
+            Ok(Message::Hello { version: d.u16()?, version_min: d.u16()?, tag: array(d)?, prove: d.bool()? })
+        }
         (1, 6) => Ok(Message::Join {
             version: d.u16()?,
             version_min: d.u16()?,
@@ -167,9 +137,7 @@ fn get(d: &mut Decoder<'_>) -> Result<Message, Error> {
             secret: array(d)?,
             label: text(d, LABEL_BYTES_MAX)?,
         }),
-        (2, 2) => Ok(Message::Proof {
-            records: codec::records(d, PROOF_RECORDS_MAX, PROOF_BYTES_MAX)?,
-        }),
+        (2, 2) => Ok(Message::Proof { records: codec::records(d, PROOF_RECORDS_MAX, PROOF_BYTES_MAX)? }),
         (3, 3) => Ok(Message::Welcome {
             records: codec::records(d, BATCH_RECORDS_MAX, BATCH_BYTES_MAX)?,
             more: d.bool()?,
@@ -180,25 +148,10 @@ fn get(d: &mut Decoder<'_>) -> Result<Message, Error> {
             records: codec::records(d, REFUSAL_RECORDS_MAX, PROOF_BYTES_MAX)?,
         }),
         (5, 1) => Ok(Message::Accepted),
-        (6, 4) => Ok(Message::Summary(Summary {
-            roster: array(d)?,
-            root: array(d)?,
-            sessions: d.u64()?,
-        })),
-        (7, 4) => Ok(Message::Index {
-            round: array(d)?,
-            ranges: get_ranges(d)?,
-            last: d.bool()?,
-        }),
-        (8, 5) => Ok(Message::Have {
-            stream: codec::stream(d)?,
-            have: get_have(d)?,
-            reply: d.bool()?,
-        }),
-        (9, 3) => Ok(Message::Records {
-            token: d.u64()?,
-            parts: get_parts(d)?,
-        }),
+        (6, 4) => Ok(Message::Summary(Summary { roster: array(d)?, root: array(d)?, sessions: d.u64()? })),
+        (7, 4) => Ok(Message::Index { round: array(d)?, ranges: get_ranges(d)?, last: d.bool()? }),
+        (8, 5) => Ok(Message::Have { stream: codec::stream(d)?, have: get_have(d)?, reply: d.bool()? }),
+        (9, 3) => Ok(Message::Records { token: d.u64()?, parts: get_parts(d)? }),
         (10, 2) => Ok(Message::Ack { token: d.u64()? }),
         (12, 2) => Ok(Message::Later { round: array(d)? }),
         (11, 2) => Ok(Message::Bye { paused: d.bool()? }),
@@ -212,10 +165,7 @@ fn get_have(d: &mut Decoder<'_>) -> Result<Have, Error> {
         fields(d, 3)?;
         Ok((codec::device(d)?, d.u32()?, codec::record_id(d)?))
     })?;
-    Ok(Have {
-        heads,
-        counts: ascending(counts, |(author, ..)| *author)?,
-    })
+    Ok(Have { heads, counts: ascending(counts, |(author, ..)| *author)? })
 }
 
 fn get_parts(d: &mut Decoder<'_>) -> Result<Vec<Part>, Error> {
@@ -232,11 +182,7 @@ fn get_parts(d: &mut Decoder<'_>) -> Result<Vec<Part>, Error> {
         let records = codec::records(d, records_left, bytes_left)?;
         records_left -= records.len();
         bytes_left -= records.iter().map(Vec::len).sum::<usize>();
-        Ok(Part {
-            stream,
-            records,
-            tail,
-        })
+        Ok(Part { stream, records, tail })
     })
 }
 
@@ -252,9 +198,7 @@ fn get_ranges(d: &mut Decoder<'_>) -> Result<Vec<Range>, Error> {
             return Err(Error::message("ranges do not ascend"));
         }
         if let RangeState::Items(items) = &what
-            && !items
-                .iter()
-                .all(|(key, _)| *key.as_bytes() >= lower && upto.is_above(key))
+            && !items.iter().all(|(key, _)| *key.as_bytes() >= lower && upto.is_above(key))
         {
             return Err(Error::message("an item is outside its range"));
         }

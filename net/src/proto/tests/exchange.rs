@@ -17,11 +17,7 @@ fn converges(seed: u64) {
         match world.random(12) {
             0..3 => {
                 let stream = session(world.random(40));
-                let size = if world.random(30) == 0 {
-                    60_000
-                } else {
-                    world.random(400) as usize
-                };
+                let size = if world.random(30) == 0 { 60_000 } else { world.random(400) as usize };
                 world.nodes[a].write(stream, &vec![7; size]);
             }
             3 if a != b && world.is_linked(a, b) => world.cut(a, b),
@@ -41,10 +37,7 @@ fn converges(seed: u64) {
     }
     world.run_for(60_000);
     assert!(world.all_equal(), "seed {seed}: replicas differ");
-    assert!(
-        world.nodes.iter().all(|node| node.proto.all_in_step()),
-        "seed {seed}: not in step"
-    );
+    assert!(world.nodes.iter().all(|node| node.proto.all_in_step()), "seed {seed}: not in step");
     assert_eq!(world.drops, [], "seed {seed}: honest peers are not dropped");
 }
 
@@ -87,10 +80,7 @@ fn a_long_session_comes_in_portions() {
     let status = &world.nodes[1].proto.peers()[0];
     assert_eq!((status.received_records, status.pending_streams), (60, 0));
     let rounds = kinds(&world, 0).iter().filter(|kind| **kind == "index").count();
-    assert!(
-        rounds <= 2,
-        "each portion asks for the next one, without a new comparison: {rounds}"
-    );
+    assert!(rounds <= 2, "each portion asks for the next one, without a new comparison: {rounds}");
 }
 
 /// The world checks the window at every frame; here many large answers are ready before the first one is acknowledged.
@@ -128,16 +118,8 @@ fn nothing_changed_costs_one_small_frame_each_way() {
     let mark = world.sent.len();
     world.run_for(180_000);
     let quiet = world.since(mark);
-    assert!(
-        (6..=12).contains(&quiet.len()),
-        "an interval of 30 to 60 s: {}",
-        quiet.len()
-    );
-    assert!(
-        quiet
-            .iter()
-            .all(|(_, _, bytes, message)| *bytes < 100 && kind(message) == "summary")
-    );
+    assert!((6..=12).contains(&quiet.len()), "an interval of 30 to 60 s: {}", quiet.len());
+    assert!(quiet.iter().all(|(_, _, bytes, message)| *bytes < 100 && kind(message) == "summary"));
 }
 
 #[test]
@@ -155,15 +137,9 @@ fn one_of_ten_thousand_sessions_is_found_with_two_kilobytes() {
         world.connect(0, 1);
         world.run_for(3_000);
         assert!(world.all_equal() && world.nodes.iter().all(|node| node.proto.all_in_step()));
-        let sent = world
-            .since(0)
-            .iter()
-            .filter(|(.., message)| kind(message) != "records");
+        let sent = world.since(0).iter().filter(|(.., message)| kind(message) != "records");
         let bytes: usize = sent.map(|(_, _, bytes, _)| bytes).sum();
-        assert!(
-            bytes < 2_500,
-            "{bytes} bytes, handshake and last summaries included"
-        );
+        assert!(bytes < 2_500, "{bytes} bytes, handshake and last summaries included");
     }
 }
 
@@ -224,16 +200,9 @@ fn a_pair_that_stays_unequal_rests() {
             world.run_for(20_000);
             let mark = world.sent.len();
             world.run_for(600_000);
-            assert!(
-                kinds(&world, mark).iter().all(|kind| *kind == "summary"),
-                "{:?}",
-                kinds(&world, mark)
-            );
+            assert!(kinds(&world, mark).iter().all(|kind| *kind == "summary"), "{:?}", kinds(&world, mark));
             let status = &world.nodes[0].proto.peers()[0];
-            assert!(
-                !status.in_step && status.reason.unwrap().contains("brought nothing new"),
-                "{status:?}"
-            );
+            assert!(!status.in_step && status.reason.unwrap().contains("brought nothing new"), "{status:?}");
             world.nodes[stubborn].rejects = None;
             world.input(0, Input::SyncNow);
             world.run_for(5_000);
@@ -250,18 +219,9 @@ fn missing_deps_are_asked_for_at_once() {
     world.nodes[0].write(session(1), b"one");
     let second = world.nodes[0].write(session(1), b"two");
     world.nodes[0].todo.clear();
-    assert!(
-        world.nodes[1].offer(&second),
-        "came by gossip, ahead of what it needs"
-    );
+    assert!(world.nodes[1].offer(&second), "came by gossip, ahead of what it needs");
     let mark = world.sent.len();
-    world.input(
-        1,
-        Input::NeedDeps {
-            peer: device(0),
-            stream: session(1),
-        },
-    );
+    world.input(1, Input::NeedDeps { peer: device(0), stream: session(1) });
     world.run_for(100);
     assert_eq!(kinds(&world, mark)[..3], ["have", "records", "ack"]);
     assert_eq!(world.nodes[1].streams, world.nodes[0].streams);
@@ -277,11 +237,7 @@ fn the_same_inputs_give_the_same_words() {
         world.connect(0, 1);
         world.connect(1, 2);
         world.run_for(100_000);
-        world
-            .sent
-            .iter()
-            .map(|(from, to, _, message)| (*from, *to, encode(message)))
-            .collect::<Vec<_>>()
+        world.sent.iter().map(|(from, to, _, message)| (*from, *to, encode(message))).collect::<Vec<_>>()
     };
     assert_eq!(run(), run());
     let times: BTreeSet<_> = run().into_iter().map(|(from, ..)| from).collect();
@@ -315,8 +271,5 @@ fn a_healed_partition_moves_what_was_missing_about_once() {
     assert!(world.all_equal() && world.nodes.iter().all(|node| node.proto.all_in_step()));
     let missing = 3_000 * 268 * 5;
     let bytes: usize = world.sent.iter().map(|(_, _, bytes, _)| bytes).sum();
-    assert!(
-        bytes < missing * 3 / 2,
-        "{bytes} bytes for {missing} that were missing"
-    );
+    assert!(bytes < missing * 3 / 2, "{bytes} bytes for {missing} that were missing");
 }

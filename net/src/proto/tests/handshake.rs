@@ -72,14 +72,7 @@ fn an_invite_opens_the_door_once() {
             world.cut(n, 0);
         }
         world.nodes[n].seen.clear();
-        world.input(
-            n,
-            Input::Join {
-                peer: device(0),
-                secret,
-                label: "phone".into(),
-            },
-        );
+        world.input(n, Input::Join { peer: device(0), secret, label: "phone".into() });
         world.connect(n, 0);
         world.run_for(3_000);
         let refused = world.nodes[n].seen.iter().find_map(|output| match output {
@@ -93,11 +86,7 @@ fn an_invite_opens_the_door_once() {
     assert_eq!(join(&mut world, 1, [1; 32]), Ok(()));
     assert!(world.nodes[1].proto.all_in_step() && world.nodes[0].streams == world.nodes[1].streams);
     assert_eq!(join(&mut world, 2, [1; 32]), Err(RefusalCode::InviteUsed));
-    assert_eq!(
-        join(&mut world, 1, [1; 32]),
-        Ok(()),
-        "the same device gets the same answer"
-    );
+    assert_eq!(join(&mut world, 1, [1; 32]), Ok(()), "the same device gets the same answer");
     assert!(world.nodes[1].proto.peers()[0].accepted);
     world.nodes[1].write(session(2), b"y");
     world.run_for(3_000);
@@ -113,14 +102,7 @@ fn a_large_roster_is_welcomed_in_parts() {
         world.nodes[0].admit(starling_crdt::id::DeviceKey::from_bytes(key));
     }
     world.nodes[0].invites.insert([1; 32], InviteState::Open);
-    world.input(
-        1,
-        Input::Join {
-            peer: device(0),
-            secret: [1; 32],
-            label: "x".repeat(500),
-        },
-    );
+    world.input(1, Input::Join { peer: device(0), secret: [1; 32], label: "x".repeat(500) });
     world.connect(1, 0);
     world.run_for(3_000);
     assert!(kinds(&world, 0).iter().filter(|kind| **kind == "welcome").count() > 1);
@@ -145,17 +127,8 @@ fn pause_ends_all_conversations_and_resume_allows_new_ones() {
         (2, 0, DropReason::PeerPaused),
     ];
     assert_eq!(drops, expected);
-    let refused = world.nodes[0].proto.handle(
-        Input::Connected {
-            peer: device(1),
-            outbound: false,
-        },
-        9_000,
-    );
-    assert!(refused.contains(&Output::Drop {
-        peer: device(1),
-        reason: DropReason::Paused
-    }));
+    let refused = world.nodes[0].proto.handle(Input::Connected { peer: device(1), outbound: false }, 9_000);
+    assert!(refused.contains(&Output::Drop { peer: device(1), reason: DropReason::Paused }));
     world.input(0, Input::Resume);
     world.nodes[1].write(session(5), b"while paused");
     world.connect(0, 1);

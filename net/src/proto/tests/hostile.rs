@@ -13,99 +13,48 @@ fn strangers_learn_nothing() {
     world.flush(0);
     let stranger = device(9);
     let say = |world: &mut World, frames: &[Message]| {
-        let mut said = world.nodes[0].proto.handle(
-            Input::Connected {
-                peer: stranger,
-                outbound: false,
-            },
-            2_000,
-        );
+        let mut said =
+            world.nodes[0].proto.handle(Input::Connected { peer: stranger, outbound: false }, 2_000);
         for frame in frames {
-            said.extend(world.nodes[0].proto.handle(
-                Input::Frame {
-                    peer: stranger,
-                    bytes: encode(frame),
-                },
-                2_000,
-            ));
+            said.extend(
+                world.nodes[0].proto.handle(Input::Frame { peer: stranger, bytes: encode(frame) }, 2_000),
+            );
         }
         said.retain(|output| !matches!(output, Output::WakeAt(_)));
         said
     };
     assert_eq!(say(&mut world, &[]), [], "who is called by a stranger is silent");
-    let hello = |tag, version, version_min| Message::Hello {
-        version,
-        version_min,
-        tag,
-        prove: false,
-    };
+    let hello = |tag, version, version_min| Message::Hello { version, version_min, tag, prove: false };
     for (frame, code) in [
         (hello([0; 32], 1, 1), RefusalCode::WrongWorkspace),
-        (
-            hello(tag(&WORKSPACE, &device(0), &stranger), 1, 1),
-            RefusalCode::WrongWorkspace,
-        ),
-        (
-            hello(tag(&WORKSPACE, &stranger, &device(1)), 1, 1),
-            RefusalCode::WrongWorkspace,
-        ),
+        (hello(tag(&WORKSPACE, &device(0), &stranger), 1, 1), RefusalCode::WrongWorkspace),
+        (hello(tag(&WORKSPACE, &stranger, &device(1)), 1, 1), RefusalCode::WrongWorkspace),
         (hello([0; 32], 7, 5), RefusalCode::Version),
         (hello([0; 32], 0, 0), RefusalCode::Version),
     ] {
         let said = say(&mut world, &[frame]);
-        let [Output::Send { bytes, .. }, Output::Drop { reason, .. }] = &said[..] else {
-            panic!("{said:?}")
-        };
+        let [Output::Send { bytes, .. }, Output::Drop { reason, .. }] = &said[..] else { panic!("{said:?}") };
         assert!(matches!(decode(bytes), Ok(Message::Refused { code: said, .. }) if said == code));
         assert_eq!(*reason, DropReason::RefusedByUs(code));
     }
     for frame in [
-        Message::Summary(Summary {
-            roster: [0; 32],
-            root: [0; 32],
-            sessions: 0,
-        }),
-        Message::Have {
-            stream: session(1),
-            have: Have::default(),
-            reply: true,
-        },
-        Message::Index {
-            round: [0; 8],
-            ranges: vec![],
-            last: true,
-        },
-        Message::Records {
-            token: 1,
-            parts: vec![],
-        },
+        Message::Summary(Summary { roster: [0; 32], root: [0; 32], sessions: 0 }),
+        Message::Have { stream: session(1), have: Have::default(), reply: true },
+        Message::Index { round: [0; 8], ranges: vec![], last: true },
+        Message::Records { token: 1, parts: vec![] },
         Message::Proof { records: vec![] },
         Message::Accepted,
     ] {
         let said = say(&mut world, &[frame]);
-        assert!(
-            matches!(
-                &said[..],
-                [Output::Drop {
-                    reason: DropReason::Broken(_),
-                    ..
-                }]
-            ),
-            "{said:?}"
-        );
+        assert!(matches!(&said[..], [Output::Drop { reason: DropReason::Broken(_), .. }]), "{said:?}");
     }
     // An ex-member still knows the tag: it gets a hello, and nothing after that without a proof.
     let good = hello(tag(&WORKSPACE, &stranger, &device(0)), 1, 1);
     let said = say(&mut world, &[good, Message::Accepted]);
-    let [Output::Send { bytes, .. }] = &said[..] else {
-        panic!("{said:?}")
-    };
+    let [Output::Send { bytes, .. }] = &said[..] else { panic!("{said:?}") };
     assert!(matches!(decode(bytes), Ok(Message::Hello { prove: true, .. })));
     let late = world.nodes[0].proto.handle(Input::Tick, 2_000 + HANDSHAKE_MS);
-    assert!(late.contains(&Output::Drop {
-        peer: stranger,
-        reason: DropReason::NoHandshake
-    }));
+    assert!(late.contains(&Output::Drop { peer: stranger, reason: DropReason::NoHandshake }));
 }
 
 #[test]
@@ -119,17 +68,9 @@ fn garbage_ends_a_conversation_and_nothing_else() {
         vec![0xff; 40],
         vec![0; FRAME_BYTES_MAX + 1],
         encode(&Message::Ack { token: 99 }),
-        encode(&Message::Records {
-            token: 99,
-            parts: vec![],
-        }),
+        encode(&Message::Records { token: 99, parts: vec![] }),
         encode(&Message::Accepted),
-        encode(&Message::Hello {
-            version: 1,
-            version_min: 1,
-            tag: [0; 32],
-            prove: false,
-        }),
+        encode(&Message::Hello { version: 1, version_min: 1, tag: [0; 32], prove: false }),
     ];
     world.connect(2, 0);
     for frame in frames {
@@ -154,13 +95,7 @@ fn a_peer_cannot_make_us_hold_more_than_the_bounds() {
         for n in 0..2_000_000 {
             world.nodes[0].todo.clear();
             let bytes = encode(&frame(n));
-            let said = world.nodes[0].proto.handle(
-                Input::Frame {
-                    peer: device(1),
-                    bytes,
-                },
-                world.now_ms,
-            );
+            let said = world.nodes[0].proto.handle(Input::Frame { peer: device(1), bytes }, world.now_ms);
             if let Some(Output::Drop { reason, .. }) =
                 said.into_iter().find(|o| matches!(o, Output::Drop { .. }))
             {
@@ -173,41 +108,18 @@ fn a_peer_cannot_make_us_hold_more_than_the_bounds() {
         }
         panic!("nothing stopped the flood");
     };
-    let have = |n| Message::Have {
-        stream: session(n),
-        have: Have::default(),
-        reply: true,
-    };
+    let have = |n| Message::Have { stream: session(n), have: Have::default(), reply: true };
     let (n, reason) = flood(&mut world, &have);
-    assert!(
-        n < 200 && matches!(reason, DropReason::Flooding(_)),
-        "{n} {reason}"
-    );
+    assert!(n < 200 && matches!(reason, DropReason::Flooding(_)), "{n} {reason}");
     let records = |n: u64| Message::Records {
         token: n + 1,
-        parts: vec![Part {
-            stream: session(n),
-            records: vec![vec![1; 100]],
-            tail: Tail::End,
-        }],
+        parts: vec![Part { stream: session(n), records: vec![vec![1; 100]], tail: Tail::End }],
     };
     let (n, reason) = flood(&mut world, &records);
-    assert!(
-        n == 8 && matches!(reason, DropReason::Flooding(_)),
-        "{n} {reason}"
-    );
-    let summary = |n: u64| {
-        Message::Summary(Summary {
-            roster: [1; 32],
-            root: [2; 32],
-            sessions: n,
-        })
-    };
+    assert!(n == 8 && matches!(reason, DropReason::Flooding(_)), "{n} {reason}");
+    let summary = |n: u64| Message::Summary(Summary { roster: [1; 32], root: [2; 32], sessions: n });
     let (n, reason) = flood(&mut world, &summary);
-    assert!(
-        n <= 30_000 && matches!(reason, DropReason::Flooding(_)),
-        "{n} {reason}"
-    );
+    assert!(n <= 30_000 && matches!(reason, DropReason::Flooding(_)), "{n} {reason}");
 }
 
 #[test]
@@ -229,10 +141,7 @@ fn a_peer_that_answers_nothing_is_asked_again_and_then_dropped() {
         assert!(now < start + 3 * PROGRESS_MS);
         let said = world.nodes[0].proto.handle(Input::Tick, now);
         summaries += said.iter().filter(|o| matches!(o, Output::Send { .. })).count();
-        if said.contains(&Output::Drop {
-            peer: device(1),
-            reason: DropReason::Stalled,
-        }) {
+        if said.contains(&Output::Drop { peer: device(1), reason: DropReason::Stalled }) {
             break;
         }
     }

@@ -80,10 +80,7 @@ impl Node {
     }
 
     fn count(&self, stream: StreamKey, author: DeviceKey) -> usize {
-        self.streams
-            .get(&stream)
-            .and_then(|chains| chains.get(&author))
-            .map_or(0, Vec::len)
+        self.streams.get(&stream).and_then(|chains| chains.get(&author)).map_or(0, Vec::len)
     }
 
     /// Keeps a record, or holds it until its chain has grown. Returns whether it was not held before.
@@ -96,18 +93,8 @@ impl Node {
         if number > count {
             return self.waiting.insert(record.to_vec());
         }
-        self.streams
-            .entry(stream)
-            .or_default()
-            .entry(author)
-            .or_default()
-            .push(record.to_vec());
-        if let Some(next) = self
-            .waiting
-            .iter()
-            .find(|r| read(r) == (stream, author, number + 1))
-            .cloned()
-        {
+        self.streams.entry(stream).or_default().entry(author).or_default().push(record.to_vec());
+        if let Some(next) = self.waiting.iter().find(|r| read(r) == (stream, author, number + 1)).cloned() {
             self.waiting.remove(&next);
             self.offer(&next);
         }
@@ -117,9 +104,7 @@ impl Node {
     pub(super) fn digest(&self, stream: StreamKey) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new();
         for (author, chain) in self.streams.get(&stream).into_iter().flatten() {
-            hasher
-                .update(author.as_bytes())
-                .update(&(chain.len() as u64).to_be_bytes());
+            hasher.update(author.as_bytes()).update(&(chain.len() as u64).to_be_bytes());
         }
         *hasher.finalize().as_bytes()
     }
@@ -128,29 +113,16 @@ impl Node {
     pub(super) fn announce(&mut self, stream: StreamKey) {
         let digest = self.digest(stream);
         self.todo.push_back(if stream == WORKSPACE.roster() {
-            Input::RosterChanged {
-                allowed: self.allowed(),
-                proof: self.proof(),
-                digest,
-            }
+            Input::RosterChanged { allowed: self.allowed(), proof: self.proof(), digest }
         } else {
             Input::Changed { stream, digest }
         });
     }
 
     fn said(&self, kind: u8) -> BTreeSet<DeviceKey> {
-        let chains = self
-            .streams
-            .get(&WORKSPACE.roster())
-            .into_iter()
-            .flat_map(BTreeMap::values);
-        let payloads = chains
-            .flatten()
-            .map(|record| &record[HEAD..])
-            .filter(|payload| payload[0] == kind);
-        payloads
-            .map(|payload| DeviceKey::from_bytes(payload[1..33].try_into().unwrap()))
-            .collect()
+        let chains = self.streams.get(&WORKSPACE.roster()).into_iter().flat_map(BTreeMap::values);
+        let payloads = chains.flatten().map(|record| &record[HEAD..]).filter(|payload| payload[0] == kind);
+        payloads.map(|payload| DeviceKey::from_bytes(payload[1..33].try_into().unwrap())).collect()
     }
 
     pub(super) fn allowed(&self) -> BTreeSet<DeviceKey> {
@@ -159,15 +131,9 @@ impl Node {
 
     /// The chain that ends with the record that admits us.
     fn proof(&self) -> Vec<Vec<u8>> {
-        for chain in self
-            .streams
-            .get(&WORKSPACE.roster())
-            .into_iter()
-            .flat_map(BTreeMap::values)
-        {
-            if let Some(at) = chain
-                .iter()
-                .position(|r| r[HEAD] == ADMIT && r[HEAD + 1..] == *self.key.as_bytes())
+        for chain in self.streams.get(&WORKSPACE.roster()).into_iter().flat_map(BTreeMap::values) {
+            if let Some(at) =
+                chain.iter().position(|r| r[HEAD] == ADMIT && r[HEAD + 1..] == *self.key.as_bytes())
             {
                 return chain[..=at].to_vec();
             }
@@ -177,11 +143,8 @@ impl Node {
 
     fn have(&self, stream: StreamKey) -> Have {
         let chains = self.streams.get(&stream).cloned().unwrap_or_default();
-        let head = |chain: &Vec<Vec<u8>>| {
-            chain
-                .last()
-                .map(|r| RecordId::from_bytes(*blake3::hash(r).as_bytes()))
-        };
+        let head =
+            |chain: &Vec<Vec<u8>>| chain.last().map(|r| RecordId::from_bytes(*blake3::hash(r).as_bytes()));
         Have {
             heads: chains.values().filter_map(head).collect(),
             counts: chains
@@ -192,16 +155,11 @@ impl Node {
     }
 
     fn collect(&self, stream: StreamKey, theirs: &Have, bytes_max: usize) -> (Vec<Vec<u8>>, bool) {
-        let known: BTreeMap<DeviceKey, u32> = theirs
-            .counts
-            .iter()
-            .map(|(author, count, _)| (*author, *count))
-            .collect();
+        let known: BTreeMap<DeviceKey, u32> =
+            theirs.counts.iter().map(|(author, count, _)| (*author, *count)).collect();
         let chains = self.streams.get(&stream).into_iter().flatten();
         let missing = chains.flat_map(|(author, chain)| {
-            chain
-                .iter()
-                .skip(known.get(author).map_or(0, |count| *count as usize))
+            chain.iter().skip(known.get(author).map_or(0, |count| *count as usize))
         });
         let (mut records, mut bytes) = (Vec::new(), 0);
         for record in missing {
@@ -218,25 +176,11 @@ impl Node {
     pub(super) fn answer(&mut self, output: Output) {
         match output {
             Output::Describe { peer, stream } => {
-                self.todo.push_back(Input::Described {
-                    peer,
-                    stream,
-                    have: self.have(stream),
-                });
+                self.todo.push_back(Input::Described { peer, stream, have: self.have(stream) });
             }
-            Output::Collect {
-                peer,
-                stream,
-                theirs,
-                bytes_max,
-            } => {
+            Output::Collect { peer, stream, theirs, bytes_max } => {
                 let (records, more) = self.collect(stream, &theirs, bytes_max);
-                self.todo.push_back(Input::Collected {
-                    peer,
-                    stream,
-                    records,
-                    more,
-                });
+                self.todo.push_back(Input::Collected { peer, stream, records, more });
             }
             Output::Records { peer, token, batches } => {
                 let mut new = 0;
@@ -245,12 +189,7 @@ impl Node {
                     self.announce(batch.stream);
                 }
                 let missing = self.waiting.first().map(|record| read(record).0);
-                self.todo.push_back(Input::Processed {
-                    peer,
-                    token,
-                    new,
-                    missing,
-                });
+                self.todo.push_back(Input::Processed { peer, token, new, missing });
             }
             Output::Proof { peer, records } => self.judge(peer, &records),
             Output::JoinRequest { peer, secret, .. } => self.redeem(peer, secret),
@@ -270,19 +209,11 @@ impl Node {
         let verdict = if self.said(REVOKE).contains(&peer) {
             let chains = self.streams[&WORKSPACE.roster()].values().flatten();
             let records = chains.filter(|r| r[HEAD] == REVOKE).cloned().collect();
-            Verdict::Refuse {
-                code: RefusalCode::Revoked,
-                detail: "revoked".into(),
-                records,
-            }
+            Verdict::Refuse { code: RefusalCode::Revoked, detail: "revoked".into(), records }
         } else if self.allowed().contains(&peer) {
             Verdict::Accept { records: vec![] }
         } else {
-            Verdict::Refuse {
-                code: RefusalCode::NotMember,
-                detail: "unknown".into(),
-                records: vec![],
-            }
+            Verdict::Refuse { code: RefusalCode::NotMember, detail: "unknown".into(), records: vec![] }
         };
         self.todo.push_back(Input::Admission { peer, verdict });
     }
@@ -300,14 +231,10 @@ impl Node {
             }
         };
         let verdict = match code {
-            Some(code) => Verdict::Refuse {
-                code,
-                detail: "no".into(),
-                records: vec![],
-            },
-            None => Verdict::Accept {
-                records: self.collect(WORKSPACE.roster(), &Have::default(), usize::MAX).0,
-            },
+            Some(code) => Verdict::Refuse { code, detail: "no".into(), records: vec![] },
+            None => {
+                Verdict::Accept { records: self.collect(WORKSPACE.roster(), &Have::default(), usize::MAX).0 }
+            }
         };
         self.todo.push_back(Input::Admission { peer, verdict });
     }

@@ -91,20 +91,8 @@ impl World {
         self.flush(b);
         self.ways.insert((a, b), Way::default());
         self.ways.insert((b, a), Way::default());
-        self.input(
-            a,
-            Input::Connected {
-                peer: device(b),
-                outbound: true,
-            },
-        );
-        self.input(
-            b,
-            Input::Connected {
-                peer: device(a),
-                outbound: false,
-            },
-        );
+        self.input(a, Input::Connected { peer: device(b), outbound: true });
+        self.input(b, Input::Connected { peer: device(a), outbound: false });
     }
 
     /// Cuts a link with all that is on it.
@@ -141,10 +129,7 @@ impl World {
             }
             Message::Have { stream, .. } => {
                 way.asked.insert(*stream);
-                assert!(
-                    way.asked.len() <= STREAMS_AT_ONCE,
-                    "no more streams are asked for at once"
-                );
+                assert!(way.asked.len() <= STREAMS_AT_ONCE, "no more streams are asked for at once");
             }
             _ => {}
         }
@@ -168,11 +153,7 @@ impl World {
     }
 
     fn deliver(&mut self, from: usize, to: usize) {
-        let Some(item) = self
-            .ways
-            .get_mut(&(from, to))
-            .and_then(|way| way.queue.pop_front())
-        else {
+        let Some(item) = self.ways.get_mut(&(from, to)).and_then(|way| way.queue.pop_front()) else {
             return;
         };
         let Item::Frame(bytes) = item else {
@@ -183,37 +164,19 @@ impl World {
         if let Some(back) = self.ways.get_mut(&(to, from)) {
             back.note_delivered(&bytes);
         }
-        self.input(
-            to,
-            Input::Frame {
-                peer: device(from),
-                bytes,
-            },
-        );
+        self.input(to, Input::Frame { peer: device(from), bytes });
     }
 
     /// Puts bytes on a link that no machine has said.
     pub(super) fn forge(&mut self, from: usize, to: usize, bytes: Vec<u8>) {
-        self.input(
-            to,
-            Input::Frame {
-                peer: device(from),
-                bytes,
-            },
-        );
+        self.input(to, Input::Frame { peer: device(from), bytes });
     }
 
     /// One random thing happens. Returns false if nothing could.
     pub(super) fn step(&mut self) -> bool {
-        let ready: Vec<_> = self
-            .ways
-            .iter()
-            .filter(|(_, way)| !way.queue.is_empty())
-            .map(|(ends, _)| *ends)
-            .collect();
-        let owing: Vec<_> = (0..self.nodes.len())
-            .filter(|n| !self.nodes[*n].todo.is_empty())
-            .collect();
+        let ready: Vec<_> =
+            self.ways.iter().filter(|(_, way)| !way.queue.is_empty()).map(|(ends, _)| *ends).collect();
+        let owing: Vec<_> = (0..self.nodes.len()).filter(|n| !self.nodes[*n].todo.is_empty()).collect();
         let choices = (ready.len() + owing.len()) as u64;
         if choices == 0 {
             return false;
@@ -257,9 +220,7 @@ impl World {
     }
 
     pub(super) fn all_equal(&self) -> bool {
-        self.nodes
-            .iter()
-            .all(|node| node.streams == self.nodes[0].streams)
+        self.nodes.iter().all(|node| node.streams == self.nodes[0].streams)
     }
 
     /// What was sent since `mark`, in order, without bytes.

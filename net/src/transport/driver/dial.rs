@@ -19,29 +19,18 @@ impl Driver {
             match split(text) {
                 Ok((named, _)) if named.is_some() && peer.is_some() && named != peer => {
                     let error = "the address names another peer than the one to dial".to_owned();
-                    self.tell(Event::DialFailed {
-                        peer,
-                        addresses: vec![text.clone()],
-                        error,
-                    });
+                    self.tell(Event::DialFailed { peer, addresses: vec![text.clone()], error });
                 }
                 Ok((named, address)) => match peer.or(named).and_then(peer_id) {
                     Some(id) => known.entry(id).or_default().push(address),
                     None => self.dial_with(
                         None,
-                        DialOpts::unknown_peer_id()
-                            .address(address)
-                            .allocate_new_port()
-                            .build(),
+                        DialOpts::unknown_peer_id().address(address).allocate_new_port().build(),
                     ),
                 },
                 Err(error) => {
                     let (addresses, error) = (vec![text.clone()], error.to_string());
-                    self.tell(Event::DialFailed {
-                        peer,
-                        addresses,
-                        error,
-                    });
+                    self.tell(Event::DialFailed { peer, addresses, error });
                 }
             }
         }
@@ -67,14 +56,9 @@ impl Driver {
         let (addresses, reason) = match error {
             DialError::DialPeerConditionFalse(_) => return, // Connected, or being dialled: nothing to do.
             DialError::Transport(tried) => {
-                let reasons: Vec<String> = tried
-                    .iter()
-                    .map(|(at, why)| format!("{at}: {}", causes(why)))
-                    .collect();
-                (
-                    tried.iter().map(|(address, _)| plain(address)).collect(),
-                    reasons.join("; "),
-                )
+                let reasons: Vec<String> =
+                    tried.iter().map(|(at, why)| format!("{at}: {}", causes(why))).collect();
+                (tried.iter().map(|(address, _)| plain(address)).collect(), reasons.join("; "))
             }
             DialError::LocalPeerId { address } | DialError::WrongPeerId { address, .. } => {
                 (vec![plain(address)], causes(error))
@@ -84,11 +68,7 @@ impl Driver {
             }
         };
         let peer = peer.as_ref().and_then(peer_key);
-        self.tell(Event::DialFailed {
-            peer,
-            addresses,
-            error: reason,
-        });
+        self.tell(Event::DialFailed { peer, addresses, error: reason });
     }
 }
 

@@ -131,9 +131,9 @@ impl ConnectionHandler for FrameHandler {
             }
         }
         match std::mem::replace(&mut self.state, State::Reported) {
-            State::Failed(reason) => Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(
-                HandlerEvent::Ended(reason),
-            )),
+            State::Failed(reason) => {
+                Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(HandlerEvent::Ended(reason)))
+            }
             other @ (State::Running | State::Reported) => {
                 self.state = other;
                 Poll::Pending

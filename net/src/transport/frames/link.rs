@@ -58,11 +58,7 @@ pub(super) fn takes_over(smaller: bool, new_outbound: bool, new_since: Instant, 
 
 /// Whether it is for us to close the connection that does not carry: only one side may, or each might close another.
 pub(super) fn is_ours_to_close(smaller: bool, new_outbound: bool, present: &Link) -> bool {
-    if present.outbound == new_outbound {
-        new_outbound
-    } else {
-        smaller
-    }
+    if present.outbound == new_outbound { new_outbound } else { smaller }
 }
 
 #[cfg(test)]
@@ -73,17 +69,7 @@ mod tests {
         let (connection, key) = (ConnectionId::new_unchecked(1), PeerKey([1; 32]));
         let (queue, early, reason) = (Some(super::super::queue::queue().0), Vec::new(), None);
         let phase = Phase::Talking { conversation: 1 };
-        Link {
-            connection,
-            key,
-            address: String::new(),
-            outbound,
-            since,
-            phase,
-            queue,
-            early,
-            reason,
-        }
+        Link { connection, key, address: String::new(), outbound, since, phase, queue, early, reason }
     }
 
     /// One side sees (`present`, new), the other may see them in the opposite order; outbound here is inbound there.

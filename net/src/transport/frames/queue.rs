@@ -44,26 +44,14 @@ pub(super) fn queue() -> (Outgoing, Queue, oneshot::Receiver<()>) {
     let (sender, frames) = mpsc::channel(FRAMES_QUEUED_MAX);
     let (open, closing) = oneshot::channel();
     let room = Arc::new(Semaphore::new(FRAMES_QUEUED_BYTES_MAX));
-    (
-        Outgoing {
-            frames: sender,
-            room,
-            _open: open,
-        },
-        Queue { frames },
-        closing,
-    )
+    (Outgoing { frames: sender, room, _open: open }, Queue { frames }, closing)
 }
 
 impl Outgoing {
     pub(super) fn push(&self, frame: Vec<u8>) -> Result<(), Full> {
         let bytes = u32::try_from(frame.len()).map_err(|_| Full)?;
-        let room = Arc::clone(&self.room)
-            .try_acquire_many_owned(bytes)
-            .map_err(|_| Full)?;
-        self.frames
-            .try_send(Queued { frame, _room: room })
-            .map_err(|_| Full)
+        let room = Arc::clone(&self.room).try_acquire_many_owned(bytes).map_err(|_| Full)?;
+        self.frames.try_send(Queued { frame, _room: room }).map_err(|_| Full)
     }
 }
 
@@ -128,10 +116,7 @@ mod tests {
 
     async fn frames(bytes: &[u8]) -> Vec<io::Result<Vec<u8>>> {
         let stream = read(Cursor::new(bytes.to_vec()));
-        stream
-            .map(|read| read.map(|inbound| inbound.frame))
-            .collect()
-            .await
+        stream.map(|read| read.map(|inbound| inbound.frame)).collect().await
     }
 
     #[tokio::test]
@@ -143,11 +128,7 @@ mod tests {
         drop(outgoing);
         let mut bytes = Cursor::new(Vec::new());
         write(&mut bytes, queue).await.unwrap();
-        let read: Vec<_> = frames(bytes.get_ref())
-            .await
-            .into_iter()
-            .map(Result::unwrap)
-            .collect();
+        let read: Vec<_> = frames(bytes.get_ref()).await.into_iter().map(Result::unwrap).collect();
         assert_eq!(read, [vec![], vec![1], vec![7; FRAME_BYTES_MAX]]);
     }
 

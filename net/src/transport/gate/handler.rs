@@ -64,19 +64,11 @@ where
     H::OutboundProtocol: Clone,
 {
     pub(super) fn shut() -> Self {
-        Self {
-            inner: None,
-            generation: 0,
-            held: VecDeque::new(),
-            peer_open: false,
-        }
+        Self { inner: None, generation: 0, held: VecDeque::new(), peer_open: false }
     }
 
     pub(super) fn open(inner: H) -> Self {
-        Self {
-            inner: Some(inner),
-            ..Self::shut()
-        }
+        Self { inner: Some(inner), ..Self::shut() }
     }
 
     fn replace(&mut self, inner: Option<H>) {
@@ -86,21 +78,13 @@ where
     }
 
     fn inner_for(&mut self, ticket: &Ticket<H>) -> Option<&mut H> {
-        self.inner
-            .as_mut()
-            .filter(|_| ticket.generation == self.generation)
+        self.inner.as_mut().filter(|_| ticket.generation == self.generation)
     }
 
     fn on_outbound(&mut self, event: FullyNegotiatedOutbound<Outbound<H>, Ticket<H>>) {
-        let FullyNegotiatedOutbound {
-            protocol,
-            info: ticket,
-        } = event;
+        let FullyNegotiatedOutbound { protocol, info: ticket } = event;
         if let Some(inner) = self.inner_for(&ticket) {
-            let event = FullyNegotiatedOutbound {
-                protocol,
-                info: ticket.info,
-            };
+            let event = FullyNegotiatedOutbound { protocol, info: ticket.info };
             inner.on_connection_event(ConnectionEvent::FullyNegotiatedOutbound(event));
         }
     }
@@ -110,15 +94,9 @@ where
         let refused = matches!(error, StreamUpgradeError::NegotiationFailed);
         let current = ticket.generation == self.generation;
         if refused && current && !ticket.repeated && self.held.len() < HELD_MAX {
-            self.held.push_back(Ticket {
-                repeated: true,
-                ..ticket
-            });
+            self.held.push_back(Ticket { repeated: true, ..ticket });
         } else if let Some(inner) = self.inner_for(&ticket) {
-            let event = DialUpgradeError {
-                info: ticket.info,
-                error,
-            };
+            let event = DialUpgradeError { info: ticket.info, error };
             inner.on_connection_event(ConnectionEvent::DialUpgradeError(event));
         }
     }
@@ -204,12 +182,8 @@ where
         Poll::Ready(match event {
             ConnectionHandlerEvent::OutboundSubstreamRequest { protocol } => {
                 let upgrade = protocol.upgrade().clone();
-                let protocol = protocol.map_info(|info| Ticket {
-                    info,
-                    upgrade,
-                    generation,
-                    repeated: false,
-                });
+                let protocol =
+                    protocol.map_info(|info| Ticket { info, upgrade, generation, repeated: false });
                 ConnectionHandlerEvent::OutboundSubstreamRequest { protocol }
             }
             ConnectionHandlerEvent::NotifyBehaviour(event) => ConnectionHandlerEvent::NotifyBehaviour(event),
@@ -225,9 +199,7 @@ where
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Option<Self::ToBehaviour>> {
-        self.inner
-            .as_mut()
-            .map_or(Poll::Ready(None), |inner| inner.poll_close(cx))
+        self.inner.as_mut().map_or(Poll::Ready(None), |inner| inner.poll_close(cx))
     }
 
     fn on_connection_event(

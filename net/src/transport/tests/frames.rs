@@ -19,10 +19,7 @@ async fn frames_arrive_in_order(listen: &str) {
     let largest: Vec<u8> = (0..FRAME_BYTES_MAX).map(|at| (at % 251) as u8).collect();
     a.send(b.key, largest.clone()).await;
     a.send(b.key, Vec::new()).await;
-    assert!(
-        b.frame(a.key).await == largest,
-        "the largest frame came out changed"
-    );
+    assert!(b.frame(a.key).await == largest, "the largest frame came out changed");
     assert!(b.frame(a.key).await.is_empty());
 }
 
@@ -50,12 +47,7 @@ async fn what_cannot_be_sent_is_said() {
     a.send(b.key, "x").await;
     assert_eq!(send_failure(&mut a).await, SendFailure::NotConnected);
     connect(&mut a, &mut b).await;
-    a.tell(Command::Send {
-        peer: b.key,
-        conversation: 99,
-        frame: b"of another time".to_vec(),
-    })
-    .await;
+    a.tell(Command::Send { peer: b.key, conversation: 99, frame: b"of another time".to_vec() }).await;
     assert_eq!(send_failure(&mut a).await, SendFailure::NotConnected);
     a.send(b.key, vec![0; FRAME_BYTES_MAX + 1]).await;
     assert_eq!(send_failure(&mut a).await, SendFailure::TooLarge);

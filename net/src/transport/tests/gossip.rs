@@ -63,12 +63,7 @@ async fn refused_messages_cost_a_peer_the_ear() {
     }
     tokio::time::sleep(Duration::from_millis(100)).await;
     a.publish(b"listen to me").await;
-    b.never(
-        "heard a peer of whom three messages were refused",
-        QUIET,
-        is_gossip,
-    )
-    .await;
+    b.never("heard a peer of whom three messages were refused", QUIET, is_gossip).await;
     a.send(b.key, "frames still work").await;
     assert_eq!(b.frame(a.key).await, b"frames still work");
 }

@@ -14,14 +14,8 @@ async fn a_shutdown_is_seen_at_once() {
         let (mut a, mut b) = (node(1, listen, &[]).await, node(2, listen, &[]).await);
         connect(&mut a, &mut b).await;
         b.tell(Command::Shutdown).await;
-        timeout(Duration::from_secs(3), a.disconnected(b.key))
-            .await
-            .unwrap();
-        timeout(Duration::from_secs(3), &mut b.task)
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap();
+        timeout(Duration::from_secs(3), a.disconnected(b.key)).await.unwrap();
+        timeout(Duration::from_secs(3), &mut b.task).await.unwrap().unwrap().unwrap();
     }
 }
 
@@ -30,28 +24,17 @@ async fn closing_the_command_channel_ends_the_transport() {
     let mut a = node(1, QUIC, &[]).await;
     let (commands, _) = mpsc::channel(1);
     drop(std::mem::replace(&mut a.commands, commands));
-    timeout(Duration::from_secs(3), &mut a.task)
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
+    timeout(Duration::from_secs(3), &mut a.task).await.unwrap().unwrap().unwrap();
 }
 
 /// A node in a thread of its own that connects to `to` and then hangs, sockets open, until the sender is dropped.
 fn hung(seed: u8, listen: &'static str, to: String) -> Sender<()> {
     let (release, hang) = channel::<()>();
     let body = move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut node = node(seed, listen, &[1]).await;
-            node.tell(Command::Dial {
-                peer: None,
-                addresses: vec![to],
-            })
-            .await;
+            node.tell(Command::Dial { peer: None, addresses: vec![to] }).await;
             node.connected(key(1)).await;
             node.send(key(1), "I am here").await;
             tokio::time::sleep(Duration::from_millis(500)).await;
@@ -75,9 +58,7 @@ async fn a_silent_peer_is_noticed(listen: &'static str) {
             }
         }
     };
-    timeout(NOTICED_WITHIN, noticed)
-        .await
-        .expect("a silent peer was not noticed");
+    timeout(NOTICED_WITHIN, noticed).await.expect("a silent peer was not noticed");
     println!("{listen}: noticed after {:?}", since.elapsed());
     drop(release);
 }

@@ -29,10 +29,7 @@ async fn a_stranger_gets_frames_and_no_gossip() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     a.publish(b"secret").await;
-    a.never("gossip of a stranger", QUIET, |event| {
-        matches!(event, Event::Gossip { .. })
-    })
-    .await;
+    a.never("gossip of a stranger", QUIET, |event| matches!(event, Event::Gossip { .. })).await;
     b.never("gossip to a stranger", Duration::from_millis(200), |event| {
         matches!(event, Event::Gossip { .. })
     })
@@ -54,8 +51,7 @@ async fn an_admitted_peer_gets_gossip_on_the_connection_it_has(listen: &str) {
     says(&a, &mut b, "still the same connection").await;
     for node in [&mut a, &mut b] {
         let lost = |event: &Event| matches!(event, Event::Disconnected { .. } | Event::Connected { .. });
-        node.never("the connection was made anew", Duration::from_millis(300), lost)
-            .await;
+        node.never("the connection was made anew", Duration::from_millis(300), lost).await;
     }
 }
 
@@ -84,10 +80,7 @@ async fn a_removed_peer_hears_why_and_is_out() {
     b.dial(&a).await;
     assert_eq!(a.connected(b.key).await, (false, false));
     a.publish(b"and later").await;
-    b.never("gossip to a removed peer", QUIET, |event| {
-        matches!(event, Event::Gossip { .. })
-    })
-    .await;
+    b.never("gossip to a removed peer", QUIET, |event| matches!(event, Event::Gossip { .. })).await;
 }
 
 #[derive(NetworkBehaviour)]
@@ -104,11 +97,8 @@ fn curious(seed: u8, of: &Node) -> Swarm<Curious> {
     let mut gossip = Gated::new(behaviour(&topic(&[9; 32]), message_id).unwrap());
     gossip.allow(&BTreeSet::from([address::peer_id(of.key).unwrap()]));
     let identify = identify::Config::new("/starling/1".into(), keypair.public());
-    let behaviour = Curious {
-        frames: Frames::new(local),
-        identify: identify::Behaviour::new(identify),
-        gossip,
-    };
+    let behaviour =
+        Curious { frames: Frames::new(local), identify: identify::Behaviour::new(identify), gossip };
     let settings = swarm::Config::with_executor(execute);
     Swarm::new(quic_and_tcp(&keypair).unwrap(), behaviour, local, settings)
 }
@@ -116,9 +106,7 @@ fn curious(seed: u8, of: &Node) -> Swarm<Curious> {
 /// What the curious peer learned: by identify, and of topics.
 async fn learned(seed: u8, of: &Node) -> (bool, bool) {
     let mut swarm = curious(seed, of);
-    swarm
-        .dial(of.address.parse::<libp2p::Multiaddr>().unwrap())
-        .unwrap();
+    swarm.dial(of.address.parse::<libp2p::Multiaddr>().unwrap()).unwrap();
     let (mut identified, mut topics, mut connected) = (false, false, false);
     let look = async {
         loop {
@@ -151,14 +139,9 @@ async fn a_program_that_speaks_no_frames_is_sent_away() {
     let mut a = node(1, QUIC, &[]).await;
     let keypair = keypair(&[2; 32]).unwrap();
     let settings = swarm::Config::with_executor(execute).with_idle_connection_timeout(PATIENCE);
-    let (carrier, ping) = (
-        quic_and_tcp(&keypair).unwrap(),
-        libp2p::ping::Behaviour::default(),
-    );
+    let (carrier, ping) = (quic_and_tcp(&keypair).unwrap(), libp2p::ping::Behaviour::default());
     let mut other = Swarm::new(carrier, ping, keypair.public().to_peer_id(), settings);
-    other
-        .dial(a.address.parse::<libp2p::Multiaddr>().unwrap())
-        .unwrap();
+    other.dial(a.address.parse::<libp2p::Multiaddr>().unwrap()).unwrap();
     let task = spawn(async move { while other.next().await.is_some() {} });
     a.connected(key(2)).await;
     let reason = a.disconnected(key(2)).await;

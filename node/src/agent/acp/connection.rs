@@ -173,14 +173,7 @@ impl Connection {
         let (ready, connected) = oneshot::channel();
         // A caller that goes away in the middle of the handshake must not leave a process behind.
         let abandoned = life.stop.clone().drop_guard();
-        let run = run(
-            process,
-            stdin,
-            stdout,
-            Arc::clone(&listeners),
-            Arc::clone(&life),
-            ready,
-        );
+        let run = run(process, stdin, stdout, Arc::clone(&listeners), Arc::clone(&life), ready);
         host.spawner.spawn("agent-process", run);
         let shaken = tokio::select! {
             biased;
@@ -194,13 +187,7 @@ impl Connection {
         match shaken {
             Ok((agent, abilities)) => {
                 abandoned.disarm();
-                Ok(Self {
-                    agent,
-                    abilities,
-                    listeners,
-                    life,
-                    host,
-                })
+                Ok(Self { agent, abilities, listeners, life, host })
             }
             Err(failure) => {
                 life.stop.cancel();
@@ -303,16 +290,9 @@ async fn shake_hands(
     let agent = connected.await.map_err(|_| gone())?;
     let us = Implementation::new("starling", env!("CARGO_PKG_VERSION"));
     let request = InitializeRequest::new(ProtocolVersion::V1).client_info(us);
-    let answer = agent
-        .send_request(request)
-        .block_task()
-        .await
-        .map_err(|error| failure_of(&error))?;
+    let answer = agent.send_request(request).block_task().await.map_err(|error| failure_of(&error))?;
     if answer.protocol_version != ProtocolVersion::V1 {
-        let text = format!(
-            "the agent speaks protocol version {} and not 1",
-            answer.protocol_version
-        );
+        let text = format!("the agent speaks protocol version {} and not 1", answer.protocol_version);
         return Err(TurnFailure::new(FailReason::Protocol, text));
     }
     let sessions = answer.agent_capabilities.session_capabilities;
@@ -335,11 +315,7 @@ fn failure_of(error: &Error) -> TurnFailure {
         }
         _ => FailReason::Refused,
     };
-    let data = error
-        .data
-        .as_ref()
-        .map(|data| format!(" ({data})"))
-        .unwrap_or_default();
+    let data = error.data.as_ref().map(|data| format!(" ({data})")).unwrap_or_default();
     TurnFailure::new(reason, format!("{}{data}", error.message))
 }
 
@@ -356,11 +332,7 @@ fn explain(failure: TurnFailure, life: &Life, host: &Host) -> TurnFailure {
     let stderr = host.stderr.text();
     let kept = stderr.trim().chars().rev().take(FAILURE_DETAIL_CHARS_MAX / 2);
     let last_words: String = kept.collect::<Vec<_>>().into_iter().rev().collect();
-    let separator = if what.is_empty() || last_words.is_empty() {
-        ""
-    } else {
-        "; stderr: "
-    };
+    let separator = if what.is_empty() || last_words.is_empty() { "" } else { "; stderr: " };
     TurnFailure::new(reason, format!("{what}{separator}{last_words}"))
 }
 
@@ -387,10 +359,7 @@ mod tests {
         let failure = failure_of(&Error::new(-32000, "log in").data("run `agent login`"));
         assert_eq!(failure.reason, FailReason::LoginRequired);
         assert_eq!(failure.detail, "log in (\"run `agent login`\")");
-        assert_eq!(
-            failure_of(&Error::method_not_found()).reason,
-            FailReason::Protocol
-        );
+        assert_eq!(failure_of(&Error::method_not_found()).reason, FailReason::Protocol);
         assert_eq!(failure_of(&Error::internal_error()).reason, FailReason::Refused);
     }
 }

@@ -46,11 +46,7 @@ struct KnownCall {
 
 impl Listener {
     pub(super) fn new(events: mpsc::Sender<TurnEvent>) -> Self {
-        Self {
-            events,
-            heard: watch::Sender::new(0),
-            memory: Mutex::default(),
-        }
+        Self { events, heard: watch::Sender::new(0), memory: Mutex::default() }
     }
 
     /// Changes with every sign of life.
@@ -76,11 +72,7 @@ impl Listener {
             }
             SessionUpdate::ToolCall(call) => {
                 memory.text.tool_call();
-                let known = KnownCall {
-                    name: call.name,
-                    title: call.title.clone(),
-                    kind: call.kind,
-                };
+                let known = KnownCall { name: call.name, title: call.title.clone(), kind: call.kind };
                 memory.remember(&call.tool_call_id.0, known);
                 Some(tool_event(&call.tool_call_id.0, &call.title, call.status))
             }
@@ -97,20 +89,14 @@ impl Listener {
             }
             SessionUpdate::Plan(plan) => {
                 let steps = plan.entries.iter().take(PLAN_STEPS_MAX);
-                let step = |text: &str, status| PlanStep {
-                    text: label(text),
-                    status,
-                };
+                let step = |text: &str, status| PlanStep { text: label(text), status };
                 Some(TurnEvent::Plan(
-                    steps
-                        .map(|entry| step(&entry.content, plan_status(&entry.status)))
-                        .collect(),
+                    steps.map(|entry| step(&entry.content, plan_status(&entry.status))).collect(),
                 ))
             }
-            SessionUpdate::UsageUpdate(usage) => Some(TurnEvent::Usage {
-                used: usage.used,
-                size: usage.size,
-            }),
+            SessionUpdate::UsageUpdate(usage) => {
+                Some(TurnEvent::Usage { used: usage.used, size: usage.size })
+            }
             // The protocol grows; what is unknown is a sign of life and nothing else.
             _ => None,
         };
@@ -130,10 +116,7 @@ impl Listener {
         };
         let chosen = choose(request, call.is_our_tool());
         let allowed = chosen.as_ref().is_some_and(|(_, allowed)| *allowed);
-        self.emit(Some(TurnEvent::Permission {
-            title: label(&call.title),
-            allowed,
-        }));
+        self.emit(Some(TurnEvent::Permission { title: label(&call.title), allowed }));
         match chosen {
             Some((id, _)) => RequestPermissionOutcome::Selected(SelectedPermissionOutcome::new(id)),
             None => RequestPermissionOutcome::Cancelled,
@@ -198,14 +181,8 @@ fn choose(request: &RequestPermissionRequest, allow: bool) -> Option<(Permission
         let option = request.options.iter().find(|option| option.kind == kind)?;
         Some(option.option_id.clone())
     };
-    let allowed = if allow {
-        find(PermissionOptionKind::AllowOnce)
-    } else {
-        None
-    };
-    allowed
-        .map(|id| (id, true))
-        .or_else(|| find(PermissionOptionKind::RejectOnce).map(|id| (id, false)))
+    let allowed = if allow { find(PermissionOptionKind::AllowOnce) } else { None };
+    allowed.map(|id| (id, true)).or_else(|| find(PermissionOptionKind::RejectOnce).map(|id| (id, false)))
 }
 
 /// The text after the last tool call that was followed by any: what an agent says before a call is commentary.
@@ -252,11 +229,7 @@ fn tool_event(id: &str, title: &str, status: ToolCallStatus) -> TurnEvent {
         ToolCallStatus::Failed => "failed",
         _ => "in_progress",
     };
-    TurnEvent::ToolCall {
-        id: label(id),
-        title: label(title),
-        status,
-    }
+    TurnEvent::ToolCall { id: label(id), title: label(title), status }
 }
 
 fn plan_status(status: &PlanEntryStatus) -> &'static str {
@@ -286,10 +259,8 @@ mod tests {
 
     fn ask(title: &str, kind: ToolKind, kinds: &[PermissionOptionKind]) -> RequestPermissionRequest {
         let fields = ToolCallUpdateFields::new().title(title.to_owned()).kind(kind);
-        let options = kinds
-            .iter()
-            .map(|kind| PermissionOption::new(format!("{kind:?}"), "x", *kind))
-            .collect();
+        let options =
+            kinds.iter().map(|kind| PermissionOption::new(format!("{kind:?}"), "x", *kind)).collect();
         RequestPermissionRequest::new("s", ToolCallUpdate::new("c", fields), options)
     }
 
@@ -306,19 +277,10 @@ mod tests {
         let all = [AllowAlways, AllowOnce, RejectAlways, RejectOnce];
         let ours = "mcp__starling__reply";
         assert_eq!(answer(ours, ToolKind::Other, &all).as_deref(), Some("AllowOnce"));
-        assert_eq!(
-            answer("rm -rf /", ToolKind::Execute, &all).as_deref(),
-            Some("RejectOnce")
-        );
-        assert_eq!(
-            answer(ours, ToolKind::Execute, &all).as_deref(),
-            Some("RejectOnce")
-        );
+        assert_eq!(answer("rm -rf /", ToolKind::Execute, &all).as_deref(), Some("RejectOnce"));
+        assert_eq!(answer(ours, ToolKind::Execute, &all).as_deref(), Some("RejectOnce"));
         let command = "mcp__starling__reply; rm -rf /";
-        assert_eq!(
-            answer(command, ToolKind::Other, &all).as_deref(),
-            Some("RejectOnce")
-        );
+        assert_eq!(answer(command, ToolKind::Other, &all).as_deref(), Some("RejectOnce"));
         assert_eq!(answer("rm", ToolKind::Execute, &[AllowOnce, AllowAlways]), None);
         assert_eq!(answer(ours, ToolKind::Other, &[AllowAlways]), None);
     }
@@ -344,14 +306,7 @@ mod tests {
     fn the_final_text_is_what_follows_the_last_tool_call() {
         let (listener, _events) = listener();
         let tool = || SessionUpdate::ToolCall(ToolCall::new("c", "read"));
-        for update in [
-            say("let me see"),
-            tool(),
-            say("the ans"),
-            say("wer is 42\n"),
-            tool(),
-            say(" "),
-        ] {
+        for update in [say("let me see"), tool(), say("the ans"), say("wer is 42\n"), tool(), say(" ")] {
             listener.update(update);
         }
         assert_eq!(listener.take_text(), "the answer is 42");

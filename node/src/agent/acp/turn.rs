@@ -90,10 +90,7 @@ impl AcpTurn {
 
     async fn run(&mut self, text: String) -> TurnEnd {
         if self.state != State::Ready {
-            return failed(
-                TurnFailure::new(FailReason::Protocol, "this turn is over"),
-                String::new(),
-            );
+            return failed(TurnFailure::new(FailReason::Protocol, "this turn is over"), String::new());
         }
         self.state = State::Prompting;
         let end = self.send(text).await;
@@ -118,10 +115,8 @@ impl AcpTurn {
             }
             Err(stop) => stop,
         };
-        let _closed_already = self
-            .connection
-            .agent
-            .send_notification(CancelNotification::new(self.session.clone()));
+        let _closed_already =
+            self.connection.agent.send_notification(CancelNotification::new(self.session.clone()));
         if tokio::time::timeout(CANCEL_GRACE, answer).await.is_err() {
             self.connection.end().await;
         }
@@ -247,11 +242,7 @@ fn our_server(door: &Door) -> McpServer {
         EnvVariable::new(ENV_ATTEMPT, door.attempt_id.clone()),
         EnvVariable::new(ENV_SECRET, door.secret.expose()),
     ];
-    McpServer::Stdio(
-        McpServerStdio::new(SERVER_NAME, &door.exe)
-            .args(vec!["mcp".to_owned()])
-            .env(env),
-    )
+    McpServer::Stdio(McpServerStdio::new(SERVER_NAME, &door.exe).args(vec!["mcp".to_owned()]).env(env))
 }
 
 fn failed(failure: TurnFailure, text: String) -> TurnEnd {

@@ -52,12 +52,7 @@ impl Stage {
         session: SessionId,
         server: Option<McpServerStdio>,
     ) -> Self {
-        Self {
-            client,
-            session,
-            server,
-            tools: OnceCell::new(),
-        }
+        Self { client, session, server, tools: OnceCell::new() }
     }
 
     /// Plays the script, or the default answer to `prompt`.
@@ -125,11 +120,7 @@ impl Stage {
         let Some(tool) = TOOLS.iter().find(|tool| tool.call == call) else {
             return Err(Error::internal_error().data("no tool makes this call"));
         };
-        self.begin_tool(
-            tool.name,
-            tool.name,
-            Some(format!("mcp__{SERVER_NAME}__{}", tool.name)),
-        )?;
+        self.begin_tool(tool.name, tool.name, Some(format!("mcp__{SERVER_NAME}__{}", tool.name)))?;
         let called = match self.tools().await {
             Ok(tools) => tools.call(tool.name, tool.argument, text).await,
             Err(problem) => Err(problem),
@@ -144,17 +135,13 @@ impl Stage {
     }
 
     async fn tools(&self) -> Result<&Tools, String> {
-        let server = self
-            .server
-            .as_ref()
-            .ok_or("this session was opened without an MCP server over stdio")?;
+        let server =
+            self.server.as_ref().ok_or("this session was opened without an MCP server over stdio")?;
         self.tools.get_or_try_init(|| Tools::connect(server)).await
     }
 
     async fn ask(&self, id: &str, what: &str) -> Result<(), Error> {
-        let fields = ToolCallUpdateFields::new()
-            .title(what.to_owned())
-            .kind(ToolKind::Execute);
+        let fields = ToolCallUpdateFields::new().title(what.to_owned()).kind(ToolKind::Execute);
         let options = vec![
             PermissionOption::new(ALLOW, "Allow", PermissionOptionKind::AllowOnce),
             PermissionOption::new("reject", "Reject", PermissionOptionKind::RejectOnce),
@@ -166,11 +153,7 @@ impl Stage {
             RequestPermissionOutcome::Selected(option) => option.option_id.0.as_ref() == ALLOW,
             _ => false,
         };
-        self.say(if allowed {
-            "permission granted"
-        } else {
-            "permission refused"
-        })
+        self.say(if allowed { "permission granted" } else { "permission refused" })
     }
 
     fn say(&self, text: &str) -> Result<(), Error> {
@@ -179,23 +162,17 @@ impl Stage {
     }
 
     fn begin_tool(&self, id: &str, title: &str, name: Option<String>) -> Result<(), Error> {
-        let call = ToolCall::new(id.to_owned(), title)
-            .name(name)
-            .status(ToolCallStatus::InProgress);
+        let call = ToolCall::new(id.to_owned(), title).name(name).status(ToolCallStatus::InProgress);
         self.update(SessionUpdate::ToolCall(call))
     }
 
     fn end_tool(&self, id: &str, status: ToolCallStatus) -> Result<(), Error> {
         let fields = ToolCallUpdateFields::new().status(status);
-        self.update(SessionUpdate::ToolCallUpdate(ToolCallUpdate::new(
-            id.to_owned(),
-            fields,
-        )))
+        self.update(SessionUpdate::ToolCallUpdate(ToolCallUpdate::new(id.to_owned(), fields)))
     }
 
     fn update(&self, update: SessionUpdate) -> Result<(), Error> {
-        self.client
-            .send_notification(SessionNotification::new(self.session.clone(), update))
+        self.client.send_notification(SessionNotification::new(self.session.clone(), update))
     }
 }
 
@@ -213,11 +190,7 @@ fn title_of(parsed: &ParsedPrompt) -> String {
         let cut: String = line.trim().chars().take(TITLE_CHARS_MAX).collect();
         cut.trim_end().to_owned()
     };
-    let title = parsed
-        .first_message
-        .lines()
-        .map(printable)
-        .find(|line| !line.is_empty());
+    let title = parsed.first_message.lines().map(printable).find(|line| !line.is_empty());
     title.unwrap_or_else(|| FALLBACK_TITLE.to_owned())
 }
 
@@ -241,10 +214,7 @@ mod tests {
         assert_eq!(title("Plan the trip\nto Rome"), "Plan the trip");
         assert_eq!(title("\n  \n x\u{7} y "), "x y");
         assert_eq!(title(&"\u{4e2d}".repeat(81)), "\u{4e2d}".repeat(80));
-        assert_eq!(
-            title(&format!("{} {}", "a".repeat(79), "b".repeat(9))),
-            "a".repeat(79)
-        );
+        assert_eq!(title(&format!("{} {}", "a".repeat(79), "b".repeat(9))), "a".repeat(79));
         assert_eq!(title("\u{7}"), FALLBACK_TITLE);
     }
 

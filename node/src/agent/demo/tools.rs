@@ -15,18 +15,11 @@ impl Tools {
     pub(super) async fn connect(server: &McpServerStdio) -> Result<Self, String> {
         let mut command = Command::new(&server.command);
         command.args(&server.args);
-        command.envs(
-            server
-                .env
-                .iter()
-                .map(|variable| (&variable.name, &variable.value)),
-        );
+        command.envs(server.env.iter().map(|variable| (&variable.name, &variable.value)));
         let transport = TokioChildProcess::new(command)
             .map_err(|error| format!("cannot start the MCP server {}: {error}", server.name))?;
         let client = ().serve(transport).await;
-        client
-            .map(Self)
-            .map_err(|error| format!("the MCP server {} does not answer: {error}", server.name))
+        client.map(Self).map_err(|error| format!("the MCP server {} does not answer: {error}", server.name))
     }
 
     /// Calls a tool with its one argument. `Err` is the text of a refusal.
@@ -39,17 +32,9 @@ impl Tools {
         let mut arguments = JsonObject::new();
         arguments.insert(argument.to_owned(), text.into());
         let request = CallToolRequestParams::new(tool).with_arguments(arguments);
-        let result = self
-            .0
-            .call_tool(request)
-            .await
-            .map_err(|error| error.to_string())?;
+        let result = self.0.call_tool(request).await.map_err(|error| error.to_string())?;
         let text = text_of(&result);
-        if result.is_error == Some(true) {
-            Err(text)
-        } else {
-            Ok(text)
-        }
+        if result.is_error == Some(true) { Err(text) } else { Ok(text) }
     }
 
     /// Ends the server.
@@ -59,9 +44,6 @@ impl Tools {
 }
 
 fn text_of(result: &CallToolResult) -> String {
-    let texts = result
-        .content
-        .iter()
-        .filter_map(|content| Some(content.as_text()?.text.as_str()));
+    let texts = result.content.iter().filter_map(|content| Some(content.as_text()?.text.as_str()));
     texts.collect::<Vec<_>>().join("\n")
 }

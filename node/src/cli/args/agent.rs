@@ -48,7 +48,7 @@ pub(in crate::cli) enum AgentVerb {
         handle: Handle,
     },
     /// Be the built-in agent, over stdin and stdout (ACP)
-    #[command(after_help = "Example:\n  starling agent demo --script answers.yaml")]
+    #[command(after_help = "Example:\n  starling agent demo --script steps.txt")]
     Demo {
         /// What it does
         #[arg(long, value_name = "FILE")]

@@ -35,9 +35,8 @@ impl Client {
     /// # Errors
     /// As [`Client::ask`].
     pub(in crate::cli) async fn listen(&self, since: Option<&str>) -> Result<Events, Failure> {
-        let mut request = Request::get(paths::EVENTS)
-            .header(HOST, "localhost")
-            .header(ACCEPT, "text/event-stream");
+        let mut request =
+            Request::get(paths::EVENTS).header(HOST, "localhost").header(ACCEPT, "text/event-stream");
         if let Some(since) = since {
             request = request.header("last-event-id", since);
         }
@@ -48,10 +47,7 @@ impl Client {
             let body = reply.read_all().await?;
             return Err(Failure::refused(status.as_u16(), &body));
         }
-        Ok(Events {
-            reply,
-            parser: Parser::default(),
-        })
+        Ok(Events { reply, parser: Parser::default() })
     }
 }
 
@@ -157,16 +153,8 @@ mod tests {
     fn events_are_cut_out_of_any_chunks() {
         let text = ": hello\n\nid: 7\r\nevent: session\r\ndata: {\"a\":\ndata: 1}\n\nretry: 5\n\nid:8\ndata:x\n\nid: 9\nda";
         let want = vec![
-            Event {
-                id: Some("7".to_owned()),
-                kind: "session".to_owned(),
-                data: "{\"a\":\n1}".to_owned(),
-            },
-            Event {
-                id: Some("8".to_owned()),
-                kind: String::new(),
-                data: "x".to_owned(),
-            },
+            Event { id: Some("7".to_owned()), kind: "session".to_owned(), data: "{\"a\":\n1}".to_owned() },
+            Event { id: Some("8".to_owned()), kind: String::new(), data: "x".to_owned() },
         ];
         assert_eq!(parse(&[text]).0, want);
         let letters: Vec<String> = text.chars().map(String::from).collect();

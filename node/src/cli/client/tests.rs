@@ -111,10 +111,7 @@ async fn an_answer_with_the_end_of_the_connection_counts() {
         answer = client.ask(Call::post("/", json!({}))) => answer.unwrap_err(),
         () = server => unreachable!(),
     };
-    assert_eq!(
-        (failure.exit, failure.code.as_str()),
-        (Exit::Conflict, "handle_taken")
-    );
+    assert_eq!((failure.exit, failure.code.as_str()), (Exit::Conflict, "handle_taken"));
 }
 
 #[tokio::test]
@@ -127,15 +124,10 @@ async fn a_path_that_no_socket_can_have_is_explained() {
 #[tokio::test]
 async fn events_come_one_by_one_and_begin_where_they_were_left() {
     let events = |request: Incoming| async move {
-        let since = request
-            .headers()
-            .get("last-event-id")
-            .map_or("none", |id| id.to_str().unwrap());
+        let since = request.headers().get("last-event-id").map_or("none", |id| id.to_str().unwrap());
         format!("id: 8\nevent: session\ndata: \"{since}\"\n\nid: 9\nevent: resync\ndata: {{}}\n\n")
     };
-    let node = Router::new()
-        .route("/events", get(events))
-        .route("/", post(|| async {}));
+    let node = Router::new().route("/events", get(events)).route("/", post(|| async {}));
     let (_dir, socket) = stage();
     let listener = UnixListener::bind(&socket).unwrap();
     let client = Client::new(&socket);

@@ -14,14 +14,8 @@ const SHORT_DIGITS: usize = 12;
 
 /// `status`: who and where, peers, sessions, what is waited for.
 pub(in crate::cli) fn status(status: &Status, now_ms: u64) -> String {
-    let mut text = row(
-        "you",
-        &format!(
-            "@{} on {}",
-            clean(&status.handle),
-            named(&status.label, &status.device)
-        ),
-    );
+    let mut text =
+        row("you", &format!("@{} on {}", clean(&status.handle), named(&status.label, &status.device)));
     text += &row("device", &clean(&status.device));
     text += &row("workspace", &clean(&status.workspace));
     if let Some(http) = &status.http {
@@ -35,10 +29,7 @@ pub(in crate::cli) fn status(status: &Status, now_ms: u64) -> String {
     text += &row("sessions", &sessions(status));
     let connected = status.peers.iter().filter(|peer| peer.connected).count();
     let cut = if status.paused { "  exchange paused" } else { "" };
-    text += &row(
-        "peers",
-        &format!("{connected} of {} connected{cut}", status.peers.len()),
-    );
+    text += &row("peers", &format!("{connected} of {} connected{cut}", status.peers.len()));
     text += &peers(&status.peers, now_ms);
     text += &waiting(&status.waiting, now_ms);
     text
@@ -52,24 +43,15 @@ fn export(status: &Status) -> String {
     let short = |id: &Option<String>| id.as_deref().map_or_else(|| "none".to_owned(), short);
     let export = &status.export;
     match &export.error {
-        Some(error) => styled(
-            style::BAD,
-            &format!("✗ {}", one_line(error, WIDTH - NAME_COLUMNS - 2)),
-        ),
+        Some(error) => styled(style::BAD, &format!("✗ {}", one_line(error, WIDTH - NAME_COLUMNS - 2))),
         None => format!("commit {}  tree {}", short(&export.commit), short(&export.tree)),
     }
 }
 
 fn sessions(status: &Status) -> String {
     let shown = status.sessions.iter().filter(|(_, number)| **number > 0);
-    let parts: Vec<_> = shown
-        .map(|(name, number)| format!("{} {number}", chip(name)))
-        .collect();
-    if parts.is_empty() {
-        "none".to_owned()
-    } else {
-        parts.join("  ")
-    }
+    let parts: Vec<_> = shown.map(|(name, number)| format!("{} {number}", chip(name))).collect();
+    if parts.is_empty() { "none".to_owned() } else { parts.join("  ") }
 }
 
 fn short(id: &str) -> String {
@@ -78,26 +60,15 @@ fn short(id: &str) -> String {
 
 /// A device's label, or the beginning of its key.
 fn named(label: &str, device: &str) -> String {
-    if label.trim().is_empty() {
-        short(device)
-    } else {
-        one_line(label, WHO_COLUMNS)
-    }
+    if label.trim().is_empty() { short(device) } else { one_line(label, WHO_COLUMNS) }
 }
 
 fn dot(on: bool) -> String {
-    if on {
-        styled(style::GOOD, "●")
-    } else {
-        styled(style::DIM, "○")
-    }
+    if on { styled(style::GOOD, "●") } else { styled(style::DIM, "○") }
 }
 
 fn seen(last_seen: Option<&str>, now_ms: u64) -> String {
-    last_seen.map_or_else(
-        || "never seen".to_owned(),
-        |time| format!("seen {}", age(time, now_ms)),
-    )
+    last_seen.map_or_else(|| "never seen".to_owned(), |time| format!("seen {}", age(time, now_ms)))
 }
 
 /// One line a peer, and what went wrong with it last.
@@ -106,30 +77,17 @@ pub(in crate::cli) fn peers(peers: &[Peer], now_ms: u64) -> String {
 }
 
 fn peer(peer: &Peer, now_ms: u64) -> String {
-    let handle = peer
-        .handle
-        .as_deref()
-        .map_or_else(|| "?".to_owned(), |name| format!("@{}", clean(name)));
-    let who = one_line(
-        &format!("{handle} {}", named(&peer.label, &peer.device)),
-        WHO_COLUMNS,
-    );
+    let handle = peer.handle.as_deref().map_or_else(|| "?".to_owned(), |name| format!("@{}", clean(name)));
+    let who = one_line(&format!("{handle} {}", named(&peer.label, &peer.device)), WHO_COLUMNS);
     let state = match (peer.connected, peer.in_step) {
         (true, true) => styled(style::GOOD, "in step"),
         (true, false) => styled(style::BUSY, "exchanging"),
         (false, _) => styled(style::DIM, &seen(peer.last_seen.as_deref(), now_ms)),
     };
-    let rtt = peer
-        .rtt_micros
-        .filter(|_| peer.connected)
-        .map_or_else(String::new, |micros| {
-            styled(style::DIM, &format!("  {:.1} ms", micros as f64 / 1_000.0))
-        });
-    let mut text = format!(
-        "  {} {}  {state}{rtt}\n",
-        dot(peer.connected),
-        padded(&who, WHO_COLUMNS)
-    );
+    let rtt = peer.rtt_micros.filter(|_| peer.connected).map_or_else(String::new, |micros| {
+        styled(style::DIM, &format!("  {:.1} ms", micros as f64 / 1_000.0))
+    });
+    let mut text = format!("  {} {}  {state}{rtt}\n", dot(peer.connected), padded(&who, WHO_COLUMNS));
     if let Some(address) = peer.addresses.first().filter(|_| !peer.connected) {
         text += &styled(style::DIM, &wrapped(address, INDENT));
     }
@@ -151,10 +109,7 @@ pub(in crate::cli) fn waiting(waiting: &[Waiting], now_ms: u64) -> String {
             .as_deref()
             .map_or_else(String::new, |time| format!(" (seen {})", age(time, now_ms)));
         text += &row(if text.is_empty() { "waiting" } else { "" }, &about);
-        text += &styled(
-            style::CARE,
-            &wrapped(&format!("{}{seen}", each.reason), NAME_COLUMNS),
-        );
+        text += &styled(style::CARE, &wrapped(&format!("{}{seen}", each.reason), NAME_COLUMNS));
     }
     text
 }
@@ -165,17 +120,9 @@ pub(in crate::cli) fn sync(sync: &Sync, now_ms: u64) -> String {
         styled(style::CARE, "paused: `starling sync resume` takes it up again")
     } else {
         let known = count(sync.peers.len(), "peer");
-        format!(
-            "{known} known, {} connected, {} in step",
-            sync.connected, sync.in_step
-        )
+        format!("{known} known, {} connected, {} in step", sync.connected, sync.in_step)
     };
-    format!(
-        "{}{}{}",
-        row("exchange", &state),
-        peers(&sync.peers, now_ms),
-        waiting(&sync.waiting, now_ms)
-    )
+    format!("{}{}{}", row("exchange", &state), peers(&sync.peers, now_ms), waiting(&sync.waiting, now_ms))
 }
 
 /// One line an agent: what it does, and where it runs.
@@ -184,22 +131,14 @@ pub(in crate::cli) fn agents(agents: &[Agent], now_ms: u64) -> String {
 }
 
 fn agent(agent: &Agent, now_ms: u64) -> String {
-    let place = if agent.here {
-        "here".to_owned()
-    } else {
-        named(&agent.host_label, &agent.host)
-    };
+    let place = if agent.here { "here".to_owned() } else { named(&agent.host_label, &agent.host) };
     let place = format!("{place} (@{})", clean(&agent.owner));
     let work = match &agent.running {
         Some(session) => styled(style::BUSY, &format!("◐ {}", clean(session))),
         None if agent.online => styled(style::DIM, "idle"),
         None => styled(style::DIM, &seen(agent.last_seen.as_deref(), now_ms)),
     };
-    let queued = if agent.queued == 0 {
-        String::new()
-    } else {
-        format!("  {} queued", agent.queued)
-    };
+    let queued = if agent.queued == 0 { String::new() } else { format!("  {} queued", agent.queued) };
     let name = one_line(&format!("@{}", agent.handle), WHO_COLUMNS - 14);
     format!(
         "{} {}{}  {work}{queued}\n",
@@ -214,11 +153,7 @@ pub(in crate::cli) fn members(members: &[Member], now_ms: u64) -> String {
     let mut text = String::new();
     for member in members {
         let handle = format!("@{}", clean(&member.handle));
-        text += &format!(
-            "{} {}\n",
-            styled(style::BOLD, &handle),
-            styled(style::DIM, &clean(&member.role))
-        );
+        text += &format!("{} {}\n", styled(style::BOLD, &handle), styled(style::DIM, &clean(&member.role)));
         for device in &member.devices {
             let state = match (device.here, device.online) {
                 (true, _) => "this device".to_owned(),
@@ -245,12 +180,7 @@ pub(in crate::cli) fn invites(invites: &[Invite], now_ms: u64) -> String {
             (None, Some(left)) => format!("open, expires {left}"),
             (None, None) => format!("expired {}", age(&invite.expires_at, now_ms)),
         };
-        format!(
-            "{}  @{}  {}\n",
-            clean(&invite.id),
-            clean(&invite.handle),
-            styled(style::DIM, &state)
-        )
+        format!("{}  @{}  {}\n", clean(&invite.id), clean(&invite.handle), styled(style::DIM, &state))
     };
     invites.iter().map(line).collect()
 }
@@ -306,31 +236,17 @@ mod tests {
     #[test]
     fn names_of_others_are_harmless() {
         let evil = "x\u{1b}[2J\u{202e}";
-        let member = Member {
-            handle: evil.to_owned(),
-            role: evil.to_owned(),
-            devices: vec![Default::default()],
-        };
-        let peer = Peer {
-            label: evil.to_owned(),
-            last_error: Some(evil.to_owned()),
-            ..Peer::default()
-        };
+        let member =
+            Member { handle: evil.to_owned(), role: evil.to_owned(), devices: vec![Default::default()] };
+        let peer = Peer { label: evil.to_owned(), last_error: Some(evil.to_owned()), ..Peer::default() };
         let agent = Agent {
             handle: evil.to_owned(),
             host_label: evil.to_owned(),
             running: Some(evil.to_owned()),
             ..Agent::default()
         };
-        for text in [
-            members(&[member], NOW_MS),
-            peers(&[peer], NOW_MS),
-            agents(&[agent], NOW_MS),
-        ] {
-            assert!(
-                !text.contains("\u{1b}[2J") && !text.contains('\u{202e}'),
-                "{text:?}"
-            );
+        for text in [members(&[member], NOW_MS), peers(&[peer], NOW_MS), agents(&[agent], NOW_MS)] {
+            assert!(!text.contains("\u{1b}[2J") && !text.contains('\u{202e}'), "{text:?}");
         }
     }
 
@@ -364,27 +280,18 @@ mod tests {
     #[test]
     fn what_went_wrong_with_a_peer_is_one_line() {
         let peer = Peer {
-            last_error: Some(format!(
-                "Failed to negotiate:\n [{}\n : refused]",
-                "/ip4/10.0.0.3 ".repeat(9)
-            )),
+            last_error: Some(format!("Failed to negotiate:\n [{}\n : refused]", "/ip4/10.0.0.3 ".repeat(9))),
             ..Peer::default()
         };
         let shown = strip_str(&peers(&[peer], NOW_MS)).to_string();
         assert_eq!(shown.lines().count(), 2, "{shown}");
         assert!(shown.lines().all(|line| line.chars().count() <= WIDTH), "{shown}");
-        assert!(
-            shown.ends_with("…\n") && shown.contains("    Failed to negotiate: [/ip4"),
-            "{shown}"
-        );
+        assert!(shown.ends_with("…\n") && shown.contains("    Failed to negotiate: [/ip4"), "{shown}");
     }
 
     #[test]
     fn a_cut_exchange_is_told() {
-        let paused = Sync {
-            paused: true,
-            ..Sync::default()
-        };
+        let paused = Sync { paused: true, ..Sync::default() };
         assert!(sync(&paused, NOW_MS).contains("sync resume"));
         assert!(sync(&Sync::default(), NOW_MS).contains("0 peers known, 0 connected, 0 in step"));
     }

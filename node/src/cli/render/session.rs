@@ -39,10 +39,7 @@ pub(in crate::cli) fn show(body: &SessionBody, now_ms: u64) -> String {
         text.push_str(&self::entry(entry, &session.meta.agent_id, now_ms));
     }
     if let Some(error) = &session.meta.error {
-        text.push_str(&format!(
-            "\n{}",
-            styled(style::BAD, &wrapped(&format!("✗ {error}"), 0))
-        ));
+        text.push_str(&format!("\n{}", styled(style::BAD, &wrapped(&format!("✗ {error}"), 0))));
     } else if let Some(since) = &session.meta.processing_started_at {
         let agent = clean(&session.meta.agent_id);
         let line = format!("◐ @{agent} is working, since {}", age(since, now_ms));
@@ -52,10 +49,7 @@ pub(in crate::cli) fn show(body: &SessionBody, now_ms: u64) -> String {
 }
 
 fn head(meta: &Meta, now_ms: u64) -> String {
-    let title = one_line(
-        meta.title.as_deref().unwrap_or("(no title yet)"),
-        WIDTH - CHIP_COLUMNS,
-    );
+    let title = one_line(meta.title.as_deref().unwrap_or("(no title yet)"), WIDTH - CHIP_COLUMNS);
     let who = format!(
         "session:{}  @{} → @{}  {}",
         clean(&meta.id),
@@ -77,25 +71,15 @@ fn head(meta: &Meta, now_ms: u64) -> String {
 /// One line of a session: who, when, what. A line number that may still move has a `~`.
 pub(in crate::cli) fn entry(entry: &Entry, agent: &str, now_ms: u64) -> String {
     let by_agent = entry.author == agent;
-    let author = styled(
-        if by_agent { style::BUSY } else { style::GOOD },
-        &format!("@{}", clean(&entry.author)),
-    );
+    let author =
+        styled(if by_agent { style::BUSY } else { style::GOOD }, &format!("@{}", clean(&entry.author)));
     let moves = if entry.sealed { "" } else { "~" };
     let answers = match entry.point_to {
         0 => String::new(),
         line => format!(" ↩ L{line:06}"),
     };
-    let about = format!(
-        "L{:06}{moves}{answers} · {}",
-        entry.line_number,
-        age(&entry.timestamp, now_ms)
-    );
-    format!(
-        "{author} {}\n{}",
-        styled(style::DIM, &about),
-        wrapped(&entry.body, 2)
-    )
+    let about = format!("L{:06}{moves}{answers} · {}", entry.line_number, age(&entry.timestamp, now_ms));
+    format!("{author} {}\n{}", styled(style::DIM, &about), wrapped(&entry.body, 2))
 }
 
 #[cfg(test)]
@@ -134,16 +118,10 @@ mod tests {
         let mut body: SessionBody = serde_json::from_str(SESSION).unwrap();
         body.session.meta.processing_started_at = Some("2026-07-12T23:59:00Z".to_owned());
         assert!(
-            strip_str(&show(&body, NOW_MS))
-                .to_string()
-                .ends_with("◐ @scribe is working, since 1 min ago\n")
+            strip_str(&show(&body, NOW_MS)).to_string().ends_with("◐ @scribe is working, since 1 min ago\n")
         );
         body.session.meta.error = Some("crashed: it ended".to_owned());
-        assert!(
-            strip_str(&show(&body, NOW_MS))
-                .to_string()
-                .ends_with("\n✗ crashed: it ended\n")
-        );
+        assert!(strip_str(&show(&body, NOW_MS)).to_string().ends_with("\n✗ crashed: it ended\n"));
     }
 
     #[test]

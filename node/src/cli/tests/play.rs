@@ -29,9 +29,7 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn new() -> Self {
-        Self {
-            dir: tempfile::tempdir().unwrap(),
-        }
+        Self { dir: tempfile::tempdir().unwrap() }
     }
 
     pub(super) fn home(&self) -> Home {
@@ -73,10 +71,6 @@ impl Stage {
         };
         let limit = std::time::Duration::from_secs(20);
         let ended = tokio::time::timeout(limit, dispatch(context, args.verb)).await;
-        Played {
-            ended: ended.expect("the verb did not end"),
-            data: data.text(),
-            notes: notes.text(),
-        }
+        Played { ended: ended.expect("the verb did not end"), data: data.text(), notes: notes.text() }
     }
 }

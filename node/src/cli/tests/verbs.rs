@@ -22,12 +22,7 @@ const ID: &str = "qs-01JZZZZZZZZZZZZZZZZZZZZZZZ";
 fn problem(status: u16, code: &str) -> Response {
     let status = StatusCode::from_u16(status).unwrap();
     let body = json!({ "status": status.as_u16(), "code": code, "detail": "because" });
-    (
-        status,
-        [(header::CONTENT_TYPE, "application/problem+json")],
-        body.to_string(),
-    )
-        .into_response()
+    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
 }
 
 fn entry(id: &str, line: u64, author: &str) -> Value {
@@ -45,17 +40,11 @@ fn detail(status: &str, entries: &[Value]) -> Value {
 async fn without_a_node_the_exit_status_is_6() {
     let stage = Stage::new();
     let failure = stage.play_alone(&["status"]).await.ended.unwrap_err();
-    assert_eq!(
-        (failure.exit, failure.code.as_str()),
-        (Exit::NotRunning, "daemon_not_running")
-    );
+    assert_eq!((failure.exit, failure.code.as_str()), (Exit::NotRunning, "daemon_not_running"));
     assert!(failure.hint.unwrap().contains("starling up"));
     // A node that died leaves its socket.
     drop(std::os::unix::net::UnixListener::bind(stage.socket()).unwrap());
-    assert_eq!(
-        stage.play_alone(&["status"]).await.ended.unwrap_err().exit,
-        Exit::NotRunning
-    );
+    assert_eq!(stage.play_alone(&["status"]).await.ended.unwrap_err().exit, Exit::NotRunning);
 }
 
 #[tokio::test]
@@ -64,11 +53,7 @@ async fn json_is_the_body_as_the_node_sent_it() {
     let played = Stage::new().play(node(), &["status", "--json"]).await;
     assert_eq!(played.data, format!("{STATUS}\n"));
     let played = Stage::new().play(node(), &["status"]).await;
-    assert!(
-        played.data.starts_with("you        @alice on laptop\n"),
-        "{}",
-        played.data
-    );
+    assert!(played.data.starts_with("you        @alice on laptop\n"), "{}", played.data);
     played.ended.unwrap();
 }
 
@@ -127,20 +112,12 @@ async fn a_prefix_is_resolved_or_its_candidates_are_named() {
         Json(json!({ "ids": fits.collect::<Vec<_>>() }))
     };
     let stop = |Path(id): Path<String>| async move { Json(json!({ "session_id": id, "status": "active" })) };
-    let node = || {
-        Router::new()
-            .route("/resolve", get(resolve))
-            .route("/im/quick-sessions/{id}/stop", post(stop))
-    };
+    let node =
+        || Router::new().route("/resolve", get(resolve)).route("/im/quick-sessions/{id}/stop", post(stop));
     let unique = "01jzzzzzzzzzzzzzzzzzzzzzzz";
-    let played = Stage::new()
-        .play(node(), &["session", "stop", &unique[..25]])
-        .await;
+    let played = Stage::new().play(node(), &["session", "stop", &unique[..25]]).await;
     let failure = played.ended.unwrap_err();
-    assert_eq!(
-        (failure.exit, failure.code.as_str()),
-        (Exit::Usage, "ambiguous_prefix")
-    );
+    assert_eq!((failure.exit, failure.code.as_str()), (Exit::Usage, "ambiguous_prefix"));
     assert!(failure.hint.unwrap().contains(ID));
     let played = Stage::new().play(node(), &["session", "stop", "01Q"]).await;
     assert_eq!(played.ended.unwrap_err().exit, Exit::NotFound);
@@ -169,10 +146,7 @@ async fn a_new_session_is_followed_until_the_agent_has_answered() {
         (StatusCode::CREATED, Json(answer))
     };
     let events = || async {
-        let other = Event::default()
-            .id("1")
-            .event("session")
-            .data(r#"{"id": "qs-other"}"#);
+        let other = Event::default().id("1").event("session").data(r#"{"id": "qs-other"}"#);
         let resync = Event::default().id("2").event("resync").data("{}");
         let items = futures::stream::iter([other, resync].map(Ok::<_, Infallible>));
         Sse::new(items.chain(futures::stream::pending()))
@@ -184,17 +158,10 @@ async fn a_new_session_is_followed_until_the_agent_has_answered() {
     let words = ["session", "new", "--agent", "scribe", "-m", "Hello", "--follow"];
     let played = Stage::new().play(node.clone(), &words).await;
     played.ended.unwrap();
-    assert_eq!(
-        played.data,
-        format!("session:{ID}\n@scribe L000002 · 1 min ago\n  text 2\n")
-    );
+    assert_eq!(played.data, format!("session:{ID}\n@scribe L000002 · 1 min ago\n  text 2\n"));
     assert!(played.notes.contains("@scribe is working"));
     let played = Stage::new().play(node, &[&words[..], &["--json"]].concat()).await;
-    let lines: Vec<Value> = played
-        .data
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines: Vec<Value> = played.data.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 2, "{}", played.data);
     assert_eq!(lines[1]["message_id"], "m2");
 }
@@ -206,20 +173,14 @@ async fn a_turn_that_fails_ends_the_wait_for_its_answer() {
             "/im/quick-sessions",
             post(|| async { Json(detail("needs_title", &[entry("m1", 1, "alice")])) }),
         )
-        .route(
-            "/im/quick-sessions/{id}",
-            get(|| async { Json(detail("error", &[entry("m1", 1, "alice")])) }),
-        )
+        .route("/im/quick-sessions/{id}", get(|| async { Json(detail("error", &[entry("m1", 1, "alice")])) }))
         .route(
             "/events",
             get(|| async { Sse::new(futures::stream::pending::<Result<Event, Infallible>>()) }),
         );
     let words = ["session", "new", "--agent", "scribe", "-m", "Hello", "--follow"];
     let failure = Stage::new().play(node, &words).await.ended.unwrap_err();
-    assert_eq!(
-        (failure.exit, failure.code.as_str()),
-        (Exit::Failed, "turn_failed")
-    );
+    assert_eq!((failure.exit, failure.code.as_str()), (Exit::Failed, "turn_failed"));
     assert!(failure.detail.contains("crashed"));
 }
 
@@ -235,23 +196,13 @@ async fn all_pages_of_the_list_are_shown() {
         })
     };
     let node = Router::new().route("/im/quick-sessions", get(list));
-    let played = Stage::new()
-        .play(node.clone(), &["session", "list", "--archived"])
-        .await;
-    assert!(
-        played.data.contains("t1") && played.data.contains("t2"),
-        "{}",
-        played.data
-    );
-    let played = Stage::new()
-        .play(node.clone(), &["session", "list", "--archived", "--json"])
-        .await;
+    let played = Stage::new().play(node.clone(), &["session", "list", "--archived"]).await;
+    assert!(played.data.contains("t1") && played.data.contains("t2"), "{}", played.data);
+    let played = Stage::new().play(node.clone(), &["session", "list", "--archived", "--json"]).await;
     let document: Value = serde_json::from_str(&played.data).unwrap();
     assert_eq!(document["sessions"].as_array().unwrap().len(), 2);
     assert!(document.get("next_cursor").is_none());
-    let played = Stage::new()
-        .play(node, &["session", "list", "--archived", "--limit", "1", "--json"])
-        .await;
+    let played = Stage::new().play(node, &["session", "list", "--archived", "--limit", "1", "--json"]).await;
     let document: Value = serde_json::from_str(&played.data).unwrap();
     assert_eq!(document["next_cursor"], "a b");
 }
@@ -260,25 +211,14 @@ async fn all_pages_of_the_list_are_shown() {
 async fn waiting_without_peers_returns_at_once_and_says_so() {
     let body = |peers: Value, paused: bool| json!({ "paused": paused, "in_step": 1, "connected": 1, "peers": peers, "waiting": [] });
     let node = |body: Value| Router::new().route("/sync", get(move || async move { Json(body) }));
-    let played = Stage::new()
-        .play(node(body(json!([]), false)), &["sync", "wait"])
-        .await;
+    let played = Stage::new().play(node(body(json!([]), false)), &["sync", "wait"]).await;
     played.ended.unwrap();
     assert!(played.notes.contains("no peers"), "{}", played.notes);
     let peers = json!([{ "device": "b0", "connected": true, "in_step": true }]);
-    let played = Stage::new()
-        .play(node(body(peers.clone(), false)), &["sync", "wait", "--json"])
-        .await;
+    let played = Stage::new().play(node(body(peers.clone(), false)), &["sync", "wait", "--json"]).await;
     assert_eq!(serde_json::from_str::<Value>(&played.data).unwrap()["in_step"], 1);
-    let failure = Stage::new()
-        .play(node(body(peers, true)), &["sync", "wait"])
-        .await
-        .ended
-        .unwrap_err();
-    assert_eq!(
-        (failure.exit, failure.code.as_str()),
-        (Exit::NotYet, "sync_paused")
-    );
+    let failure = Stage::new().play(node(body(peers, true)), &["sync", "wait"]).await.ended.unwrap_err();
+    assert_eq!((failure.exit, failure.code.as_str()), (Exit::NotYet, "sync_paused"));
 }
 
 #[tokio::test]
@@ -291,16 +231,10 @@ async fn writes_have_a_json_body_and_its_content_type() {
         )
     };
     let node = Router::new().route("/invites", post(echo));
-    let played = Stage::new()
-        .play(node, &["invite", "create", "--as", "bob"])
-        .await;
+    let played = Stage::new().play(node, &["invite", "create", "--as", "bob"]).await;
     played.ended.unwrap();
     assert_eq!(played.data, "tick\n");
-    assert!(
-        played.notes.contains("@bob") && played.notes.contains("expires in 1 d"),
-        "{}",
-        played.notes
-    );
+    assert!(played.notes.contains("@bob") && played.notes.contains("expires in 1 d"), "{}", played.notes);
 }
 
 #[tokio::test]
@@ -309,44 +243,20 @@ async fn what_needs_no_node_asks_none() {
     let home = stage.home();
     home.create().unwrap();
     let key = crate::config::NodeKey::from_seed([3; 32]);
-    assert_eq!(
-        stage.play_alone(&["id"]).await.ended.unwrap_err().exit,
-        Exit::NotFound
-    );
-    assert_eq!(
-        stage
-            .play_alone(&["recovery", "show"])
-            .await
-            .ended
-            .unwrap_err()
-            .exit,
-        Exit::NotFound
-    );
+    assert_eq!(stage.play_alone(&["id"]).await.ended.unwrap_err().exit, Exit::NotFound);
+    assert_eq!(stage.play_alone(&["recovery", "show"]).await.ended.unwrap_err().exit, Exit::NotFound);
     key.create(&home.node_key()).unwrap();
     key.create(&home.recovery_key()).unwrap();
-    assert_eq!(
-        stage.play_alone(&["id"]).await.data,
-        format!("{}\n", key.device())
-    );
+    assert_eq!(stage.play_alone(&["id"]).await.data, format!("{}\n", key.device()));
     let played = stage.play_alone(&["recovery", "show", "--json"]).await;
-    assert_eq!(
-        serde_json::from_str::<Value>(&played.data).unwrap()["key"],
-        "03".repeat(32)
-    );
+    assert_eq!(serde_json::from_str::<Value>(&played.data).unwrap()["key"], "03".repeat(32));
     let played = stage.play_alone(&["session", "ref", &format!("{ID}:3")]).await;
     assert_eq!(played.data, format!("session:{ID}:L000003\n"));
     let played = stage.play_alone(&["completion", "bash"]).await;
     assert!(played.data.contains("starling__session") || played.data.contains("_starling"));
     // People do not reply as agents do: refused before the node is asked.
-    let failure = stage
-        .play_alone(&["session", "reply", ID, "x"])
-        .await
-        .ended
-        .unwrap_err();
-    assert_eq!(
-        (failure.exit, failure.code.as_str()),
-        (Exit::NotAllowed, "not_in_a_turn")
-    );
+    let failure = stage.play_alone(&["session", "reply", ID, "x"]).await.ended.unwrap_err();
+    assert_eq!((failure.exit, failure.code.as_str()), (Exit::NotAllowed, "not_in_a_turn"));
 }
 
 #[tokio::test]
@@ -354,27 +264,14 @@ async fn a_silent_node_is_given_up_with_7() {
     let stage = Stage::new();
     let _listens = std::os::unix::net::UnixListener::bind(stage.socket()).unwrap();
     let socket = stage.socket();
-    let words = [
-        "starling",
-        "status",
-        "--timeout",
-        "100ms",
-        "--socket",
-        socket.to_str().unwrap(),
-        "--home",
-        "/h",
-    ];
+    let words =
+        ["starling", "status", "--timeout", "100ms", "--socket", socket.to_str().unwrap(), "--home", "/h"];
     let invocation = crate::cli::parse(words.map(Into::into), &mut std::io::empty());
     let Ok(crate::cli::Invocation::Verb(command)) = invocation else {
         panic!("not a verb");
     };
-    let failure = crate::cli::run(*command, crate::shell::ambient())
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (failure.exit, failure.code.as_str()),
-        (Exit::TimedOut, "timed_out")
-    );
+    let failure = crate::cli::run(*command, crate::shell::ambient()).await.unwrap_err();
+    assert_eq!((failure.exit, failure.code.as_str()), (Exit::TimedOut, "timed_out"));
 }
 
 #[tokio::test]
@@ -413,18 +310,9 @@ async fn down_returns_when_the_node_is_gone() {
 #[tokio::test]
 async fn an_export_that_failed_is_a_failure() {
     let node = |body: Value| Router::new().route("/export", post(move || async move { Json(body) }));
-    let played = Stage::new()
-        .play(node(json!({ "commit": "c0", "tree": "7e" })), &["export"])
-        .await;
+    let played = Stage::new().play(node(json!({ "commit": "c0", "tree": "7e" })), &["export"]).await;
     assert_eq!(played.data, "commit c0\ntree 7e\n");
     let broken = json!({ "commit": null, "tree": null, "error": "disk full" });
-    let failure = Stage::new()
-        .play(node(broken), &["export"])
-        .await
-        .ended
-        .unwrap_err();
-    assert_eq!(
-        (failure.exit, failure.code.as_str()),
-        (Exit::Failed, "export_failed")
-    );
+    let failure = Stage::new().play(node(broken), &["export"]).await.ended.unwrap_err();
+    assert_eq!((failure.exit, failure.code.as_str()), (Exit::Failed, "export_failed"));
 }

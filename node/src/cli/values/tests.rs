@@ -26,25 +26,13 @@ fn a_session_has_three_spellings() {
 
 #[test]
 fn a_line_may_be_given_in_short() {
-    for word in [
-        format!("{ID}:3"),
-        format!("{ID}:L000003"),
-        format!("session:{ID}:L000003"),
-    ] {
+    for word in [format!("{ID}:3"), format!("{ID}:L000003"), format!("session:{ID}:L000003")] {
         let LineTarget { target, line } = line_target(&word).unwrap();
-        assert_eq!(
-            (target, line),
-            (Target::Id(ID.parse().unwrap()), Some(3)),
-            "{word}"
-        );
+        assert_eq!((target, line), (Target::Id(ID.parse().unwrap()), Some(3)), "{word}");
     }
     assert_eq!(line_target(ID).unwrap().line, None);
     for bad in [format!("{ID}:0"), format!("{ID}:x"), format!("session:{ID}:3")] {
-        assert_eq!(
-            line_target(&bad).unwrap_err().code,
-            Code::InvalidReference,
-            "{bad}"
-        );
+        assert_eq!(line_target(&bad).unwrap_err().code, Code::InvalidReference, "{bad}");
     }
 }
 
@@ -55,25 +43,14 @@ fn standard_input_loses_one_newline_and_is_bounded() {
     assert_eq!(read(b"a").unwrap().as_str(), "a");
     let most = "x".repeat(BODY_BYTES_MAX);
     assert_eq!(read(format!("{most}\n").as_bytes()).unwrap().as_str(), most);
-    for bad in [
-        &b""[..],
-        b"\n",
-        b" \n",
-        b"\xff",
-        format!("{most}x").as_bytes(),
-        format!("{most}\n\n").as_bytes(),
-    ] {
+    for bad in
+        [&b""[..], b"\n", b" \n", b"\xff", format!("{most}x").as_bytes(), format!("{most}\n\n").as_bytes()]
+    {
         let failure = read(bad).unwrap_err();
-        assert_eq!(
-            (failure.exit, failure.code.as_str()),
-            (Exit::Usage, "invalid_message")
-        );
+        assert_eq!((failure.exit, failure.code.as_str()), (Exit::Usage, "invalid_message"));
     }
     let mut endless = std::io::repeat(b'x');
-    assert_eq!(
-        Text::<Body>::Stdin.take(&mut endless).unwrap_err().exit,
-        Exit::Usage
-    );
+    assert_eq!(Text::<Body>::Stdin.take(&mut endless).unwrap_err().exit, Exit::Usage);
 }
 
 #[test]
@@ -88,16 +65,7 @@ fn times_have_units() {
     ] {
         assert_eq!(duration(word).unwrap().as_millis(), ms, "{word}");
     }
-    for bad in [
-        "",
-        "s",
-        "0s",
-        "-1s",
-        "1y",
-        "1.5h",
-        "99999999999999999999s",
-        "9999999d",
-    ] {
+    for bad in ["", "s", "0s", "-1s", "1y", "1.5h", "99999999999999999999s", "9999999d"] {
         assert!(duration(bad).is_err(), "{bad}");
     }
 }
@@ -124,14 +92,7 @@ fn listening_needs_an_address_that_the_transport_knows() {
     }
     let peer = "/ip4/127.0.0.1/tcp/1/p2p/12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X";
     assert!(multiaddr(peer).is_ok());
-    for bad in [
-        "/foo/bar",
-        "/ip4/127.0.0.1",
-        "/ip4/300.0.0.1/tcp/1",
-        "/ip4/127.0.0.1/tcp/x",
-        "/",
-        peer,
-    ] {
+    for bad in ["/foo/bar", "/ip4/127.0.0.1", "/ip4/300.0.0.1/tcp/1", "/ip4/127.0.0.1/tcp/x", "/", peer] {
         assert_eq!(listen_address(bad).unwrap_err().code, Code::InvalidField, "{bad}");
     }
 }

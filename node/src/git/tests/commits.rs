@@ -25,26 +25,13 @@ fn the_first_commit_can_be_cloned_and_read() {
 
     let clone = home.directory.path().join("clone");
     text(
-        &home
-            .command()
-            .arg("clone")
-            .arg("--quiet")
-            .arg(home.path())
-            .arg(&clone)
-            .output()
-            .expect("git runs"),
+        &home.command().arg("clone").arg("--quiet").arg(home.path()).arg(&clone).output().expect("git runs"),
     );
     for (path, content) in files {
         assert_eq!(fs::read_to_string(clone.join(path)).expect("cloned"), content);
-        assert_eq!(
-            export.read(path).expect("reads").as_deref(),
-            Some(content.as_bytes())
-        );
+        assert_eq!(export.read(path).expect("reads").as_deref(), Some(content.as_bytes()));
     }
-    assert_eq!(
-        export.list("").expect("lists"),
-        [".starling/", "starling.yaml", "users/"]
-    );
+    assert_eq!(export.list("").expect("lists"), [".starling/", "starling.yaml", "users/"]);
     assert_eq!(export.list("users").expect("lists"), ["bob.meta.yaml"]);
     assert_eq!(export.read("users").expect("reads"), None);
     assert_eq!(export.read("users/bob.meta.yaml/x").expect("reads"), None);
@@ -61,10 +48,7 @@ fn the_commit_says_who_when_and_what() {
     let log = home.git(&["log", "--format=%an|%ae|%cn|%ce|%aI|%cI|%B"]);
     let who = "alice|alice@starling.invalid|alice|alice@starling.invalid";
     let time = "2026-07-11T00:00:09Z|2026-07-11T00:00:09Z";
-    assert_eq!(
-        log.replace("+00:00", "Z").trim_end(),
-        format!("{who}|{time}|{}", plan.subject)
-    );
+    assert_eq!(log.replace("+00:00", "Z").trim_end(), format!("{who}|{time}|{}", plan.subject));
     plan.writes.insert("a".to_owned(), b"2".to_vec());
     plan.time_ms = u64::MAX;
     home.open().apply(&plan).expect("applies");
@@ -74,31 +58,13 @@ fn the_commit_says_who_when_and_what() {
 #[test]
 fn the_tree_depends_on_the_content_alone() {
     let steps: Vec<Plan> = vec![
+        plan(&[("users/a.meta.yaml", "a"), ("quick-sessions/qs-1/session.meta.yaml", "1")], &[]),
         plan(
-            &[
-                ("users/a.meta.yaml", "a"),
-                ("quick-sessions/qs-1/session.meta.yaml", "1"),
-            ],
+            &[("quick-sessions/qs-2/session.meta.yaml", "2"), ("quick-sessions/qs-2/discussion.thread", "2")],
             &[],
         ),
-        plan(
-            &[
-                ("quick-sessions/qs-2/session.meta.yaml", "2"),
-                ("quick-sessions/qs-2/discussion.thread", "2"),
-            ],
-            &[],
-        ),
-        plan(
-            &[(".starling/records/k/0", "r"), ("starling.yaml", "w")],
-            &["quick-sessions/qs-9"],
-        ),
-        plan(
-            &[
-                ("users/a-b.meta.yaml", "ab"),
-                ("users/a", "file before directory order"),
-            ],
-            &[],
-        ),
+        plan(&[(".starling/records/k/0", "r"), ("starling.yaml", "w")], &["quick-sessions/qs-9"]),
+        plan(&[("users/a-b.meta.yaml", "ab"), ("users/a", "file before directory order")], &[]),
     ];
     let mut together = plan(&[], &[]);
     let (forth, back, once) = (Home::new(), Home::new(), Home::new());
@@ -107,22 +73,14 @@ fn the_tree_depends_on_the_content_alone() {
         together.writes.extend(step.writes.clone());
         forth_export.apply(step).expect("applies");
     }
-    back_export
-        .apply(&plan(
-            &[("gone/x/y", "z"), ("users/a/b", "a directory first")],
-            &[],
-        ))
-        .expect("applies");
+    back_export.apply(&plan(&[("gone/x/y", "z"), ("users/a/b", "a directory first")], &[])).expect("applies");
     for step in steps.iter().rev() {
         back_export.apply(step).expect("applies");
     }
     let back_tree = back_export.apply(&plan(&[], &["gone/x"])).expect("applies").tree;
     let once_tree = once.open().apply(&together).expect("applies").tree;
     assert_eq!(once_tree, back_tree);
-    assert_eq!(
-        once_tree,
-        forth_export.head().expect("reads").expect("there").tree
-    );
+    assert_eq!(once_tree, forth_export.head().expect("reads").expect("there").tree);
     [forth, back, once].iter().for_each(Home::fsck);
 }
 
@@ -132,24 +90,16 @@ fn the_same_tree_makes_no_commit() {
     let mut export = home.open();
     let first = export.apply(&plan(&[("a/b", "1")], &[])).expect("applies");
     let packs = home.packs();
-    for same in [
-        plan(&[("a/b", "1")], &[]),
-        plan(&[], &["absent", "a/absent", "absent/deep"]),
-        plan(&[], &[]),
-    ] {
+    for same in
+        [plan(&[("a/b", "1")], &[]), plan(&[], &["absent", "a/absent", "absent/deep"]), plan(&[], &[])]
+    {
         assert_eq!(export.apply(&same).expect("applies"), first);
     }
     assert_eq!(home.packs(), packs);
     assert_eq!(home.git(&["rev-list", "--count", "HEAD"]), "1\n");
     let second = export.apply(&plan(&[], &["a"])).expect("applies");
-    assert_eq!(
-        second.tree, "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
-        "git's empty tree"
-    );
-    assert_eq!(
-        export.apply(&plan(&[("a/b", "1")], &[])).expect("applies").tree,
-        first.tree
-    );
+    assert_eq!(second.tree, "4b825dc642cb6eb9a060e54bf8d69288fbee4904", "git's empty tree");
+    assert_eq!(export.apply(&plan(&[("a/b", "1")], &[])).expect("applies").tree, first.tree);
     home.fsck();
 }
 
@@ -157,40 +107,23 @@ fn the_same_tree_makes_no_commit() {
 fn removes_come_before_writes() {
     let home = Home::new();
     let mut export = home.open();
-    let base = [
-        ("s/1/meta", "1"),
-        ("s/1/thread", "1"),
-        ("s/2/meta", "2"),
-        ("t", "t"),
-    ];
+    let base = [("s/1/meta", "1"), ("s/1/thread", "1"), ("s/2/meta", "2"), ("t", "t")];
     let mut listing = |writes: &[(&str, &str)], removes: &[&str]| {
-        export
-            .apply(&plan(&base, &["s", "t", "archive", "new"]))
-            .expect("applies");
+        export.apply(&plan(&base, &["s", "t", "archive", "new"])).expect("applies");
         export.apply(&plan(writes, removes)).expect("applies");
-        home.git(&["ls-tree", "-r", "--name-only", "HEAD"])
-            .replace('\n', " ")
+        home.git(&["ls-tree", "-r", "--name-only", "HEAD"]).replace('\n', " ")
     };
     assert_eq!(listing(&[], &["s/1/meta"]), "s/1/thread s/2/meta t ");
     assert_eq!(listing(&[], &["s/1"]), "s/2/meta t ");
     assert_eq!(listing(&[], &["s/1", "s/2/meta"]), "t ");
     assert_eq!(listing(&[], &["s", "s/1/meta"]), "t ");
-    assert_eq!(
-        listing(&[("archive/1/meta", "1")], &["s/1"]),
-        "archive/1/meta s/2/meta t "
-    );
+    assert_eq!(listing(&[("archive/1/meta", "1")], &["s/1"]), "archive/1/meta s/2/meta t ");
     assert_eq!(listing(&[("s/1/new", "n")], &["s/1"]), "s/1/new s/2/meta t ");
     assert_eq!(listing(&[("s/1/new", "n")], &["s"]), "s/1/new t ");
     assert_eq!(listing(&[("s/1", "n")], &[]), "s/1 s/2/meta t ");
     assert_eq!(listing(&[("s/1", "n")], &["s/1/meta"]), "s/1 s/2/meta t ");
-    assert_eq!(
-        listing(&[("t/1/2", "n")], &[]),
-        "s/1/meta s/1/thread s/2/meta t/1/2 "
-    );
-    assert_eq!(
-        listing(&[("t/1", "n")], &["t/1/2", "t"]),
-        "s/1/meta s/1/thread s/2/meta t/1 "
-    );
+    assert_eq!(listing(&[("t/1/2", "n")], &[]), "s/1/meta s/1/thread s/2/meta t/1/2 ");
+    assert_eq!(listing(&[("t/1", "n")], &["t/1/2", "t"]), "s/1/meta s/1/thread s/2/meta t/1 ");
     home.fsck();
 }
 
@@ -235,40 +168,17 @@ fn a_bad_path_is_refused_before_anything_is_written() {
         &deep,
     ];
     for path in bad {
-        for plan in [
-            plan(&[("good", "1"), (path, "1")], &[]),
-            plan(&[("good", "1")], &[path]),
-        ] {
-            assert!(
-                matches!(export.apply(&plan), Err(GitError::BadPath { .. })),
-                "{path:?}"
-            );
+        for plan in [plan(&[("good", "1"), (path, "1")], &[]), plan(&[("good", "1")], &[path])] {
+            assert!(matches!(export.apply(&plan), Err(GitError::BadPath { .. })), "{path:?}");
         }
-        assert!(
-            matches!(export.read(path), Err(GitError::BadPath { .. })),
-            "{path:?}"
-        );
+        assert!(matches!(export.read(path), Err(GitError::BadPath { .. })), "{path:?}");
     }
     for both in [[("a", "1"), ("a/b", "1")], [("a/b", "1"), ("a/b/c/d", "1")]] {
-        assert!(
-            matches!(export.apply(&plan(&both, &[])), Err(GitError::BadPath { .. })),
-            "{both:?}"
-        );
+        assert!(matches!(export.apply(&plan(&both, &[])), Err(GitError::BadPath { .. })), "{both:?}");
     }
     assert_eq!((export.head().expect("reads"), home.packs()), (None, 0));
-    let good = [
-        "a",
-        "-a",
-        "a..b",
-        "_",
-        ".starling/x",
-        "a.git",
-        "CLAUDE.md.x",
-        &long[1..],
-        &deep[2..],
-    ];
-    good.iter()
-        .for_each(|path| drop(export.apply(&plan(&[(path, "1")], &[])).expect(path)));
+    let good = ["a", "-a", "a..b", "_", ".starling/x", "a.git", "CLAUDE.md.x", &long[1..], &deep[2..]];
+    good.iter().for_each(|path| drop(export.apply(&plan(&[(path, "1")], &[])).expect(path)));
     home.fsck();
 }
 
@@ -276,39 +186,13 @@ fn a_bad_path_is_refused_before_anything_is_written() {
 fn a_bad_subject_or_author_is_refused() {
     let home = Home::new();
     let mut export = home.open();
-    for subject in [
-        "",
-        "  ",
-        "two\nlines",
-        "nul\0",
-        "\u{1b}[2J",
-        &"x".repeat(SUBJECT_BYTES_MAX + 1),
-    ] {
-        let plan = Plan {
-            subject: subject.to_owned(),
-            ..plan(&[("a", "1")], &[])
-        };
-        assert!(
-            matches!(export.apply(&plan), Err(GitError::BadPlan(_))),
-            "{subject:?}"
-        );
+    for subject in ["", "  ", "two\nlines", "nul\0", "\u{1b}[2J", &"x".repeat(SUBJECT_BYTES_MAX + 1)] {
+        let plan = Plan { subject: subject.to_owned(), ..plan(&[("a", "1")], &[]) };
+        assert!(matches!(export.apply(&plan), Err(GitError::BadPlan(_))), "{subject:?}");
     }
-    for author in [
-        "",
-        "Alice",
-        "a b",
-        "a<b>",
-        "a\nb",
-        &"a".repeat(AUTHOR_BYTES_MAX + 1),
-    ] {
-        let plan = Plan {
-            author: author.to_owned(),
-            ..plan(&[("a", "1")], &[])
-        };
-        assert!(
-            matches!(export.apply(&plan), Err(GitError::BadPlan(_))),
-            "{author:?}"
-        );
+    for author in ["", "Alice", "a b", "a<b>", "a\nb", &"a".repeat(AUTHOR_BYTES_MAX + 1)] {
+        let plan = Plan { author: author.to_owned(), ..plan(&[("a", "1")], &[]) };
+        assert!(matches!(export.apply(&plan), Err(GitError::BadPlan(_))), "{author:?}");
     }
     assert_eq!((export.head().expect("reads"), home.packs()), (None, 0));
 }

@@ -19,13 +19,9 @@ fn what_a_killed_process_left_does_not_block_the_next() {
     let before = home.open().apply(&plan(&[("a", "1")], &[])).expect("applies");
     let pack = home.path().join("objects/pack");
     let half = format!("pack-{}", "ab".repeat(20));
-    for name in [
-        "HEAD.lock",
-        "config.lock",
-        "starling.config.lock",
-        "packed-refs.lock",
-        "refs/heads/main.lock",
-    ] {
+    for name in
+        ["HEAD.lock", "config.lock", "starling.config.lock", "packed-refs.lock", "refs/heads/main.lock"]
+    {
         fs::write(home.path().join(name), "half").expect("writes");
     }
     // What is locked must also be in need of writing, or a lock that stays would not be noticed.
@@ -33,11 +29,8 @@ fn what_a_killed_process_left_does_not_block_the_next() {
     fs::write(home.path().join("HEAD"), "ref: refs/heads/other\n").expect("writes");
     fs::write(home.path().join("config"), "[core]\n\tbare = true\n").expect("writes");
     let unpaired = [format!("{half}.idx"), format!("pack-{}.pack", "cd".repeat(20))];
-    let unfinished = [
-        "pack_git2_0123456789abcdef".to_owned(),
-        format!("{half}.idx.lock"),
-        "tmp_idx_x".to_owned(),
-    ];
+    let unfinished =
+        ["pack_git2_0123456789abcdef".to_owned(), format!("{half}.idx.lock"), "tmp_idx_x".to_owned()];
     for name in unpaired.iter().chain(&unfinished) {
         fs::write(pack.join(name), "half").expect("writes");
     }
@@ -45,11 +38,7 @@ fn what_a_killed_process_left_does_not_block_the_next() {
     assert_eq!(export.head().expect("reads"), Some(before));
     export.apply(&plan(&[("b", "2")], &[])).expect("applies");
     home.fsck();
-    assert_eq!(
-        fs::read_dir(pack).expect("lists").count(),
-        4,
-        "two packs and their indexes"
-    );
+    assert_eq!(fs::read_dir(pack).expect("lists").count(), 4, "two packs and their indexes");
 }
 
 #[test]
@@ -68,24 +57,15 @@ fn a_creation_that_was_killed_is_done_again() {
 fn something_else_in_its_place_is_left_alone() {
     let file = Home::new();
     fs::write(file.path(), "mine").expect("writes");
-    assert!(matches!(
-        Export::open(&file.path()),
-        Err(GitError::NotAnExport { .. })
-    ));
+    assert!(matches!(Export::open(&file.path()), Err(GitError::NotAnExport { .. })));
     let directory = Home::new();
     fs::create_dir_all(directory.path().join("objects/pack")).expect("creates");
     fs::write(directory.path().join("objects/pack/mine"), "mine").expect("writes");
-    assert!(matches!(
-        Export::open(&directory.path()),
-        Err(GitError::NotAnExport { .. })
-    ));
+    assert!(matches!(Export::open(&directory.path()), Err(GitError::NotAnExport { .. })));
     assert!(directory.path().join("objects/pack/mine").exists());
     let work = Home::new();
     Repository::init(work.path()).expect("creates");
-    assert!(matches!(
-        Export::open(&work.path()),
-        Err(GitError::NotAnExport { .. })
-    ));
+    assert!(matches!(Export::open(&work.path()), Err(GitError::NotAnExport { .. })));
 }
 
 #[test]

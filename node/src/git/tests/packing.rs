@@ -14,10 +14,7 @@ fn packs_stay_few_and_lose_nothing() {
     }
     assert!(most <= packs::PACKS_MAX, "{most}");
     home.fsck();
-    assert_eq!(
-        home.git(&["rev-list", "--count", "HEAD"]).trim_end(),
-        commits.to_string()
-    );
+    assert_eq!(home.git(&["rev-list", "--count", "HEAD"]).trim_end(), commits.to_string());
     assert_eq!(
         home.git(&["rev-list", "--all", "--objects"]).lines().count(),
         in_packs(&home),
@@ -83,10 +80,7 @@ fn packs_that_git_made_are_lived_with() {
     }
     home.fsck();
     assert!(home.packs() <= packs::PACKS_MAX);
-    assert_eq!(
-        home.git(&["rev-list", "--all", "--objects"]).lines().count(),
-        in_packs(&home)
-    );
+    assert_eq!(home.git(&["rev-list", "--all", "--objects"]).lines().count(), in_packs(&home));
 }
 
 #[test]

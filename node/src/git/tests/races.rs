@@ -9,31 +9,17 @@ fn the_branch_moves_only_from_where_it_was() {
     let ids: Vec<Oid> = ["1", "2", "3"]
         .iter()
         .map(|content| {
-            export
-                .apply(&plan(&[("a", content)], &[]))
-                .expect("applies")
-                .commit
-                .parse()
-                .expect("an id")
+            export.apply(&plan(&[("a", content)], &[])).expect("applies").commit.parse().expect("an id")
         })
         .collect();
     let repository = export.repository().expect("opens");
-    assert!(
-        !advance(&repository, Some(ids[1]), ids[0]).expect("answers"),
-        "it is at 3"
-    );
+    assert!(!advance(&repository, Some(ids[1]), ids[0]).expect("answers"), "it is at 3");
     assert!(!advance(&repository, None, ids[0]).expect("answers"), "it exists");
     assert!(advance(&repository, Some(ids[2]), ids[0]).expect("answers"));
     home.git(&["pack-refs", "--all"]);
-    assert!(
-        !advance(&repository, Some(ids[1]), ids[2]).expect("answers"),
-        "packed refs count"
-    );
+    assert!(!advance(&repository, Some(ids[1]), ids[2]).expect("answers"), "packed refs count");
     home.git(&["update-ref", "-d", BRANCH]);
-    assert!(
-        !advance(&repository, Some(ids[0]), ids[1]).expect("answers"),
-        "it is gone"
-    );
+    assert!(!advance(&repository, Some(ids[0]), ids[1]).expect("answers"), "it is gone");
 }
 
 #[test]
@@ -43,10 +29,7 @@ fn a_locked_branch_is_busy_and_nothing_moves() {
     let before = export.apply(&plan(&[("a", "1")], &[])).expect("applies");
     let lock = home.path().join("refs/heads/main.lock");
     fs::write(&lock, "").expect("writes");
-    assert!(matches!(
-        export.apply(&plan(&[("a", "2")], &[])),
-        Err(GitError::Busy)
-    ));
+    assert!(matches!(export.apply(&plan(&[("a", "2")], &[])), Err(GitError::Busy)));
     assert_eq!(export.head().expect("reads"), Some(before));
     fs::remove_file(&lock).expect("removes");
     export.apply(&plan(&[("a", "2")], &[])).expect("applies");
@@ -74,10 +57,7 @@ fn a_lost_race_is_run_again_on_top_of_the_winner() {
             Err(error) => assert!(matches!(error, GitError::Busy | GitError::LostRaces), "{error}"),
         }
     }
-    assert_eq!(
-        export.read("ours").expect("reads"),
-        Some(applied.to_string().into_bytes())
-    );
+    assert_eq!(export.read("ours").expect("reads"), Some(applied.to_string().into_bytes()));
     let count = |arguments: &[&str]| home.git(arguments).trim_end().parse::<usize>().expect("a number");
     let all = count(&["rev-list", "--count", "HEAD"]);
     let theirs = count(&["rev-list", "--count", "--author=other", "HEAD"]);
@@ -92,36 +72,16 @@ fn pushes_are_refused_and_fetches_served() {
     export.apply(&plan(&[("a", "1")], &[])).expect("applies");
     let clone = home.directory.path().join("clone");
     text(
-        &home
-            .command()
-            .arg("clone")
-            .arg("--quiet")
-            .arg(home.path())
-            .arg(&clone)
-            .output()
-            .expect("git runs"),
+        &home.command().arg("clone").arg("--quiet").arg(home.path()).arg(&clone).output().expect("git runs"),
     );
-    let in_clone = |arguments: &[&str]| {
-        home.command()
-            .arg("-C")
-            .arg(&clone)
-            .args(arguments)
-            .output()
-            .expect("git runs")
-    };
+    let in_clone =
+        |arguments: &[&str]| home.command().arg("-C").arg(&clone).args(arguments).output().expect("git runs");
     text(&in_clone(&["commit", "--quiet", "--allow-empty", "-m", "mine"]));
     assert!(!in_clone(&["push", "--quiet"]).status.success());
-    assert!(
-        !in_clone(&["push", "--quiet", "origin", "HEAD:refs/heads/other"])
-            .status
-            .success()
-    );
+    assert!(!in_clone(&["push", "--quiet", "origin", "HEAD:refs/heads/other"]).status.success());
     let exported = export.apply(&plan(&[("a", "2")], &[])).expect("applies");
     text(&in_clone(&["fetch", "--quiet"]));
-    assert_eq!(
-        text(&in_clone(&["rev-parse", "origin/main"])).trim_end(),
-        exported.commit
-    );
+    assert_eq!(text(&in_clone(&["rev-parse", "origin/main"])).trim_end(), exported.commit);
 }
 
 const KILLED: &str = "STARLING_TEST_EXPORT";
@@ -148,19 +108,12 @@ fn kill_9_at_any_moment_needs_no_repair() {
     for round in 0..12 {
         let mut command = Command::new(std::env::current_exe().expect("known"));
         command
-            .args([
-                "--ignored",
-                "--exact",
-                "git::tests::races::writes_until_it_is_killed",
-            ])
+            .args(["--ignored", "--exact", "git::tests::races::writes_until_it_is_killed"])
             .env(KILLED, home.path());
         let mut victim = Other(command.stdout(std::process::Stdio::null()).spawn().expect("runs"));
         let (mut seen, mut moves) = (head(), 0);
         while moves < 2 + 5 * round {
-            assert!(
-                victim.0.try_wait().expect("answers").is_none(),
-                "the victim ended by itself"
-            );
+            assert!(victim.0.try_wait().expect("answers").is_none(), "the victim ended by itself");
             let now = head();
             moves += usize::from(now != seen);
             seen = now;

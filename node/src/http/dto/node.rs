@@ -267,11 +267,7 @@ pub(in crate::http) struct Exported {
 
 impl From<info::ExportState> for Exported {
     fn from(export: info::ExportState) -> Self {
-        Self {
-            commit: export.commit,
-            tree: export.tree,
-            error: export.error,
-        }
+        Self { commit: export.commit, tree: export.tree, error: export.error }
     }
 }
 
@@ -294,9 +290,7 @@ pub(in crate::http) struct Invites {
 
 impl From<Vec<info::InviteInfo>> for Invites {
     fn from(invites: Vec<info::InviteInfo>) -> Self {
-        Self {
-            invites: list(invites),
-        }
+        Self { invites: list(invites) }
     }
 }
 

@@ -224,11 +224,7 @@ pub(in crate::http) struct Created {
 
 impl From<&View> for Created {
     fn from(view: &View) -> Self {
-        Self {
-            session: Detail::whole(view),
-            line_number: 1,
-            reference: reference(view.id, None),
-        }
+        Self { session: Detail::whole(view), line_number: 1, reference: reference(view.id, None) }
     }
 }
 

@@ -44,11 +44,7 @@ pub(super) struct Ring {
 impl Ring {
     /// An empty ring whose first event gets the number `first`, at least 1.
     pub(super) fn new(first: u64) -> Self {
-        Self {
-            next: first.max(1),
-            bytes: 0,
-            events: VecDeque::new(),
-        }
+        Self { next: first.max(1), bytes: 0, events: VecDeque::new() }
     }
 
     /// The number of the newest event, or the one before the first.

@@ -45,10 +45,7 @@ async fn the_loops_refusals_keep_status_and_code() {
         let (status, name) = code.parts();
         assert_eq!(reply.problem(), (status, name.to_owned()));
         assert_eq!(reply.json()["detail"], "as the test wants it");
-        assert_eq!(
-            reply.headers.contains_key("retry-after"),
-            matches!(status, 429 | 503)
-        );
+        assert_eq!(reply.headers.contains_key("retry-after"), matches!(status, 429 | 503));
     }
     node.end().await;
 }
@@ -64,27 +61,13 @@ async fn a_loop_that_drops_the_question_is_shutting_down() {
 #[tokio::test]
 async fn unknown_paths_and_methods_say_so() {
     let node = Node::start().await;
-    for path in [
-        "/nothing",
-        "/im",
-        "/im/quick-sessions/",
-        "/turns/x",
-        "/..%2f..%2fetc/passwd",
-    ] {
+    for path in ["/nothing", "/im", "/im/quick-sessions/", "/turns/x", "/..%2f..%2fetc/passwd"] {
         let reply = node.call("GET", path).send().await;
         assert_eq!(reply.problem(), (404, "no_such_endpoint".to_owned()), "{path}");
     }
-    for (method, path) in [
-        ("PUT", "/status"),
-        ("DELETE", "/healthz"),
-        ("PATCH", "/im/quick-sessions"),
-    ] {
+    for (method, path) in [("PUT", "/status"), ("DELETE", "/healthz"), ("PATCH", "/im/quick-sessions")] {
         let reply = node.call(method, path).send().await;
-        assert_eq!(
-            reply.problem(),
-            (405, "no_such_endpoint".to_owned()),
-            "{method} {path}"
-        );
+        assert_eq!(reply.problem(), (405, "no_such_endpoint".to_owned()), "{method} {path}");
         assert!(reply.header("allow").contains("GET"), "{method} {path}");
     }
     node.end().await;
@@ -92,11 +75,8 @@ async fn unknown_paths_and_methods_say_so() {
 
 /// What is wrong with a request, and its code.
 async fn refused(node: &Node, method: &str, path: &str, body: Option<Value>, want: (u16, &str)) {
-    let mut call = node.call(method, path).bearer(if path.starts_with("/turns") {
-        SECRET
-    } else {
-        super::TOKEN
-    });
+    let mut call =
+        node.call(method, path).bearer(if path.starts_with("/turns") { SECRET } else { super::TOKEN });
     if let Some(body) = &body {
         call = call.json(body);
     }
@@ -115,42 +95,14 @@ async fn fields_are_checked_before_anything_is_asked() {
     let message = |body: &str, request: &str| json!({ "body": body, "request_id": request });
     let (big, wide) = ("x".repeat(65_537), "好".repeat(81));
     let posts: Vec<(&str, Value, (u16, &str))> = vec![
-        (
-            "/im/quick-sessions",
-            create("Scribe", "hi"),
-            (422, "invalid_handle"),
-        ),
-        (
-            "/im/quick-sessions",
-            create("@scribe", "hi"),
-            (422, "invalid_handle"),
-        ),
-        (
-            "/im/quick-sessions",
-            create("scribe", " \n"),
-            (422, "invalid_message"),
-        ),
-        (
-            "/im/quick-sessions",
-            create("scribe", &big),
-            (422, "invalid_message"),
-        ),
-        (
-            "/im/quick-sessions",
-            json!({ "agent_id": "scribe" }),
-            (422, "invalid_field"),
-        ),
-        (
-            "/im/quick-sessions",
-            json!({ "agent_id": 1, "first_message": "hi" }),
-            (422, "invalid_field"),
-        ),
+        ("/im/quick-sessions", create("Scribe", "hi"), (422, "invalid_handle")),
+        ("/im/quick-sessions", create("@scribe", "hi"), (422, "invalid_handle")),
+        ("/im/quick-sessions", create("scribe", " \n"), (422, "invalid_message")),
+        ("/im/quick-sessions", create("scribe", &big), (422, "invalid_message")),
+        ("/im/quick-sessions", json!({ "agent_id": "scribe" }), (422, "invalid_field")),
+        ("/im/quick-sessions", json!({ "agent_id": 1, "first_message": "hi" }), (422, "invalid_field")),
         ("/im/quick-sessions", json!([]), (422, "invalid_field")),
-        (
-            "/im/quick-sessions",
-            json!([SESSION, "scribe", "hi", null]),
-            (422, "invalid_field"),
-        ),
+        ("/im/quick-sessions", json!([SESSION, "scribe", "hi", null]), (422, "invalid_field")),
         (
             "/im/quick-sessions",
             json!({ "agent_id": "scribe", "first_message": "hi", "session_id": "qs-1" }),
@@ -170,81 +122,31 @@ async fn fields_are_checked_before_anything_is_asked() {
         (&messages, message("hi", ""), (422, "invalid_field")),
         (&messages, message("hi", &"r".repeat(129)), (422, "invalid_field")),
         (&messages, json!({ "body": "hi" }), (422, "invalid_field")),
-        (
-            &messages,
-            json!({ "body": "hi", "request_id": "r", "reply_to": "7" }),
-            (422, "invalid_field"),
-        ),
+        (&messages, json!({ "body": "hi", "request_id": "r", "reply_to": "7" }), (422, "invalid_field")),
         (&title, json!({ "title": wide }), (422, "invalid_title")),
         (&title, json!({ "title": " " }), (422, "invalid_title")),
         (&title, json!({ "title": "a\u{7}b" }), (422, "invalid_title")),
-        (
-            &title,
-            json!({ "title": "ok", "attempt_id": "qa-1" }),
-            (422, "invalid_field"),
-        ),
-        (
-            "/im/quick-sessions/qs-1/archive",
-            json!({}),
-            (400, "invalid_quick_session_id"),
-        ),
-        (
-            "/im/quick-sessions/%ff/archive",
-            json!({}),
-            (400, "invalid_quick_session_id"),
-        ),
-        (
-            "/turns/qa-1/title",
-            json!({ "title": "ok" }),
-            (422, "invalid_field"),
-        ),
+        (&title, json!({ "title": "ok", "attempt_id": "qa-1" }), (422, "invalid_field")),
+        ("/im/quick-sessions/qs-1/archive", json!({}), (400, "invalid_quick_session_id")),
+        ("/im/quick-sessions/%ff/archive", json!({}), (400, "invalid_quick_session_id")),
+        ("/turns/qa-1/title", json!({ "title": "ok" }), (422, "invalid_field")),
         (&turn_title, json!({ "title": "" }), (422, "invalid_title")),
         (&turn_reply, json!({ "body": " " }), (422, "invalid_message")),
-        (
-            &turn_summary,
-            json!({ "summary": "x".repeat(4_001) }),
-            (422, "invalid_field"),
-        ),
-        (
-            "/peers",
-            json!({ "address": "127.0.0.1:1" }),
-            (422, "invalid_field"),
-        ),
-        (
-            "/peers",
-            json!({ "address": format!("/{}", "x".repeat(512)) }),
-            (422, "invalid_field"),
-        ),
+        (&turn_summary, json!({ "summary": "x".repeat(4_001) }), (422, "invalid_field")),
+        ("/peers", json!({ "address": "127.0.0.1:1" }), (422, "invalid_field")),
+        ("/peers", json!({ "address": format!("/{}", "x".repeat(512)) }), (422, "invalid_field")),
         ("/invites", json!({ "handle": "system" }), (422, "invalid_handle")),
-        (
-            "/invites",
-            json!({ "expires_in_seconds": 0 }),
-            (422, "invalid_field"),
-        ),
-        (
-            "/invites",
-            json!({ "expires_in_seconds": u64::MAX }),
-            (422, "invalid_field"),
-        ),
-        (
-            "/invites",
-            json!({ "expires_in_seconds": -1 }),
-            (422, "invalid_field"),
-        ),
+        ("/invites", json!({ "expires_in_seconds": 0 }), (422, "invalid_field")),
+        ("/invites", json!({ "expires_in_seconds": u64::MAX }), (422, "invalid_field")),
+        ("/invites", json!({ "expires_in_seconds": -1 }), (422, "invalid_field")),
         ("/sync/pause", json!({ "for": 1 }), (422, "invalid_field")),
     ];
     for (path, body, want) in posts {
         refused(&node, "POST", path, Some(body), want).await;
     }
     for (path, want) in [
-        (
-            "/im/quick-sessions/qs-01jzzzzzzzzzzzzzzzzzzzzzzz",
-            (400, "invalid_quick_session_id"),
-        ),
-        (
-            "/im/quick-sessions/..%2f..%2fetc",
-            (400, "invalid_quick_session_id"),
-        ),
+        ("/im/quick-sessions/qs-01jzzzzzzzzzzzzzzzzzzzzzzz", (400, "invalid_quick_session_id")),
+        ("/im/quick-sessions/..%2f..%2fetc", (400, "invalid_quick_session_id")),
         ("/im/quick-sessions?limit=0", (422, "invalid_field")),
         ("/im/quick-sessions?limit=1001", (422, "invalid_field")),
         ("/im/quick-sessions?limit=x", (422, "invalid_field")),
@@ -268,10 +170,7 @@ async fn profiles_of_agents_are_bounded() {
     for (patch, what) in [
         (json!({ "kind": "shell" }), "kind"),
         (json!({ "kind": "acp" }), "command"),
-        (
-            json!({ "kind": "acp", "command": ["x"], "script": "/s" }),
-            "script",
-        ),
+        (json!({ "kind": "acp", "command": ["x"], "script": "/s" }), "script"),
         (json!({ "kind": "acp", "command": ["a\u{0}b"] }), "command"),
         (json!({ "kind": "acp", "command": vec!["x"; 65] }), "command"),
         (json!({ "kind": "demo", "command": ["x"] }), "command"),
@@ -294,35 +193,13 @@ async fn a_body_is_json_and_bounded() {
     let node = Node::start().await;
     let path = format!("/im/quick-sessions/{SESSION}/messages");
     let post = |kind: &str, body: &str| node.call("POST", &path).text(kind, body).send();
-    for body in [
-        "",
-        "{",
-        "{\"body\":}",
-        "nope",
-        "{} {}",
-        &"[".repeat(10_000),
-        "{\"body\":\"\u{0}\"}",
-    ] {
-        assert_eq!(
-            post("application/json", body).await.problem(),
-            (400, "malformed_json".to_owned())
-        );
+    for body in ["", "{", "{\"body\":}", "nope", "{} {}", &"[".repeat(10_000), "{\"body\":\"\u{0}\"}"] {
+        assert_eq!(post("application/json", body).await.problem(), (400, "malformed_json".to_owned()));
     }
-    let bytes = node
-        .call("POST", &path)
-        .text("application/json", vec![b'"', 0xff, b'"']);
+    let bytes = node.call("POST", &path).text("application/json", vec![b'"', 0xff, b'"']);
     assert_eq!(bytes.send().await.problem().1, "malformed_json");
-    for kind in [
-        "text/plain",
-        "application/x-www-form-urlencoded",
-        "application/jsonx",
-        "",
-    ] {
-        assert_eq!(
-            post(kind, "{}").await.problem(),
-            (415, "not_json".to_owned()),
-            "{kind}"
-        );
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""] {
+        assert_eq!(post(kind, "{}").await.problem(), (415, "not_json".to_owned()), "{kind}");
     }
     let untyped = node.call("POST", &path).raw_body("{}").send().await;
     assert_eq!(untyped.problem(), (415, "not_json".to_owned()));
@@ -346,14 +223,7 @@ async fn writes_without_a_body_take_none_or_an_empty_object() {
     assert_eq!(node.call("POST", &path).send().await.status, 200);
     assert_eq!(node.local("POST", &path).send().await.status, 200);
     assert_eq!(node.call("POST", &path).json(&json!({})).send().await.status, 200);
-    assert_eq!(
-        node.call("POST", &path)
-            .text("application/json", "")
-            .send()
-            .await
-            .status,
-        200
-    );
+    assert_eq!(node.call("POST", &path).text("application/json", "").send().await.status, 200);
     let plain = node.call("POST", &path).text("text/plain", "").send().await;
     assert_eq!(plain.problem().0, 415);
     let untyped = node.call("POST", &path).raw_body("{}").send().await;
@@ -364,15 +234,9 @@ async fn writes_without_a_body_take_none_or_an_empty_object() {
 #[tokio::test]
 async fn what_the_loop_does_not_know_is_not_found() {
     let node = Node::start().await;
-    let reply = node
-        .call("GET", &format!("/im/quick-sessions/{ABSENT}"))
-        .send()
-        .await;
+    let reply = node.call("GET", &format!("/im/quick-sessions/{ABSENT}")).send().await;
     assert_eq!(reply.problem(), (404, "quick_session_not_found".to_owned()));
-    let stop = node
-        .call("POST", &format!("/im/quick-sessions/{SESSION}/stop"))
-        .send()
-        .await;
+    let stop = node.call("POST", &format!("/im/quick-sessions/{SESSION}/stop")).send().await;
     assert_eq!(stop.problem(), (409, "quick_session_invalid_state".to_owned()));
     let stale = json!({ "title": "ok", "attempt_id": "qa-01JZZZZZZZZZZZZZZZZZZZZZZ9" });
     let path = format!("/im/quick-sessions/{SESSION}/title");

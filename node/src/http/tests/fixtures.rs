@@ -85,11 +85,7 @@ pub(super) fn view() -> View {
         lines: vec![
             line(1, Author::Creator, "Please check."),
             line(2, Author::Agent, "Done."),
-            line(
-                3,
-                Author::Creator,
-                &format!("see session:{SESSION}:L000001, (session:{SESSION})"),
-            ),
+            line(3, Author::Creator, &format!("see session:{SESSION}:L000001, (session:{SESSION})")),
         ],
         revision: 6,
         pending_inputs: 0,
@@ -103,17 +99,11 @@ pub(super) fn archived_view() -> View {
     View {
         title: None,
         status: Status::Archived,
-        archived: Some(Archived {
-            at_ms: START_MS + 9_000,
-            from: Status::Error,
-        }),
+        archived: Some(Archived { at_ms: START_MS + 9_000, from: Status::Error }),
         summary: None,
         processing: None,
         last_completed: None,
-        last_failed: Some(Failed {
-            attempt: attempt(),
-            reason: Reason::cut("crashed"),
-        }),
+        last_failed: Some(Failed { attempt: attempt(), reason: Reason::cut("crashed") }),
         lines: vec![line(1, Author::Creator, "Please check.")],
         last_human: (1, RequestId::new(SESSION).unwrap()),
         ..view()
@@ -187,21 +177,11 @@ fn waiting() -> WaitingInfo {
 }
 
 pub(super) fn export() -> ExportState {
-    ExportState {
-        commit: Some("c0".repeat(20)),
-        tree: Some("7e".repeat(20)),
-        error: None,
-    }
+    ExportState { commit: Some("c0".repeat(20)), tree: Some("7e".repeat(20)), error: None }
 }
 
 pub(super) fn sync() -> SyncInfo {
-    SyncInfo {
-        paused: false,
-        in_step: 1,
-        connected: 1,
-        peers: vec![peer()],
-        waiting: vec![],
-    }
+    SyncInfo { paused: false, in_step: 1, connected: 1, peers: vec![peer()], waiting: vec![] }
 }
 
 pub(super) fn status() -> NodeStatus {
@@ -221,10 +201,5 @@ pub(super) fn status() -> NodeStatus {
 }
 
 pub(super) fn invite() -> InviteInfo {
-    InviteInfo {
-        id: "inv-1".to_owned(),
-        handle: handle("bob"),
-        expires_at_ms: START_MS,
-        used_by: None,
-    }
+    InviteInfo { id: "inv-1".to_owned(), handle: handle("bob"), expires_at_ms: START_MS, used_by: None }
 }

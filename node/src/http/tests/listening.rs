@@ -29,15 +29,8 @@ impl Ear {
         let response = soon(call.open()).await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        let mut ear = Self {
-            body: response.into_body(),
-            text: String::new(),
-        };
-        assert_eq!(
-            ear.block().await.as_deref(),
-            Some(": listening"),
-            "the stream stands"
-        );
+        let mut ear = Self { body: response.into_body(), text: String::new() };
+        assert_eq!(ear.block().await.as_deref(), Some(": listening"), "the stream stands");
         ear
     }
 
@@ -58,9 +51,7 @@ impl Ear {
         let block = self.block().await?;
         let field = |name: &str| {
             let line = block.lines().find_map(|line| line.strip_prefix(name));
-            line.unwrap_or_else(|| panic!("{name} in {block}"))
-                .trim()
-                .to_owned()
+            line.unwrap_or_else(|| panic!("{name} in {block}")).trim().to_owned()
         };
         Some(Heard {
             id: field("id:").parse().unwrap(),
@@ -89,9 +80,7 @@ async fn events_are_numbered_and_typed() {
         session: fixtures::session(),
         attempt: fixtures::attempt(),
         generation: 2,
-        doing: Doing::Text {
-            text: "line 1\n\nline 2".to_owned(),
-        },
+        doing: Doing::Text { text: "line 1\n\nline 2".to_owned() },
     });
     let first = ear.next().await.unwrap();
     assert_eq!((first.id, first.event.as_str()), (1, "session"));
@@ -103,14 +92,7 @@ async fn events_are_numbered_and_typed() {
         "scope": "quick_session", "session_id": fixtures::SESSION, "attempt_id": fixtures::ATTEMPT,
         "generation": 2, "kind": "text", "text": "line 1\n\nline 2",
     });
-    assert_eq!(
-        last,
-        Heard {
-            id: 4,
-            event: "activity".to_owned(),
-            data
-        }
-    );
+    assert_eq!(last, Heard { id: 4, event: "activity".to_owned(), data });
     node.end().await;
 }
 
@@ -169,11 +151,7 @@ async fn a_slow_reader_gets_resync_and_nobody_waits_for_it() {
     let mut last = 0;
     while last < 400 {
         let heard = slow.next().await.unwrap();
-        assert!(
-            heard.event == "resync" || heard.id == last + 1,
-            "a gap without resync at {}",
-            heard.id
-        );
+        assert!(heard.event == "resync" || heard.id == last + 1, "a gap without resync at {}", heard.id);
         resyncs += usize::from(heard.event == "resync");
         last = heard.id;
     }

@@ -27,11 +27,7 @@ impl Model {
                 continue;
             }
             // A dropped sender is a loop that ends.
-            if request
-                != (Request::Resolve {
-                    prefix: "drop".to_owned(),
-                })
-            {
+            if request != (Request::Resolve { prefix: "drop".to_owned() }) {
                 let _gone = answer.send(self.answer(request));
             }
         }
@@ -68,10 +64,9 @@ impl Model {
             return Err(Rejection::new(code, "as the test wants it"));
         }
         Ok(match request {
-            Request::Create { request_id, .. } => Answer::Created {
-                view: Box::new(f::view()),
-                new: request_id.is_none(),
-            },
+            Request::Create { request_id, .. } => {
+                Answer::Created { view: Box::new(f::view()), new: request_id.is_none() }
+            }
             Request::Message { session, .. } => Answer::Written {
                 session,
                 message_id: f::record("04"),
@@ -84,10 +79,9 @@ impl Model {
                 return Err(Rejection::new(Code::Unauthorized, "not this turn's secret"));
             }
             Request::Turn { .. } => changed(f::session(), Change::Retry)?,
-            Request::List { .. } => Answer::Sessions {
-                items: vec![f::item()],
-                next_cursor: Some("next".to_owned()),
-            },
+            Request::List { .. } => {
+                Answer::Sessions { items: vec![f::item()], next_cursor: Some("next".to_owned()) }
+            }
             Request::Show { session } if session != f::session() => {
                 return Err(Rejection::new(Code::QuickSessionNotFound, "no such session"));
             }
@@ -119,10 +113,5 @@ fn changed(session: starling_crdt::id::SessionId, change: Change) -> Result<Answ
         Change::Stop => return Err(Rejection::new(Code::QuickSessionInvalidState, "no turn runs")),
         Change::Archive | Change::Unarchive | Change::Retry => view.title,
     };
-    Ok(Answer::Changed {
-        session,
-        title,
-        status: view.status,
-        revision: 7,
-    })
+    Ok(Answer::Changed { session, title, status: view.status, revision: 7 })
 }

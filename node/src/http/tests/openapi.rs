@@ -80,11 +80,7 @@ async fn every_endpoint_named_is_served() {
             .replace("{attempt}", ATTEMPT)
             .replace("{handle}", "scribe");
         let call = node.bare(method, &path);
-        let call = call.bearer(if path.starts_with("/turns") {
-            SECRET
-        } else {
-            super::TOKEN
-        });
+        let call = call.bearer(if path.starts_with("/turns") { SECRET } else { super::TOKEN });
         let status = super::soon(call.open()).await.status();
         assert!(status != 404 && status != 405, "{name} is {status}");
     }
@@ -97,22 +93,13 @@ async fn every_operation_has_words_bodies_and_refusals() {
     for (name, operation) in operations(&document) {
         assert!(operation["summary"].is_string(), "{name} says what it does");
         let refusal = &operation["responses"]["default"]["content"]["application/problem+json"];
-        assert_eq!(
-            refusal["schema"]["$ref"], "#/components/schemas/Problem",
-            "{name}"
-        );
+        assert_eq!(refusal["schema"]["$ref"], "#/components/schemas/Problem", "{name}");
     }
     let create = &document["paths"]["/im/quick-sessions"]["post"]["requestBody"]["content"];
-    assert_eq!(
-        create["application/json"]["schema"]["$ref"],
-        "#/components/schemas/NewSession"
-    );
+    assert_eq!(create["application/json"]["schema"]["$ref"], "#/components/schemas/NewSession");
     check_references(&document, &document);
     for scheme in ["token", "cookie", "turn"] {
-        assert!(
-            document["components"]["securitySchemes"][scheme].is_object(),
-            "{scheme}"
-        );
+        assert!(document["components"]["securitySchemes"][scheme].is_object(), "{scheme}");
     }
 }
 

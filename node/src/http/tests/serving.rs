@@ -43,17 +43,10 @@ async fn another_users_process_gets_nothing() {
     let listener = UnixListener::bind(&path).unwrap();
     let uid = rustix::process::geteuid().as_raw() + 1;
     let app = App::new(node.context.clone(), Door::Socket, node.shutdown.clone());
-    let served = serve(
-        OneUser { listener, uid },
-        router(app),
-        spawner(),
-        node.shutdown.clone(),
-    );
+    let served = serve(OneUser { listener, uid }, router(app), spawner(), node.shutdown.clone());
     spawner().spawn("other user", node.tasks.track_future(served));
     let mut stream = UnixStream::connect(&path).await.unwrap();
-    let _maybe_closed = stream
-        .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
-        .await;
+    let _maybe_closed = stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
     let mut got = Vec::new();
     let _maybe_reset = soon(stream.read_to_end(&mut got)).await;
     assert_eq!(got, b"");
@@ -74,10 +67,7 @@ async fn shutdown_is_answered_and_handed_on() {
     let node = Node::start().await;
     assert!(!node.stop.is_cancelled());
     let reply = node.local("POST", "/shutdown").send().await;
-    assert_eq!(
-        (reply.status.as_u16(), reply.json()),
-        (202, json!({ "status": "stopping" }))
-    );
+    assert_eq!((reply.status.as_u16(), reply.json()), (202, json!({ "status": "stopping" })));
     assert!(node.stop.is_cancelled());
     // The interface itself stays until the shell ends it, so that others get their answers.
     assert_eq!(node.call("GET", "/status").send().await.status, 200);
@@ -89,10 +79,7 @@ async fn a_long_poll_ends_with_its_client_or_with_the_node() {
     let node = Node::start().await;
     let gone = node.model.somebody_gone();
     let mut stream = UnixStream::connect(&node.socket).await.unwrap();
-    stream
-        .write_all(b"GET /sync?wait=true HTTP/1.1\r\nhost: x\r\n\r\n")
-        .await
-        .unwrap();
+    stream.write_all(b"GET /sync?wait=true HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     while node.model.take_asked().is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

@@ -107,10 +107,7 @@ fn meta_keeps_the_order_of_the_export() {
 fn times_are_rfc3339_with_milliseconds() {
     assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
     assert_eq!(rfc3339(1), "1970-01-01T00:00:00.001Z");
-    assert_eq!(
-        rfc3339(starling_crdt::limits::AT_MS_MAX),
-        "9999-12-31T23:59:59.999Z"
-    );
+    assert_eq!(rfc3339(starling_crdt::limits::AT_MS_MAX), "9999-12-31T23:59:59.999Z");
     assert_eq!(rfc3339(u64::MAX), "9999-12-31T23:59:59.999Z");
 }
 
@@ -132,13 +129,7 @@ async fn a_create_tells_new_from_repeated() {
         body: starling_crdt::text::Body::new(text).unwrap(),
         request_id: request.map(|text| starling_crdt::text::RequestId::new(text).unwrap()),
     };
-    assert_eq!(
-        asked,
-        [
-            create(None, "hi", None),
-            create(Some(f::session()), "hi\n", Some("r"))
-        ]
-    );
+    assert_eq!(asked, [create(None, "hi", None), create(Some(f::session()), "hi\n", Some("r"))]);
     node.end().await;
 }
 
@@ -153,9 +144,7 @@ async fn a_session_is_shown_whole_or_in_part() {
     assert_eq!(show("").await, detail());
     let lines = |json: &Value| {
         let lines = json["entries"].as_array().unwrap().iter();
-        lines
-            .map(|line| line["line_number"].as_u64().unwrap())
-            .collect::<Vec<_>>()
+        lines.map(|line| line["line_number"].as_u64().unwrap()).collect::<Vec<_>>()
     };
     assert_eq!(lines(&show("?since=1").await), [2, 3]);
     assert_eq!(lines(&show("?limit=2").await), [2, 3]);
@@ -176,9 +165,7 @@ async fn a_page_of_the_list() {
     let reply = node.call("GET", "/im/quick-sessions").send().await.json();
     assert_eq!(reply, json!({ "sessions": [item], "next_cursor": "next" }));
     let query = "?archived=true&agent_id=scribe&limit=7&cursor=next";
-    node.call("GET", &format!("/im/quick-sessions{query}"))
-        .send()
-        .await;
+    node.call("GET", &format!("/im/quick-sessions{query}")).send().await;
     let list = |archived, agent: Option<&str>, limit, cursor: Option<&str>| Request::List {
         archived,
         agent: agent.map(f::handle),
@@ -187,10 +174,7 @@ async fn a_page_of_the_list() {
     };
     assert_eq!(
         node.model.take_asked(),
-        [
-            list(false, None, 100, None),
-            list(true, Some("scribe"), 7, Some("next"))
-        ]
+        [list(false, None, 100, None), list(true, Some("scribe"), 7, Some("next"))]
     );
     node.end().await;
 }
@@ -200,29 +184,19 @@ async fn writes_to_a_session() {
     let node = Node::start().await;
     let one = format!("/im/quick-sessions/{SESSION}");
     let body = json!({ "body": "more", "request_id": "r", "reply_to": "02".repeat(32) });
-    let reply = node
-        .call("POST", &format!("{one}/messages"))
-        .json(&body)
-        .send()
-        .await;
+    let reply = node.call("POST", &format!("{one}/messages")).json(&body).send().await;
     let want = json!({
         "session_id": SESSION, "message_id": "04".repeat(32), "line_number": 4, "status": "running", "revision": 7,
         "ref": format!("session:{SESSION}:L000004"),
     });
     assert_eq!((reply.status.as_u16(), reply.json()), (201, want));
-    let title = node
-        .call("POST", &format!("{one}/title"))
-        .json(&json!({ "title": " 好 " }));
+    let title = node.call("POST", &format!("{one}/title")).json(&json!({ "title": " 好 " }));
     let want = json!({ "session_id": SESSION, "title": "好", "status": "running", "revision": 7 });
     assert_eq!(title.send().await.json(), want);
     let plain = json!({ "session_id": SESSION, "status": "running", "revision": 7 });
     for verb in ["archive", "unarchive", "retry"] {
         let reply = node.call("POST", &format!("{one}/{verb}")).send().await;
-        assert_eq!(
-            (reply.status.as_u16(), reply.json()),
-            (200, plain.clone()),
-            "{verb}"
-        );
+        assert_eq!((reply.status.as_u16(), reply.json()), (200, plain.clone()), "{verb}");
     }
     let changes: Vec<_> = node
         .model
@@ -234,10 +208,7 @@ async fn writes_to_a_session() {
         })
         .collect();
     let title = Change::Title(starling_crdt::text::Title::new("好").unwrap());
-    assert_eq!(
-        changes,
-        [title, Change::Archive, Change::Unarchive, Change::Retry]
-    );
+    assert_eq!(changes, [title, Change::Archive, Change::Unarchive, Change::Retry]);
     node.end().await;
 }
 
@@ -255,11 +226,7 @@ async fn calls_of_a_turn() {
         assert_eq!((reply.status.as_u16(), reply.json()), (200, want));
     }
     let asked = node.model.take_asked();
-    let turn = |call| Request::Turn {
-        attempt: f::attempt(),
-        secret: SECRET.to_owned(),
-        call,
-    };
+    let turn = |call| Request::Turn { attempt: f::attempt(), secret: SECRET.to_owned(), call };
     let body = TurnCall::Reply(starling_crdt::text::Body::new("done").unwrap());
     assert_eq!(asked[1], turn(body));
     assert_eq!(asked.len(), 3);
@@ -289,14 +256,9 @@ async fn the_workspace_and_its_people() {
     });
     let reply = node.call("POST", "/im/agents").json(&body).send().await;
     assert_eq!((reply.status.as_u16(), reply.json()), (201, agents.clone()));
-    assert_eq!(
-        node.call("DELETE", "/im/agents/helper").send().await.json(),
-        agents
-    );
+    assert_eq!(node.call("DELETE", "/im/agents/helper").send().await.json(), agents);
     let profile = AgentProfile {
-        kind: AgentKind::Acp {
-            command: vec!["helper".to_owned(), "--acp".to_owned(), String::new()],
-        },
+        kind: AgentKind::Acp { command: vec!["helper".to_owned(), "--acp".to_owned(), String::new()] },
         cwd: Some("/srv".to_owned()),
         env: vec!["API_KEY".to_owned()],
         allow: vec![f::handle("alice")],
@@ -304,10 +266,7 @@ async fn the_workspace_and_its_people() {
     let handle = f::handle("helper");
     let want = [
         Request::Agents,
-        Request::AddAgent {
-            handle: handle.clone(),
-            profile,
-        },
+        Request::AddAgent { handle: handle.clone(), profile },
         Request::RemoveAgent { handle },
     ];
     assert_eq!(node.model.take_asked(), want);
@@ -336,10 +295,7 @@ async fn invitations() {
     node.call("POST", "/invites").json(&body).send().await;
     let asked = node.model.take_asked();
     assert_eq!(asked[1], Request::RevokeInvite("inv-1".to_owned()));
-    let invite = |handle, expires_in_ms| Request::Invite {
-        handle,
-        expires_in_ms,
-    };
+    let invite = |handle, expires_in_ms| Request::Invite { handle, expires_in_ms };
     assert_eq!(asked[2], invite(None, 86_400_000));
     assert_eq!(asked[3], invite(Some(f::handle("bob")), 60_000));
     node.end().await;
@@ -360,19 +316,12 @@ async fn this_device() {
         "paused": false, "started_at": "2026-07-11T00:00:00.000Z",
     });
     assert_eq!(node.call("GET", "/status").send().await.json(), status);
-    assert_eq!(
-        node.call("GET", "/peers").send().await.json(),
-        json!({ "peers": [peer()] })
-    );
+    assert_eq!(node.call("GET", "/peers").send().await.json(), json!({ "peers": [peer()] }));
     let address = json!({ "address": "/ip4/192.0.2.7/udp/4001/quic-v1" });
     let reply = node.call("POST", "/peers").json(&address).send().await;
     assert_eq!(reply.json(), json!({ "peers": [peer()] }));
     let sync = json!({ "paused": false, "in_step": 1, "connected": 1, "peers": [peer()], "waiting": [] });
-    for (method, path) in [
-        ("GET", "/sync"),
-        ("POST", "/sync/pause"),
-        ("POST", "/sync/resume"),
-    ] {
+    for (method, path) in [("GET", "/sync"), ("POST", "/sync/pause"), ("POST", "/sync/resume")] {
         assert_eq!(node.call(method, path).send().await.json(), sync, "{path}");
     }
     assert_eq!(node.call("POST", "/export").send().await.json(), export);
@@ -387,17 +336,10 @@ async fn this_device() {
 async fn figures_for_prometheus() {
     let node = Node::start().await;
     let reply = node.call("GET", "/metrics").send().await;
-    assert!(
-        reply
-            .header("content-type")
-            .starts_with("text/plain; version=0.0.4")
-    );
+    assert!(reply.header("content-type").starts_with("text/plain; version=0.0.4"));
     let text = String::from_utf8(reply.bytes.to_vec()).unwrap();
     let active = "# TYPE starling_sessions gauge\nstarling_sessions{status=\"active\"} 2\n";
     assert!(text.contains(active), "{text}");
-    assert!(
-        text.contains("\nstarling_sessions_waiting 1\n") && text.ends_with('\n'),
-        "{text}"
-    );
+    assert!(text.contains("\nstarling_sessions_waiting 1\n") && text.ends_with('\n'), "{text}");
     node.end().await;
 }

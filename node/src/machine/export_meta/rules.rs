@@ -43,11 +43,7 @@ pub fn check(meta: &SessionMeta) -> Result<(), MetaError> {
 }
 
 fn check_names(meta: &SessionMeta) -> Result<(), MetaError> {
-    require(
-        is_ulid(&meta.id, "qs-"),
-        "id",
-        "is qs- and 26 upper-case Crockford base32 characters",
-    )?;
+    require(is_ulid(&meta.id, "qs-"), "id", "is qs- and 26 upper-case Crockford base32 characters")?;
     require(is_handler(&meta.agent_id), "agent_id", "is a handler")?;
     require(is_handler(&meta.created_by), "created_by", "is a handler")
 }
@@ -65,15 +61,8 @@ fn check_title(meta: &SessionMeta) -> Result<(), MetaError> {
 }
 
 fn check_times(meta: &SessionMeta) -> Result<(), MetaError> {
-    let optional = [
-        meta.archived_at_ms,
-        meta.summary_updated_at_ms,
-        meta.processing_started_at_ms,
-    ];
-    let mut all = optional
-        .into_iter()
-        .flatten()
-        .chain([meta.created_at_ms, meta.updated_at_ms]);
+    let optional = [meta.archived_at_ms, meta.summary_updated_at_ms, meta.processing_started_at_ms];
+    let mut all = optional.into_iter().flatten().chain([meta.created_at_ms, meta.updated_at_ms]);
     require(
         all.all(|time_ms| time_ms <= TIME_MS_MAX),
         "created_at",
@@ -84,23 +73,13 @@ fn check_times(meta: &SessionMeta) -> Result<(), MetaError> {
 fn check_archived(meta: &SessionMeta) -> Result<(), MetaError> {
     let archived = meta.status == Status::Archived;
     let both = meta.archived_at_ms.is_some() == archived && meta.archived_from.is_some() == archived;
-    require(
-        both,
-        "archived_at",
-        "and archived_from are there exactly when archived",
-    )?;
+    require(both, "archived_at", "and archived_from are there exactly when archived")?;
     match meta.archived_from {
         None | Some(Status::Error) => Ok(()),
-        Some(Status::Active) => require(
-            meta.title.is_some(),
-            "archived_from",
-            "is active only with a title",
-        ),
-        Some(Status::NeedsTitle) => require(
-            meta.title.is_none(),
-            "archived_from",
-            "is needs_title only without a title",
-        ),
+        Some(Status::Active) => require(meta.title.is_some(), "archived_from", "is active only with a title"),
+        Some(Status::NeedsTitle) => {
+            require(meta.title.is_none(), "archived_from", "is needs_title only without a title")
+        }
         Some(Status::Running | Status::Archived) => {
             require(false, "archived_from", "is active, needs_title or error")
         }
@@ -109,11 +88,7 @@ fn check_archived(meta: &SessionMeta) -> Result<(), MetaError> {
 
 fn check_summary(meta: &SessionMeta) -> Result<(), MetaError> {
     let both = meta.summary.is_some() == meta.summary_updated_at_ms.is_some();
-    require(
-        both,
-        "summary",
-        "and summary_updated_at are there both or neither",
-    )?;
+    require(both, "summary", "and summary_updated_at are there both or neither")?;
     let sound = |summary: &String| summary.chars().count() <= SUMMARY_CHARS_MAX && !summary.trim().is_empty();
     let rule = "has 1 to 4,000 characters and is not blank";
     require(meta.summary.as_ref().is_none_or(sound), "summary", rule)
@@ -135,11 +110,9 @@ fn check_error(meta: &SessionMeta) -> Result<(), MetaError> {
     )?;
     match (meta.status, meta.archived_from) {
         (Status::Running, _) => require(meta.error.is_none(), "error", "is absent while running"),
-        (Status::Error, _) | (Status::Archived, Some(Status::Error)) => require(
-            meta.error.is_some(),
-            "error",
-            "is there in error and when archived from it",
-        ),
+        (Status::Error, _) | (Status::Archived, Some(Status::Error)) => {
+            require(meta.error.is_some(), "error", "is there in error and when archived from it")
+        }
         (Status::NeedsTitle | Status::Active | Status::Archived, _) => require(
             meta.error.is_none() || failed.is_some(),
             "error",
@@ -156,47 +129,25 @@ fn check_processing(meta: &SessionMeta) -> Result<(), MetaError> {
         meta.attempt_id.is_some(),
     ];
     let rule = "and processing_started_at and attempt_id are there exactly when running";
-    require(
-        parts.iter().all(|there| *there == running),
-        "processing_input_line",
-        rule,
-    )?;
+    require(parts.iter().all(|there| *there == running), "processing_input_line", rule)?;
     let attempt = meta.attempt_id.as_ref().is_none_or(|id| is_ulid(id, "qa-"));
-    require(
-        attempt,
-        "attempt_id",
-        "is qa- and 26 upper-case Crockford base32 characters",
-    )?;
+    require(attempt, "attempt_id", "is qa- and 26 upper-case Crockford base32 characters")?;
     let input = meta.processing_input_line.is_none_or(|line| is_input(line, meta));
     require(input, "processing_input_line", "is 1 to last_human_line")
 }
 
 fn check_completed(meta: &SessionMeta) -> Result<(), MetaError> {
-    let group = (
-        &meta.last_completed_attempt_id,
-        meta.last_completed_input_line,
-        meta.last_completed_line,
-    );
+    let group = (&meta.last_completed_attempt_id, meta.last_completed_input_line, meta.last_completed_line);
     match group {
         (None, None, None) => Ok(()),
         (Some(attempt), Some(input), Some(output)) => {
-            require(
-                is_ulid(attempt, "qa-"),
-                "last_completed_attempt_id",
-                "is qa- and 26 characters",
-            )?;
+            require(is_ulid(attempt, "qa-"), "last_completed_attempt_id", "is qa- and 26 characters")?;
             require(input < output, "last_completed_line", "is below its input line")?;
-            require(
-                is_input(input, meta),
-                "last_completed_input_line",
-                "is 1 to last_human_line",
-            )
+            require(is_input(input, meta), "last_completed_input_line", "is 1 to last_human_line")
         }
-        (Some(_) | None, _, _) => require(
-            false,
-            "last_completed_attempt_id",
-            "and its input line and line are there all or none",
-        ),
+        (Some(_) | None, _, _) => {
+            require(false, "last_completed_attempt_id", "and its input line and line are there all or none")
+        }
     }
 }
 
@@ -214,16 +165,11 @@ fn is_ulid(text: &str, prefix: &str) -> bool {
     let crockford = |byte: u8| {
         byte.is_ascii_digit() || byte.is_ascii_uppercase() && !matches!(byte, b'I' | b'L' | b'O' | b'U')
     };
-    text.strip_prefix(prefix)
-        .is_some_and(|ulid| ulid.len() == ULID_CHARS && ulid.bytes().all(crockford))
+    text.strip_prefix(prefix).is_some_and(|ulid| ulid.len() == ULID_CHARS && ulid.bytes().all(crockford))
 }
 
 fn require(holds: bool, field: &'static str, rule: &'static str) -> Result<(), MetaError> {
-    if holds {
-        Ok(())
-    } else {
-        Err(MetaError { field, rule })
-    }
+    if holds { Ok(()) } else { Err(MetaError { field, rule }) }
 }
 
 #[cfg(test)]

@@ -94,12 +94,7 @@ const AWKWARD_TEXT: [&str; 22] = [
 
 fn awkward() -> Vec<String> {
     let long = ["x ".repeat(2_000), "界".repeat(4_000), "'\"\\\n".repeat(1_000)];
-    AWKWARD
-        .iter()
-        .chain(&AWKWARD_TEXT)
-        .map(ToString::to_string)
-        .chain(long)
-        .collect()
+    AWKWARD.iter().chain(&AWKWARD_TEXT).map(ToString::to_string).chain(long).collect()
 }
 
 /// A titled session between two turns.
@@ -153,29 +148,16 @@ pub(super) fn failed() -> SessionMeta {
 
 pub(super) fn archived(from: SessionMeta) -> SessionMeta {
     let archived_from = Some(from.status);
-    SessionMeta {
-        status: Status::Archived,
-        archived_at_ms: Some(TIME_MS),
-        archived_from,
-        ..from
-    }
+    SessionMeta { status: Status::Archived, archived_at_ms: Some(TIME_MS), archived_from, ..from }
 }
 
 pub(super) fn needs_title() -> SessionMeta {
-    SessionMeta {
-        status: Status::NeedsTitle,
-        title: None,
-        ..active()
-    }
+    SessionMeta { status: Status::NeedsTitle, title: None, ..active() }
 }
 
 pub(super) fn full() -> SessionMeta {
     let summary = Some("All is\nwell.".to_owned());
-    SessionMeta {
-        summary,
-        summary_updated_at_ms: Some(TIME_MS),
-        ..archived(failed())
-    }
+    SessionMeta { summary, summary_updated_at_ms: Some(TIME_MS), ..archived(failed()) }
 }
 
 #[test]
@@ -209,11 +191,8 @@ fn the_fields_stand_in_the_documented_order() {
     all.processing_started_at_ms = Some(TIME_MS);
     all.attempt_id = Some(ATTEMPT.to_owned());
     let text = render(&all).expect("renders");
-    let fields: Vec<_> = text
-        .lines()
-        .filter_map(|line| line.split_once(": "))
-        .map(|(field, _)| field)
-        .collect();
+    let fields: Vec<_> =
+        text.lines().filter_map(|line| line.split_once(": ")).map(|(field, _)| field).collect();
     assert_eq!(fields.join(", "), order);
     assert_eq!(text.lines().count(), fields.len(), "one line for each field");
 }
@@ -236,40 +215,19 @@ fn users_and_the_workspace_are_written_byte_by_byte() {
                 - 'yes'\n\
                 kind: 'human'\n";
     assert_eq!(render(&user).expect("renders"), text);
-    let bare = UserMeta {
-        labels: Vec::new(),
-        kind: UserKind::Agent,
-        ..user.clone()
-    };
-    assert!(
-        render(&bare)
-            .expect("renders")
-            .ends_with("labels: []\nkind: 'agent'\n")
-    );
+    let bare = UserMeta { labels: Vec::new(), kind: UserKind::Agent, ..user.clone() };
+    assert!(render(&bare).expect("renders").ends_with("labels: []\nkind: 'agent'\n"));
     for user in [user, bare] {
-        assert_eq!(
-            parse::<UserMeta>(&render(&user).expect("renders")).expect("parses"),
-            user
-        );
+        assert_eq!(parse::<UserMeta>(&render(&user).expect("renders")).expect("parses"), user);
     }
-    let workspace = WorkspaceMeta {
-        format: FORMAT,
-        workspace: "0123".to_owned(),
-    };
-    assert_eq!(
-        render(&workspace).expect("renders"),
-        "format: 1\nworkspace: '0123'\n"
-    );
+    let workspace = WorkspaceMeta { format: FORMAT, workspace: "0123".to_owned() };
+    assert_eq!(render(&workspace).expect("renders"), "format: 1\nworkspace: '0123'\n");
 }
 
 #[test]
 fn every_string_comes_back_from_our_own_reader() {
     for text in awkward() {
-        let meta = SessionMeta {
-            title: Some(text.clone()),
-            last_message_preview: text,
-            ..full()
-        };
+        let meta = SessionMeta { title: Some(text.clone()), last_message_preview: text, ..full() };
         let yaml = render(&meta).expect("renders");
         assert_eq!(parse::<SessionMeta>(&yaml).expect("parses"), meta, "{yaml}");
         assert!(yaml.ends_with('\n') && !yaml.starts_with("---"));
@@ -297,11 +255,8 @@ fn every_string_comes_back_from_a_yaml_1_1_reader() {
             labels: vec![text.clone()],
             kind: UserKind::Human,
         };
-        std::fs::write(
-            directory.path().join(format!("{number}.yaml")),
-            render(&user).expect("renders"),
-        )
-        .expect("writes");
+        std::fs::write(directory.path().join(format!("{number}.yaml")), render(&user).expect("renders"))
+            .expect("writes");
         let hex = data_encoding::HEXLOWER.encode(text.as_bytes());
         expected.push_str(&format!("{hex} {hex} {hex}\n"));
     }
@@ -311,16 +266,8 @@ fn every_string_comes_back_from_a_yaml_1_1_reader() {
                   \x20   assert list(d) == ['display_name', 'role', 'introduction', 'labels', 'kind'], d\n\
                   \x20   strings = d['display_name'], d['introduction'], d['labels'][0]\n\
                   \x20   print(*(s.encode('utf-8').hex() for s in strings))\n";
-    let output = Command::new("python3")
-        .args(["-c", script])
-        .arg(directory.path())
-        .output()
-        .expect("runs");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output = Command::new("python3").args(["-c", script]).arg(directory.path()).output().expect("runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
 }
 
@@ -336,18 +283,9 @@ fn what_we_did_not_write_is_refused() {
         ("20260711T000000Z", "2026-07-11"),
     ] {
         assert!(text.contains(from));
-        assert!(
-            matches!(
-                parse::<SessionMeta>(&text.replace(from, to)),
-                Err(YamlError::Read(_))
-            ),
-            "{to}"
-        );
+        assert!(matches!(parse::<SessionMeta>(&text.replace(from, to)), Err(YamlError::Read(_))), "{to}");
     }
-    assert!(matches!(
-        parse::<SessionMeta>(&" ".repeat(FILE_BYTES_MAX + 1)),
-        Err(YamlError::TooLong)
-    ));
+    assert!(matches!(parse::<SessionMeta>(&" ".repeat(FILE_BYTES_MAX + 1)), Err(YamlError::TooLong)));
 }
 
 #[test]
@@ -361,8 +299,5 @@ fn the_longest_session_can_be_read_again() {
         last_message_preview: preview,
         ..full()
     };
-    assert_eq!(
-        parse::<SessionMeta>(&render(&meta).expect("renders")).expect("parses"),
-        meta
-    );
+    assert_eq!(parse::<SessionMeta>(&render(&meta).expect("renders")).expect("parses"), meta);
 }

@@ -17,10 +17,7 @@ pub(super) fn session(view: &View, collides: bool) -> Files {
     let live = format!("quick-sessions/{}", view.id);
     let archive = format!("archive/quick-sessions/{}", view.id);
     let (home, removes) = match (collides, view.archived.is_some()) {
-        (true, _) => (
-            format!("collisions/{}/{}", view.id, view.key),
-            vec![live, archive],
-        ),
+        (true, _) => (format!("collisions/{}/{}", view.id, view.key), vec![live, archive]),
         (false, false) => (live, vec![archive]),
         (false, true) => (archive, vec![live]),
     };

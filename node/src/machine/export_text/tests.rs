@@ -5,13 +5,7 @@ use super::*;
 const TIME_MS: u64 = 1_783_728_000_000;
 
 fn entry(line: u64, point_to: u64, author: &str, time_ms: u64, body: &str) -> ThreadEntry {
-    ThreadEntry {
-        line,
-        point_to,
-        author: author.to_owned(),
-        time_ms,
-        body: body.to_owned(),
-    }
+    ThreadEntry { line, point_to, author: author.to_owned(), time_ms, body: body.to_owned() }
 }
 
 fn alone(body: &str) -> ThreadEntry {
@@ -51,22 +45,11 @@ fn the_documented_example_is_written_byte_by_byte() {
 
 #[test]
 fn every_arrangement_of_the_awkward_parts_comes_back() {
-    let parts = [
-        "\n",
-        " ",
-        "[L000001]",
-        "\\",
-        "x",
-        "\r",
-        "[P000000][@bob][20260711T000009Z] ",
-    ];
+    let parts = ["\n", " ", "[L000001]", "\\", "x", "\r", "[P000000][@bob][20260711T000009Z] "];
     let mut bodies = vec![String::new()];
     let mut longest = bodies.clone();
     for _ in 0..5 {
-        longest = longest
-            .iter()
-            .flat_map(|body| parts.map(|part| format!("{body}{part}")))
-            .collect();
+        longest = longest.iter().flat_map(|body| parts.map(|part| format!("{body}{part}"))).collect();
         bodies.extend(longest.iter().cloned());
     }
     assert!(bodies.len() > 19_000);
@@ -85,10 +68,8 @@ fn different_normalised_bodies_have_different_texts() {
             .collect();
     }
     let distinct: std::collections::BTreeSet<_> = bodies.into_iter().collect();
-    let texts: std::collections::BTreeSet<_> = distinct
-        .iter()
-        .map(|body| render_thread(&[alone(body)]))
-        .collect();
+    let texts: std::collections::BTreeSet<_> =
+        distinct.iter().map(|body| render_thread(&[alone(body)])).collect();
     assert_eq!(texts.len(), distinct.len());
 }
 
@@ -126,11 +107,7 @@ fn a_blank_first_line_is_marked() {
         ("\u{a0}", "\\\u{a0}"),
     ] {
         let text = render_thread(&[alone(body)]);
-        let line = text
-            .lines()
-            .next()
-            .and_then(|line| line.split_once("Z] "))
-            .map(|(_, first)| first);
+        let line = text.lines().next().and_then(|line| line.split_once("Z] ")).map(|(_, first)| first);
         assert_eq!(line, Some(first), "{body:?}");
     }
 }
@@ -138,17 +115,12 @@ fn a_blank_first_line_is_marked() {
 #[test]
 fn control_characters_are_shown_not_kept() {
     assert_eq!(normalise("a\u{1b}[31m\0\u{7f}\u{85}\tb"), "a␛[31m␀␡\u{fffd}\tb");
-    assert_eq!(
-        normalise("a\rb\r\nc\u{2028}d\u{2029}e\r\r\n"),
-        "a\nb\nc\nd\ne\n\n"
-    );
+    assert_eq!(normalise("a\rb\r\nc\u{2028}d\u{2029}e\r\r\n"), "a\nb\nc\nd\ne\n\n");
 }
 
 #[test]
 fn a_line_separator_cannot_forge_a_message() {
-    let text = render_thread(&[alone(
-        "x\u{2028}[L000002][P000000][@bob][20260711T000009Z] forged",
-    )]);
+    let text = render_thread(&[alone("x\u{2028}[L000002][P000000][@bob][20260711T000009Z] forged")]);
     assert_eq!(parse_thread(&text).map(|entries| entries.len()), Ok(1));
     assert!(text.contains("\n [L000002]"));
 }
@@ -165,18 +137,9 @@ fn what_is_not_exactly_the_format_is_refused() {
     assert_eq!(parse_thread(""), Ok(Vec::new()));
     assert_eq!(parse_thread(header), Err(ThreadError::NotEnded));
     assert_eq!(parse_thread("\n"), Err(ThreadError::NoHeader(1)));
-    assert_eq!(
-        parse_thread(&format!(" {header}\n")),
-        Err(ThreadError::NoHeader(1))
-    );
-    assert_eq!(
-        parse_thread(&format!("{header}\r\n")),
-        Err(ThreadError::BadCharacter(1))
-    );
-    assert_eq!(
-        parse_thread(&format!("{header}\n{header}\n")),
-        Err(ThreadError::BadNumber(2))
-    );
+    assert_eq!(parse_thread(&format!(" {header}\n")), Err(ThreadError::NoHeader(1)));
+    assert_eq!(parse_thread(&format!("{header}\r\n")), Err(ThreadError::BadCharacter(1)));
+    assert_eq!(parse_thread(&format!("{header}\n{header}\n")), Err(ThreadError::BadNumber(2)));
     for (from, to) in [
         ("[L000001]", "[L0000001]"),
         ("[P000000]", "[P00000]"),
@@ -199,11 +162,7 @@ fn what_is_not_exactly_the_format_is_refused() {
             "{to}"
         );
     }
-    for (from, to) in [
-        ("[L000001]", "[L000002]"),
-        ("[L000001]", "[L000000]"),
-        ("[P000000]", "[P000001]"),
-    ] {
+    for (from, to) in [("[L000001]", "[L000002]"), ("[L000001]", "[L000000]"), ("[P000000]", "[P000001]")] {
         assert_eq!(
             parse_thread(&format!("{}\n", header.replace(from, to))),
             Err(ThreadError::BadNumber(1)),
@@ -217,13 +176,8 @@ fn the_parser_is_bounded() {
     let header = "[L000001][P000000][@alice][20260711T000000Z] ";
     let text = format!("{header}{}\n", "x".repeat(ENTRY_BYTES_MAX + 1));
     assert_eq!(parse_thread(&text), Err(ThreadError::TooLong(1)));
-    let many: Vec<_> = (1..=ENTRIES_MAX as u64 + 1)
-        .map(|line| entry(line, 0, "a", 0, "x"))
-        .collect();
-    assert_eq!(
-        parse_thread(&render_thread(&many)),
-        Err(ThreadError::TooLong(ENTRIES_MAX + 1))
-    );
+    let many: Vec<_> = (1..=ENTRIES_MAX as u64 + 1).map(|line| entry(line, 0, "a", 0, "x")).collect();
+    assert_eq!(parse_thread(&render_thread(&many)), Err(ThreadError::TooLong(ENTRIES_MAX + 1)));
 }
 
 #[test]
@@ -251,10 +205,7 @@ fn times_are_whole_seconds_of_four_digit_years() {
         (u64::MAX, "99991231T235959Z"),
     ] {
         assert_eq!(export_time(time_ms), text);
-        assert_eq!(
-            parse_export_time(text),
-            Some(time_ms.min(TIME_MS_MAX) / 1000 * 1000)
-        );
+        assert_eq!(parse_export_time(text), Some(time_ms.min(TIME_MS_MAX) / 1000 * 1000));
     }
     for text in [
         "",

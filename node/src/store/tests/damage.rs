@@ -7,9 +7,7 @@ use super::*;
 fn a_damaged_file_never_panics() {
     let (_folder, path) = folder();
     let store = Store::open(&path).unwrap();
-    store
-        .commit(&(0..40).map(everything).collect::<Vec<_>>())
-        .unwrap();
+    store.commit(&(0..40).map(everything).collect::<Vec<_>>()).unwrap();
     store.close().unwrap();
     let whole = std::fs::read(&path).unwrap();
     let mut refused = 0;
@@ -45,19 +43,12 @@ struct Disk {
 
 impl Disk {
     fn failing_after(operations: i64, error: io::ErrorKind) -> Self {
-        Self {
-            left: Arc::new(AtomicI64::new(operations)),
-            error: Some(error),
-            ..Self::default()
-        }
+        Self { left: Arc::new(AtomicI64::new(operations)), error: Some(error), ..Self::default() }
     }
 
     /// The same bytes on a disk that works.
     fn mended(&self) -> Self {
-        Self {
-            bytes: Arc::new(Mutex::new(self.bytes.lock().unwrap().clone())),
-            ..Self::default()
-        }
+        Self { bytes: Arc::new(Mutex::new(self.bytes.lock().unwrap().clone())), ..Self::default() }
     }
 
     fn spend(&self) -> io::Result<()> {
@@ -75,9 +66,7 @@ impl StorageBackend for Disk {
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let (bytes, start) = (self.bytes.lock().unwrap(), offset as usize);
-        let range = bytes
-            .get(start..start + out.len())
-            .ok_or(io::ErrorKind::UnexpectedEof)?;
+        let range = bytes.get(start..start + out.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
         out.copy_from_slice(range);
         Ok(())
     }
@@ -112,13 +101,9 @@ fn a_batch_is_whole_or_absent_wherever_the_disk_fails() {
         let store =
             Store::open_backend(disk.mended()).unwrap_or_else(|error| panic!("after {operations}: {error}"));
         let stored = store.load_stream(A).unwrap().len();
-        assert!(
-            stored >= acknowledged,
-            "acknowledged {acknowledged}, found {stored}, after {operations}"
-        );
+        assert!(stored >= acknowledged, "acknowledged {acknowledged}, found {stored}, after {operations}");
         let twin = memory();
-        twin.commit(&(0..stored as u8).map(everything).collect::<Vec<_>>())
-            .unwrap();
+        twin.commit(&(0..stored as u8).map(everything).collect::<Vec<_>>()).unwrap();
         assert_eq!(contents(&store), contents(&twin), "after {operations}");
         failures += usize::from(acknowledged < 3);
         if acknowledged == 3 {
@@ -153,10 +138,7 @@ fn a_full_disk_says_so_and_closes_the_store_until_it_is_opened_again() {
     let error = store.commit(&[everything(1)]).unwrap_err();
     assert!(matches!(error, StoreError::Full(_)), "{error}");
     disk.left.store(i64::MAX, Ordering::Relaxed);
-    assert!(matches!(
-        store.commit(&[everything(1)]),
-        Err(StoreError::Poisoned)
-    ));
+    assert!(matches!(store.commit(&[everything(1)]), Err(StoreError::Poisoned)));
     drop(store);
     let store = Store::open_backend(disk).unwrap();
     store.commit(&[everything(1)]).unwrap();
@@ -167,18 +149,10 @@ fn a_full_disk_says_so_and_closes_the_store_until_it_is_opened_again() {
 fn other_settings_write_the_same() {
     for (two_phase, quick_repair) in [(true, false), (true, true)] {
         let (_folder, path) = folder();
-        let options = Options {
-            two_phase,
-            quick_repair,
-            cache_bytes: 1 << 20,
-        };
+        let options = Options { two_phase, quick_repair, cache_bytes: 1 << 20 };
         let file = std::fs::File::create_new(&path).unwrap();
         drop(file);
-        let file = std::fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(&path)
-            .unwrap();
+        let file = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
         let store = Store::open_with(FileBackend::new(file).unwrap(), options).unwrap();
         store.commit(&[everything(0)]).unwrap();
         let before = contents(&store);

@@ -35,11 +35,7 @@ impl StorageBackend for Disk {
     }
     fn sync_data(&self) -> io::Result<()> {
         self.syncs.fetch_add(1, Ordering::Relaxed);
-        if self.broken.load(Ordering::Relaxed) {
-            Err(io::ErrorKind::Other.into())
-        } else {
-            Ok(())
-        }
+        if self.broken.load(Ordering::Relaxed) { Err(io::ErrorKind::Other.into()) } else { Ok(()) }
     }
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.inner.write(offset, data)
@@ -63,13 +59,7 @@ impl Rig {
         let store = Arc::new(Store::open_backend(disk.clone()).unwrap());
         let (sender, reports) = channel();
         let (queue, writer) = Writer::new(Arc::clone(&store), move |report| sender.send(report).unwrap());
-        Self {
-            disk,
-            store,
-            queue,
-            reports,
-            writer: Some(Box::new(|| writer.run())),
-        }
+        Self { disk, store, queue, reports, writer: Some(Box::new(|| writer.run())) }
     }
 
     /// Starts the thread; what was submitted before is one group.
@@ -87,17 +77,8 @@ impl Rig {
 }
 
 fn batch(position: u64, number: u8) -> Batch {
-    let row = RecordRow {
-        stream: STREAM,
-        position,
-        id: [number; 32],
-        wire: vec![number; 50],
-        outbox: false,
-    };
-    Batch {
-        records: vec![row],
-        ..Batch::default()
-    }
+    let row = RecordRow { stream: STREAM, position, id: [number; 32], wire: vec![number; 50], outbox: false };
+    Batch { records: vec![row], ..Batch::default() }
 }
 
 fn reopen(disk: &Disk) -> Store {
@@ -113,11 +94,7 @@ fn what_queued_up_is_one_commit_in_its_order() {
     let before = rig.disk.syncs.load(Ordering::Relaxed);
     let thread = rig.start();
     assert_eq!(rig.next(), (true, 0, 99));
-    assert_eq!(
-        rig.disk.syncs.load(Ordering::Relaxed) - before,
-        1,
-        "one sync for a hundred batches"
-    );
+    assert_eq!(rig.disk.syncs.load(Ordering::Relaxed) - before, 1, "one sync for a hundred batches");
     let loaded = rig.store.load_stream(STREAM).unwrap();
     assert!(loaded.iter().map(|(id, _)| u64::from(id[0])).eq(0..100));
     drop(rig.queue);
@@ -172,10 +149,7 @@ fn a_refused_batch_does_not_stop_the_others() {
     rig.queue.submit(1, batch(0, 2)).unwrap();
     rig.queue.submit(2, batch(1, 3)).unwrap();
     let thread = rig.start();
-    assert_eq!(
-        [rig.next(), rig.next(), rig.next()],
-        [(true, 0, 0), (false, 1, 1), (true, 2, 2)]
-    );
+    assert_eq!([rig.next(), rig.next(), rig.next()], [(true, 0, 0), (false, 1, 1), (true, 2, 2)]);
     assert_eq!(rig.store.load_stream(STREAM).unwrap().len(), 2);
     drop(rig.queue);
     thread.join().unwrap().unwrap();
@@ -191,20 +165,10 @@ fn a_broken_disk_fails_all_that_is_queued_and_ends_the_writer() {
     let error = thread.join().unwrap().unwrap_err();
     assert!(matches!(*error, StoreError::Io(_)), "{error}");
     let failed: Vec<_> = (0..=rest).map(|_| rig.next()).collect();
-    let expected = [
-        (false, 0, first - 1),
-        (false, first, first),
-        (false, first + 1, first + 1),
-    ];
+    let expected = [(false, 0, first - 1), (false, first, first), (false, first + 1, first + 1)];
     assert_eq!(failed[..3], expected);
-    assert!(
-        rig.reports.recv_timeout(PATIENCE).is_err(),
-        "each batch is reported once"
-    );
-    assert!(matches!(
-        rig.queue.submit(9_999, Batch::default()),
-        Err(SubmitError::Closed(_))
-    ));
+    assert!(rig.reports.recv_timeout(PATIENCE).is_err(), "each batch is reported once");
+    assert!(matches!(rig.queue.submit(9_999, Batch::default()), Err(SubmitError::Closed(_))));
     rig.disk.broken.store(false, Ordering::Relaxed);
     let store = reopen(&rig.disk);
     store.commit(&[batch(0, 0)]).unwrap();
@@ -226,11 +190,7 @@ fn reads_go_on_while_the_writer_writes() {
     while last != Some(199) {
         let (committed, first, end) = rig.next();
         assert!(committed);
-        assert_eq!(
-            first,
-            last.map_or(0, |last| last + 1),
-            "reports come in order, without a gap"
-        );
+        assert_eq!(first, last.map_or(0, |last| last + 1), "reports come in order, without a gap");
         last = Some(end);
     }
     assert_eq!(rig.store.load_stream(STREAM).unwrap().len(), 200);
