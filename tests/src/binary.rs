@@ -37,8 +37,15 @@ fn build() -> PathBuf {
     };
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // With everything else of the workspace, dependencies get the features that `cargo test --workspace` gave them: then
+    // there is nothing to build again. A measurement wants the program alone.
+    let what: &[&str] = match profile {
+        "dev" => &["--workspace", "--all-targets"],
+        _ => &["--package", "starling-node", "--bin", "starling"],
+    };
     cargo
-        .args(["build", "--package", "starling-node", "--bin", "starling", "--message-format", "json"])
+        .args(["build", "--message-format", "json"])
+        .args(what)
         .args(["--profile", profile, "--manifest-path"])
         .arg(manifest)
         .arg("--target-dir")
@@ -57,7 +64,9 @@ fn build() -> PathBuf {
     assert!(built.code == 0, "the binary cannot be built:\n{}", built.stderr);
     let artifacts =
         built.stdout.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let executables = artifacts.filter_map(|line| line["executable"].as_str().map(PathBuf::from));
+    let ours =
+        artifacts.filter(|line| line["target"]["name"] == "starling" && line["profile"]["test"] == false);
+    let executables = ours.filter_map(|line| line["executable"].as_str().map(PathBuf::from));
     executables.fold(None, |_, newer| Some(newer)).expect("cargo names the binary")
 }
 
