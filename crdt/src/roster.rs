@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::id::{DeviceKey, RecordId, StreamKey, WorkspaceId};
 use crate::limits::{REFUSED_IDS_MAX, WAITING_RECORDS_MAX};
-use crate::payload::{MemberRole, Payload, Role};
+use crate::payload::{Payload, Role};
 use crate::record::Record;
 use crate::rules::Refusal;
 use crate::session::Offer;
@@ -242,14 +242,6 @@ impl Roster {
         self.records().filter(|record| past.is_some_and(|past| past.contains(&record.id()))).collect()
     }
 }
-
-/// A payload that founds a workspace.
-#[must_use]
-pub const fn is_founding(payload: &Payload) -> bool {
-    matches!(payload, Payload::Found { .. })
-}
-
-const _: () = assert!(MemberRole::Admin as u8 > MemberRole::Member as u8);
 
 #[cfg(test)]
 mod tests;
