@@ -4,7 +4,7 @@
 //! verdict itself to `rules`.
 
 use crate::facts::Facts;
-use crate::id::{AttemptId, MemberId, RecordId};
+use crate::id::{AttemptId, MemberId, RecordId, StreamKey};
 use crate::limits::SESSION_RECORDS_MAX;
 use crate::payload::{Payload, Turn};
 use crate::session::{Session, body_of};
@@ -33,6 +33,8 @@ pub enum Command {
     Stop,
     /// The creator wants the failed turn tried again.
     Retry,
+    /// The creator links it to the full session that it goes on from.
+    Continue(StreamKey),
     /// The agent's host starts a turn.
     Claim(AttemptId),
     /// The agent names the session.
@@ -85,6 +87,9 @@ pub enum Rejected {
     /// A claim without need.
     #[error("there is nothing to answer, or a turn is open")]
     NothingToClaim,
+    /// A session goes on from one other.
+    #[error("the session continues another one already")]
+    ContinuesAnother,
     /// The cap.
     #[error("the session has {SESSION_RECORDS_MAX} records; continue in a new one")]
     Full,
@@ -96,7 +101,7 @@ pub enum Rejected {
 /// # Errors
 /// [`Rejected`] says why; the session is as it was.
 pub fn decide(session: &Session, view: &View, me: MemberId, command: Command) -> Result<Decision, Rejected> {
-    let facts = session.facts_at(&session.write_deps());
+    let facts = session.facts_at(&session.write_deps(view.tip));
     match command {
         Command::Message { body, request_id, reply_to } => {
             creator_only(view, me)?;
@@ -130,28 +135,37 @@ pub fn decide(session: &Session, view: &View, me: MemberId, command: Command) ->
             }
         }
         Command::Retry => retry(session, view, me, &facts),
+        Command::Continue(previous) => {
+            creator_only(view, me)?;
+            not_archived(&facts)?;
+            match view.continues {
+                Some(known) if known == previous => Ok(Decision::Already(None)),
+                Some(_) => Err(Rejected::ContinuesAnother),
+                None => write(Payload::Continues { previous }),
+            }
+        }
         Command::Claim(attempt) => claim(session, view, &facts, attempt),
         Command::SetTitle(attempt, title) => {
-            let turn = in_turn(session, &facts, attempt)?;
+            let turn = in_turn(session, view, &facts, attempt)?;
             not_archived(&facts)?;
             has_room(session)?;
             write(Payload::Title { title, turn: Some(turn) })
         }
         Command::Reply(attempt, body) => {
-            let turn = in_turn(session, &facts, attempt)?;
+            let turn = in_turn(session, view, &facts, attempt)?;
             not_archived(&facts)?;
             titled(&facts)?;
             write(Payload::Reply { turn, body })
         }
         Command::Summarize(attempt, summary) => {
-            let turn = in_turn(session, &facts, attempt)?;
+            let turn = in_turn(session, view, &facts, attempt)?;
             not_archived(&facts)?;
             titled(&facts)?;
             has_room(session)?;
             write(Payload::Summary { turn, summary })
         }
         Command::Fail(attempt, reason) => {
-            let turn = in_turn(session, &facts, attempt)?;
+            let turn = in_turn(session, view, &facts, attempt)?;
             write(Payload::Failure { turn, reason })
         }
     }
@@ -168,7 +182,7 @@ fn message(
     request_id: RequestId,
     reply_to: Option<RecordId>,
 ) -> Result<Decision, Rejected> {
-    let before = session.records_of_request(&request_id);
+    let before: Vec<RecordId> = session.records_of_request(&request_id).collect();
     let same =
         |id: &&RecordId| session.entry(id).and_then(|e| body_of(&e.signed.record().payload)) == Some(&body);
     let same: Vec<RecordId> = before.iter().filter(same).copied().collect();
@@ -181,8 +195,8 @@ fn message(
     if view.status == Status::Archived {
         return Err(Rejected::Archived);
     }
-    let is_line =
-        |id: RecordId| session.entry(&id).is_some_and(|e| body_of(&e.signed.record().payload).is_some());
+    let counted = |id: RecordId| session.entry(&id).filter(|entry| entry.is_counted());
+    let is_line = |id| counted(id).is_some_and(|entry| body_of(&entry.signed.record().payload).is_some());
     if reply_to.is_some_and(|id| !is_line(id)) {
         return Err(Rejected::UnknownReplyTo);
     }
@@ -220,19 +234,13 @@ fn claim(session: &Session, view: &View, facts: &Facts, attempt: AttemptId) -> R
     if !view.is_actionable() {
         return Err(Rejected::NothingToClaim);
     }
-    write(Payload::Claim { turn: Turn { attempt, prev: prev(session, facts) } })
+    write(Payload::Claim { turn: Turn { attempt, prev: view.tip } })
 }
 
 /// The turn of an attempt that is open, with the agent's newest record as `prev`.
-fn in_turn(session: &Session, facts: &Facts, attempt: AttemptId) -> Result<Turn, Rejected> {
+fn in_turn(session: &Session, view: &View, facts: &Facts, attempt: AttemptId) -> Result<Turn, Rejected> {
     let open = session.claims_of(&attempt).iter().any(|claim| facts.open.contains(claim));
-    if open { Ok(Turn { attempt, prev: prev(session, facts) }) } else { Err(Rejected::StaleAttempt) }
-}
-
-/// The tip to go on from: the newest by canonical order, should there be several.
-fn prev(session: &Session, facts: &Facts) -> Option<RecordId> {
-    let tips = facts.tips.iter().filter_map(|tip| session.entry(tip));
-    tips.max_by_key(|entry| entry.stamp()).map(|entry| entry.signed.id())
+    if open { Ok(Turn { attempt, prev: view.tip }) } else { Err(Rejected::StaleAttempt) }
 }
 
 fn creator_only(view: &View, me: MemberId) -> Result<(), Rejected> {

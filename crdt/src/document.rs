@@ -109,6 +109,7 @@ impl Document {
             Payload::Failure { turn, .. } => vec![turns(format!("failure {}", turn.attempt))],
             Payload::Stop { attempt } => vec![turns(format!("stop {attempt}"))],
             Payload::Retry { attempt } => vec![turns(format!("retry {attempt}"))],
+            Payload::Continues { previous } => vec![turns(format!("continues {previous}"))],
             // Roster records are refused before they come here.
             _ => Vec::new(),
         };

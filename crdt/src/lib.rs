@@ -10,6 +10,7 @@
 pub mod command;
 pub mod document;
 pub mod facts;
+mod fault;
 pub mod id;
 pub mod limits;
 pub mod payload;

@@ -27,6 +27,11 @@ pub const SESSION_RECORDS_MAX: usize = 4_096;
 pub const WAITING_RECORDS_MAX: usize = 1_024;
 /// Ids of refused records that a session remembers, so that their dependants are refused without a new check.
 pub const REFUSED_IDS_MAX: usize = 4_096;
+/// What stood at so many roster heads of the past is kept: records of a session name few different ones.
+pub const STANDINGS_KEPT: usize = 32;
+/// Admitted records of a session that do not count and on which nothing that counts depends: shown to the curious only.
+/// Past the bound such a record is not taken; it comes again when something in good standing depends on it.
+pub const ASIDE_RECORDS_MAX: usize = 1_024;
 /// Latest time a record may carry: the last millisecond of the year 9999, the last that the export can print.
 pub const AT_MS_MAX: u64 = 253_402_300_799_999;
 /// A record further ahead of our clock than this is flagged (never refused: clocks are not evidence).

@@ -103,8 +103,8 @@ pub struct Cut {
     pub kept: Vec<(StreamKey, Vec<RecordId>)>,
 }
 
-/// What a record says. The index of a variant is the record's kind on the wire; 64 to 66 are reserved for `import`,
-/// `continues` and `erase`.
+/// What a record says. The index of a variant is the record's kind on the wire; 64 and 66 are reserved for `import` and
+/// `erase`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Payload {
     /// Opens a session with its first message.
@@ -199,6 +199,13 @@ pub enum Payload {
         /// The failed attempt.
         #[n(0)]
         attempt: AttemptId,
+    },
+    /// Links the session to the one that went before, which was full.
+    #[n(65)]
+    Continues {
+        /// The session that went before.
+        #[n(0)]
+        previous: StreamKey,
     },
     /// Founds the workspace. Its author is the first device of the founder.
     #[n(32)]
@@ -327,6 +334,7 @@ impl Payload {
             Self::Unarchive {} => 9,
             Self::Stop { .. } => 10,
             Self::Retry { .. } => 11,
+            Self::Continues { .. } => 65,
             Self::Found { .. } => 32,
             Self::AddMember { .. } => 33,
             Self::AddDevice { .. } => 34,
@@ -350,7 +358,8 @@ impl Payload {
             | Self::Archive {}
             | Self::Unarchive {}
             | Self::Stop { .. }
-            | Self::Retry { .. } => Role::Creator,
+            | Self::Retry { .. }
+            | Self::Continues { .. } => Role::Creator,
             Self::Title { turn: Some(_), .. }
             | Self::Claim { .. }
             | Self::Reply { .. }
@@ -384,7 +393,7 @@ impl Payload {
 
     /// Whether kind `kind` is one that this version knows.
     pub(crate) const fn knows(kind: u8) -> bool {
-        matches!(kind, 1..=11 | 32..=41)
+        matches!(kind, 1..=11 | 32..=41 | 65)
     }
 
     pub(crate) fn cuts(&self) -> &[Cut] {

@@ -33,6 +33,7 @@ fn every_kind() -> Replica {
     replica.put(FOUNDER, retry(2));
     replica.put(FOUNDER, Payload::Archive {});
     replica.put(FOUNDER, Payload::Unarchive {});
+    replica.put(FOUNDER, Payload::Continues { previous: StreamKey::from_bytes([6; 32]) });
     let (bob, agent) = (replica.workspace.bob, replica.workspace.agent);
     let roster = &mut replica.workspace;
     roster.put(FOUNDER, Payload::ChangeRole { member: bob, role: MemberRole::Guest });

@@ -82,6 +82,8 @@ fn session_payload() -> BoxedStrategy<Payload> {
         Just(Payload::Unarchive {}),
         attempt().prop_map(|attempt| Payload::Stop { attempt }),
         attempt().prop_map(|attempt| Payload::Retry { attempt }),
+        any::<[u8; 32]>()
+            .prop_map(|previous| Payload::Continues { previous: StreamKey::from_bytes(previous) }),
     ]
     .boxed()
 }

@@ -1,44 +1,85 @@
 //! The roster: who may act. Members, their devices and the agents they host, as signed records of the same make as a
-//! session's, in one document a workspace. Its first record founds the workspace and names it. A record is judged by the
-//! standing in its own past; what stands today is a fold over all records (`standing`).
+//! session's, in one document a workspace. Its first record founds the workspace and names it.
 //!
-//! Taking standing away (revoking a device, removing a member) is understood and judged here; that it also decides which
-//! older records count is not.
+//! As in a session, a record is admitted by its own causal past alone (`permits`), and that verdict never changes. What
+//! stands is another matter: a fold over all admitted records (`fold`), in which the word of a more senior one (`rank`)
+//! undoes what it had not seen (`strong`). Replicas with the same records agree on both.
 
+mod fold;
+mod permits;
+mod rank;
 mod standing;
+mod strong;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::id::{DeviceKey, RecordId, StreamKey, WorkspaceId};
-use crate::limits::{REFUSED_IDS_MAX, WAITING_RECORDS_MAX};
-use crate::payload::{Payload, Role};
+use fixedbitset::FixedBitSet;
+
+use crate::facts::Stamp;
+use crate::id::{DeviceKey, MemberId, RecordId, StreamKey, WorkspaceId};
+use crate::limits::STANDINGS_KEPT;
+use crate::payload::{MemberRole, Payload, Role};
 use crate::record::Record;
 use crate::rules::Refusal;
 use crate::session::Offer;
 use crate::signed::{Signed, Verified};
-use crate::waiting::Room;
+use crate::waiting::Door;
 
-pub use standing::{Agent, Device, Member, Standing};
+pub use rank::{Rank, Seniority};
+pub use standing::{Agent, Device, Member, Offered, Standing};
 
+/// An admitted record, and what its past says of it. Positions are those of arrival: a topological order.
 #[derive(Debug, Clone)]
 struct Entry {
+    at: usize,
     signed: Signed<Verified>,
-    past: BTreeSet<RecordId>,
+    /// Positions of its past, itself included.
+    past: FixedBitSet,
     lamport: u64,
-    standing: Arc<Standing>,
+    /// How senior its author was in its past.
+    rank: Rank,
+    /// For whom it was written; `None` for the recovery key.
+    member: Option<MemberId>,
+    /// The least role that could write it.
+    needs: MemberRole,
+    /// What its author's standing rested upon: for each ground, the records of which one has to stand.
+    rests_on: Vec<Vec<usize>>,
+    /// The epoch of the agent that it hands over.
+    epoch: u32,
+}
+
+impl Entry {
+    fn stamp(&self) -> Stamp {
+        (self.lamport, self.signed.id())
+    }
 }
 
 /// One replica of the roster.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Roster {
     workspace: WorkspaceId,
-    entries: BTreeMap<RecordId, Entry>,
-    order: Vec<RecordId>,
+    entries: Vec<Entry>,
+    positions: BTreeMap<RecordId, usize>,
     heads: BTreeSet<RecordId>,
-    room: Room,
-    refused: BTreeMap<RecordId, Refusal>,
+    door: Door,
     standing: Arc<Standing>,
+    /// What stood at heads of the past, as it was asked for.
+    kept: Mutex<BTreeMap<Vec<RecordId>, Arc<Standing>>>,
+}
+
+impl Clone for Roster {
+    fn clone(&self) -> Self {
+        Self {
+            workspace: self.workspace,
+            entries: self.entries.clone(),
+            positions: self.positions.clone(),
+            heads: self.heads.clone(),
+            door: self.door.clone(),
+            standing: self.standing.clone(),
+            kept: Mutex::default(),
+        }
+    }
 }
 
 impl Roster {
@@ -47,12 +88,12 @@ impl Roster {
     pub fn new(workspace: WorkspaceId) -> Self {
         Self {
             workspace,
-            entries: BTreeMap::new(),
-            order: Vec::new(),
+            entries: Vec::new(),
+            positions: BTreeMap::new(),
             heads: BTreeSet::new(),
-            room: Room::default(),
-            refused: BTreeMap::new(),
+            door: Door::default(),
             standing: Arc::default(),
+            kept: Mutex::default(),
         }
     }
 
@@ -65,127 +106,136 @@ impl Roster {
         let mut next = 0;
         while let Some(id) = admitted.get(next).map(Signed::id) {
             next += 1;
-            for record in self.room.release(id) {
+            for record in self.door.room_mut().release(id) {
                 if let Offer::Admitted(more) = self.offer_one(record) {
                     admitted.extend(more);
                 }
             }
         }
-        let all: BTreeSet<_> = self.entries.keys().copied().collect();
-        self.standing = Arc::new(self.fold(&all));
         Offer::Admitted(admitted)
     }
 
     fn offer_one(&mut self, signed: Signed<Verified>) -> Offer {
         let id = signed.id();
-        if self.entries.contains_key(&id) {
+        if self.contains(&id) {
             return Offer::Known;
-        }
-        if let Some(refusal) = self.refused.get(&id) {
-            return Offer::Refused(*refusal);
         }
         let record = signed.record();
         if !record.is_roster() || record.workspace_of(id) != self.workspace {
             return Offer::Refused(Refusal::Stranger);
         }
-        if record.deps.iter().any(|dep| self.refused.contains_key(dep)) {
-            return self.refuse(id, Refusal::DependsOnRefused);
+        if let Some(refusal) = self.door.refusal(&id, &record.deps) {
+            self.door.refuse(id, refusal);
+            return Offer::Refused(refusal);
         }
-        if let Some(missing) = record.deps.iter().find(|dep| !self.entries.contains_key(dep)).copied() {
-            let kept = self.room.put(signed, missing, WAITING_RECORDS_MAX);
+        if let Some(missing) = record.deps.iter().find(|dep| !self.contains(dep)).copied() {
+            let kept = self.door.wait(signed, missing);
             return if kept { Offer::Waiting { missing } } else { Offer::NoRoom };
         }
-        self.room.remove(&id);
-        match self.verdict(record) {
-            Ok(()) => {
-                self.admit(signed.clone());
+        self.door.room_mut().remove(&id);
+        match self.verdict(&signed) {
+            Ok(entry) => {
+                self.admit(entry);
                 Offer::Admitted(vec![signed])
             }
-            Err(refusal) => self.refuse(id, refusal),
+            Err(refusal) => {
+                self.door.refuse(id, refusal);
+                Offer::Refused(refusal)
+            }
         }
     }
 
-    fn verdict(&self, record: &Record) -> Result<(), Refusal> {
+    /// The verdict and, if it is good, the entry. A function of the record's past alone.
+    fn verdict(&self, signed: &Signed<Verified>) -> Result<Entry, Refusal> {
+        let record = signed.record();
         for dep in &record.deps {
             if record.deps.iter().any(|other| other != dep && self.dominates(&[*other], &[*dep])) {
                 return Err(Refusal::DepsNotAntichain);
             }
         }
-        if matches!(record.payload, Payload::Found { .. }) {
-            return Ok(());
+        let at = self.entries.len();
+        let mut past = self.past_of(&record.deps);
+        let deps = record.deps.iter().filter_map(|dep| self.entry(dep));
+        let lamport = 1 + deps.map(|entry| entry.lamport).max().unwrap_or(0);
+        let mut entry = Entry {
+            at,
+            signed: signed.clone(),
+            past: FixedBitSet::new(),
+            lamport,
+            rank: Rank::first(Seniority::founder()),
+            member: None,
+            needs: MemberRole::Founder,
+            rests_on: Vec::new(),
+            epoch: 0,
+        };
+        if !matches!(record.payload, Payload::Found { .. }) {
+            let standing = self.at(&record.deps).ok_or(Refusal::Stranger)?;
+            let authority = standing.authority(&record.author, &record.payload);
+            let authority = authority.ok_or(Refusal::NotAllowed(Role::Member))?;
+            entry.rests_on = strong::grounds(&self.entries, &past, &authority);
+            (entry.rank, entry.member, entry.needs) = (authority.rank, authority.acts_for, authority.needs);
+            entry.epoch = epoch_named(record, &standing);
         }
-        let standing = self.at(&record.deps).ok_or(Refusal::Stranger)?;
-        if standing.permits(&record.author, &record.payload) {
-            Ok(())
-        } else {
-            Err(Refusal::NotAllowed(Role::Member))
-        }
+        past.grow_and_insert(at);
+        entry.past = past;
+        Ok(entry)
     }
 
-    /// Remembers a refusal, and lets those that waited for the record fall with it. Past the bound nothing more is
-    /// remembered: such a record is judged again when it comes again, and its dependants wait for what never comes.
-    fn refuse(&mut self, id: RecordId, refusal: Refusal) -> Offer {
-        let dependants = self.room.release_all(id);
-        let fallen = dependants.into_iter().map(|dependant| (dependant, Refusal::DependsOnRefused));
-        for (id, refusal) in std::iter::once((id, refusal)).chain(fallen) {
-            if self.refused.len() < REFUSED_IDS_MAX {
-                self.refused.insert(id, refusal);
-            }
-        }
-        Offer::Refused(refusal)
-    }
-
-    fn admit(&mut self, signed: Signed<Verified>) {
-        let id = signed.id();
-        let deps = &signed.record().deps;
-        let mut past: BTreeSet<RecordId> = deps
-            .iter()
-            .filter_map(|dep| self.entries.get(dep))
-            .flat_map(|entry| entry.past.iter().copied())
-            .collect();
-        past.insert(id);
-        let lamport =
-            1 + deps.iter().filter_map(|dep| self.entries.get(dep)).map(|e| e.lamport).max().unwrap_or(0);
-        for dep in deps {
+    fn admit(&mut self, entry: Entry) {
+        let id = entry.signed.id();
+        for dep in &entry.signed.record().deps {
             self.heads.remove(dep);
         }
         self.heads.insert(id);
-        self.order.push(id);
-        let entry = Entry { signed, past: past.clone(), lamport, standing: Arc::default() };
-        self.entries.insert(id, entry);
-        let standing = Arc::new(self.fold(&past));
-        if let Some(entry) = self.entries.get_mut(&id) {
-            entry.standing = standing;
-        }
+        self.positions.insert(id, entry.at);
+        self.entries.push(entry);
+        let mut all = FixedBitSet::with_capacity(self.entries.len());
+        all.insert_range(..);
+        self.standing = Arc::new(Standing::fold(&self.entries, &all));
     }
 
-    /// What stands after these records: a fold in canonical order, (lamport, id).
-    fn fold(&self, ids: &BTreeSet<RecordId>) -> Standing {
-        let mut entries: Vec<_> = ids.iter().filter_map(|id| self.entries.get(id)).collect();
-        entries.sort_by_key(|entry| (entry.lamport, entry.signed.id()));
-        Standing::fold(entries.iter().map(|entry| (entry.signed.id(), entry.signed.record())))
+    fn entry(&self, id: &RecordId) -> Option<&Entry> {
+        self.entries.get(*self.positions.get(id)?)
+    }
+
+    /// The records from which `heads` are made up, themselves included.
+    fn past_of(&self, heads: &[RecordId]) -> FixedBitSet {
+        let mut past = FixedBitSet::with_capacity(self.entries.len());
+        for entry in heads.iter().filter_map(|head| self.entry(head)) {
+            past.union_with(&entry.past);
+        }
+        past
     }
 
     /// What stood at `heads`; `None` if one of them is unknown or there are none.
     #[must_use]
     pub fn at(&self, heads: &[RecordId]) -> Option<Arc<Standing>> {
-        match heads {
-            [] => None,
-            [one] => self.entries.get(one).map(|entry| entry.standing.clone()),
-            many if many.iter().copied().eq(self.heads.iter().copied()) => Some(self.standing.clone()),
-            many => {
-                let entries: Option<Vec<_>> = many.iter().map(|head| self.entries.get(head)).collect();
-                let past = entries?.iter().flat_map(|entry| entry.past.iter().copied()).collect();
-                Some(Arc::new(self.fold(&past)))
-            }
+        if heads.is_empty() || !heads.iter().all(|head| self.contains(head)) {
+            return None;
         }
+        if heads.iter().copied().eq(self.heads.iter().copied()) {
+            return Some(self.standing.clone());
+        }
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(standing) = kept.get(heads) {
+            return Some(standing.clone());
+        }
+        let standing = Arc::new(Standing::fold(&self.entries, &self.past_of(heads)));
+        if kept.len() >= STANDINGS_KEPT {
+            kept.clear();
+        }
+        kept.insert(heads.to_vec(), standing.clone());
+        Some(standing)
     }
 
     /// Whether each of `older` is in the past of one of `newer`, or one of them.
     #[must_use]
     pub fn dominates(&self, newer: &[RecordId], older: &[RecordId]) -> bool {
         let in_past = |id: &RecordId| {
-            newer.iter().filter_map(|head| self.entries.get(head)).any(|e| e.past.contains(id))
+            let at = self.positions.get(id);
+            at.is_some_and(|at| {
+                newer.iter().filter_map(|head| self.entry(head)).any(|e| e.past.contains(*at))
+            })
         };
         newer == older || older.iter().all(in_past)
     }
@@ -193,7 +243,7 @@ impl Roster {
     /// Whether a record is admitted here.
     #[must_use]
     pub fn contains(&self, id: &RecordId) -> bool {
-        self.entries.contains_key(id)
+        self.positions.contains_key(id)
     }
 
     /// What stands now.
@@ -220,26 +270,41 @@ impl Roster {
         &self.heads
     }
 
-    /// All records in topological order.
+    /// All records in topological order, void ones too: who has the same records agrees on what is void.
     pub fn records(&self) -> impl Iterator<Item = &Signed<Verified>> {
-        self.order.iter().filter_map(|id| self.entries.get(id)).map(|entry| &entry.signed)
+        self.entries.iter().map(|entry| &entry.signed)
+    }
+
+    /// How senior the author of an admitted record was when it was written.
+    #[must_use]
+    pub fn rank_of(&self, id: &RecordId) -> Option<&Rank> {
+        self.entry(id).map(|entry| &entry.rank)
     }
 
     /// What a peer lacks that has `heads`: exact where they are known here, else everything they do not cover.
     #[must_use]
     pub fn missing_for(&self, heads: &[RecordId]) -> Vec<&Signed<Verified>> {
-        self.records().filter(|record| !self.dominates(heads, &[record.id()])).collect()
+        let has = self.past_of(heads);
+        let lacking = self.entries.iter().filter(|entry| !has.contains(entry.at));
+        lacking.map(|entry| &entry.signed).collect()
     }
 
     /// The records that admit `device`: its own, its member's, and all that these depend on, in topological order. Empty
     /// if it is not on the roster.
     #[must_use]
     pub fn proof_of(&self, device: &DeviceKey) -> Vec<&Signed<Verified>> {
-        let Some(added) = self.standing.device(device).map(|found| found.record) else {
-            return Vec::new();
-        };
-        let past = self.entries.get(&added).map(|entry| &entry.past);
-        self.records().filter(|record| past.is_some_and(|past| past.contains(&record.id()))).collect()
+        let added = self.standing.device(device).and_then(|found| self.entry(&found.record));
+        let past = added.map(|entry| &entry.past);
+        let proves = |entry: &&Entry| past.is_some_and(|past| past.contains(entry.at));
+        self.entries.iter().filter(proves).map(|entry| &entry.signed).collect()
+    }
+}
+
+/// The epoch of the agent that a handover is about.
+fn epoch_named(record: &Record, standing: &Standing) -> u32 {
+    match &record.payload {
+        Payload::Handover { agent, .. } => standing.agent(agent).map_or(0, |agent| agent.epoch),
+        _ => 0,
     }
 }
 

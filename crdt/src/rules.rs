@@ -6,6 +6,7 @@
 //! INV-1, the title gate: [`judge`] admits a reply or summary only if a title is in its causal past.
 
 use crate::facts::Facts;
+use crate::fault::{Fault, planted};
 use crate::id::{AttemptId, DeviceKey, RecordId};
 use crate::payload::{Header, MemberRole, Payload, Role, Turn};
 use crate::record::Record;
@@ -145,13 +146,14 @@ fn judge_in_past(payload: &Payload, past: &impl Past) -> Result<(), Refusal> {
         Payload::Title { turn, .. } => turn.as_ref().map_or(Ok(()), |turn| in_turn(turn, past)),
         Payload::Claim { turn } => claim(turn, past),
         Payload::Reply { turn, .. } | Payload::Summary { turn, .. } => {
-            check(facts.titled, Refusal::TitleRequired)?; // INV-1
+            check(facts.titled || planted(Fault::GateOff), Refusal::TitleRequired)?; // INV-1
             in_turn(turn, past)
         }
         Payload::Stop { attempt } => {
             check(past.claims(attempt).iter().any(|c| facts.open.contains(c)), Refusal::AttemptNotOpen)
         }
         Payload::Retry { attempt } => check(past.has_failed(attempt), Refusal::AttemptNotFailed),
+        Payload::Continues { .. } => Ok(()),
         Payload::Open { .. }
         | Payload::Found { .. }
         | Payload::AddMember { .. }

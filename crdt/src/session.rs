@@ -1,8 +1,12 @@
-//! One replica of a session: it takes records in any order, admits those whose past is here and whose verdict
-//! is good, and keeps the graph, the facts and the automerge mirror. It never stores, sends or signs; nothing
-//! it admits is ever taken back. Order of use: [`Session::new`], then [`Session::offer`] for each verified
-//! record, and `view::fold` to see.
+//! One replica of a session: it takes records in any order, admits those whose past is here and whose verdict is good,
+//! and keeps the graph, the facts and the automerge mirror. It never stores, sends or signs.
+//!
+//! Admitted is for ever: a verdict looks at the record's past alone. *Counted* is a part of it that can shrink
+//! (`counted`): what everybody sees, compares and passes on. Whatever here says "records" or "heads" without more means
+//! the counted ones. Order of use: [`Session::new`], then [`Session::offer`] for each verified record,
+//! [`Session::recount`] when the roster changed, and `view::fold` to see.
 
+mod counted;
 mod graph;
 mod past;
 
@@ -13,14 +17,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::document::Document;
 use crate::facts::{Facts, Stamp};
 use crate::id::{AttemptId, DeviceKey, RecordId, StreamKey, WorkspaceId};
-use crate::limits::{REFUSED_IDS_MAX, WAITING_RECORDS_MAX};
+use crate::limits::ASIDE_RECORDS_MAX;
 use crate::payload::{Header, Payload};
 use crate::record::Record;
-use crate::roster::Roster;
+use crate::roster::{Roster, Standing};
 use crate::rules::{Refusal, judge};
 use crate::signed::{Signed, Verified};
 use crate::text::RequestId;
-use crate::waiting::Room;
+use crate::waiting::Door;
 
 /// What became of an offered record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +36,7 @@ pub enum Offer {
         /// A dep or roster head that is unknown.
         missing: RecordId,
     },
-    /// The room for waiting records is full; it will have to come again.
+    /// The room for waiting records, or for those that do not count, is full; it will have to come again.
     NoRoom,
     /// It breaks a rule, or depends on one that does.
     Refused(Refusal),
@@ -49,9 +53,20 @@ pub struct Entry {
     pub facts: Facts,
     /// How many records of its author are in its past, itself included.
     pub seq: u32,
+    /// The agent's epoch at its roster heads, for a record of the agent; else 0.
+    pub epoch: u32,
+    /// Its place in the order of admission.
+    at: usize,
+    counted: bool,
 }
 
 impl Entry {
+    /// Whether it counts: its author, or one of a record that depends on it, is in good standing, or a cut keeps it.
+    #[must_use]
+    pub const fn is_counted(&self) -> bool {
+        self.counted
+    }
+
     /// The record's place in the canonical order.
     #[must_use]
     pub fn stamp(&self) -> Stamp {
@@ -72,16 +87,20 @@ pub struct Session {
     workspace: WorkspaceId,
     key: StreamKey,
     header: Option<Header>,
+    /// All that were admitted.
     entries: BTreeMap<RecordId, Entry>,
+    /// The same in the order of admission, which is topological.
     order: Vec<RecordId>,
+    /// Maximal counted records.
     heads: BTreeSet<RecordId>,
+    /// How many are admitted and do not count.
+    aside: usize,
     authors: BTreeMap<DeviceKey, AuthorLog>,
     claims: BTreeMap<AttemptId, Vec<RecordId>>,
     failures: BTreeMap<AttemptId, Vec<RecordId>>,
     retries: BTreeMap<AttemptId, Vec<RecordId>>,
     requests: BTreeMap<RequestId, Vec<RecordId>>,
-    room: Room,
-    refused: BTreeMap<RecordId, Refusal>,
+    door: Door,
     document: Option<Document>,
 }
 
@@ -96,13 +115,13 @@ impl Session {
             entries: BTreeMap::new(),
             order: Vec::new(),
             heads: BTreeSet::new(),
+            aside: 0,
             authors: BTreeMap::new(),
             claims: BTreeMap::new(),
             failures: BTreeMap::new(),
             retries: BTreeMap::new(),
             requests: BTreeMap::new(),
-            room: Room::default(),
-            refused: BTreeMap::new(),
+            door: Door::default(),
             document: None,
         }
     }
@@ -119,7 +138,7 @@ impl Session {
     /// Offers again what waited for a roster record. Returns what was admitted.
     pub fn roster_grew(&mut self, id: RecordId, roster: &Roster) -> Vec<Signed<Verified>> {
         let mut admitted = Vec::new();
-        for record in self.room.release(id) {
+        for record in self.door.room_mut().release(id) {
             if let Offer::Admitted(more) = self.offer(record, roster) {
                 admitted.extend(more);
             }
@@ -132,7 +151,7 @@ impl Session {
         let mut next = 0;
         while let Some(id) = admitted.get(next).map(Signed::id) {
             next += 1;
-            for record in self.room.release(id) {
+            for record in self.door.room_mut().release(id) {
                 if let Offer::Admitted(more) = self.offer_one(record, roster) {
                     admitted.extend(more);
                 }
@@ -146,39 +165,46 @@ impl Session {
         if self.entries.contains_key(&id) {
             return Offer::Known;
         }
-        if let Some(refusal) = self.refused.get(&id) {
-            return Offer::Refused(*refusal);
-        }
         let record = signed.record();
         if signed.stream() != self.key || record.workspace != self.workspace || record.is_roster() {
             return Offer::Refused(Refusal::Stranger);
         }
-        if record.deps.iter().any(|dep| self.refused.contains_key(dep)) {
-            return self.refuse(id, Refusal::DependsOnRefused);
+        if let Some(refusal) = self.door.refusal(&id, &record.deps) {
+            self.door.refuse(id, refusal);
+            return Offer::Refused(refusal);
         }
         let missing_dep = record.deps.iter().find(|dep| !self.entries.contains_key(dep));
         let missing_roster = record.roster.iter().find(|head| !roster.contains(head));
         if let Some(missing) = missing_dep.or(missing_roster).copied() {
-            let kept = self.room.put(signed, missing, WAITING_RECORDS_MAX);
+            let kept = self.door.wait(signed, missing);
             return if kept { Offer::Waiting { missing } } else { Offer::NoRoom };
         }
-        self.room.remove(&id);
+        self.door.room_mut().remove(&id);
+        if !self.has_room_for(&signed, roster.standing()) {
+            return Offer::NoRoom;
+        }
         match self.verdict(record, roster) {
-            Ok(facts) => {
-                self.admit(signed.clone(), facts);
+            Ok(verdict) => {
+                self.admit(signed.clone(), verdict);
+                self.count(&signed, roster.standing());
                 Offer::Admitted(vec![signed])
             }
-            Err(refusal) => self.refuse(id, refusal),
+            Err(refusal) => {
+                self.door.refuse(id, refusal);
+                Offer::Refused(refusal)
+            }
         }
     }
 
-    /// The verdict and, if it is good, the facts of the past. A function of the record's past alone.
-    fn verdict(&self, record: &Record, roster: &Roster) -> Result<Facts, Refusal> {
+    /// The verdict and, if it is good, the facts of the past and the agent's epoch. A function of the record's past alone.
+    fn verdict(&self, record: &Record, roster: &Roster) -> Result<(Facts, u32), Refusal> {
         self.check_deps(record, roster)?;
         let standing = roster.at(&record.roster).ok_or(Refusal::Stranger)?;
         let past = past::PastOf::new(self, &record.deps);
         judge(record, &past, &standing)?;
-        Ok(past.into_facts())
+        let agent = self.header.as_ref().filter(|_| record.payload.turn().is_some());
+        let epoch = agent.and_then(|header| standing.agent(&header.agent)).map_or(0, |agent| agent.epoch);
+        Ok((past.into_facts(), epoch))
     }
 
     fn check_deps(&self, record: &Record, roster: &Roster) -> Result<(), Refusal> {
@@ -195,36 +221,18 @@ impl Session {
         Ok(())
     }
 
-    /// Remembers a refusal, and lets those that waited for the record fall with it. Past the bound nothing
-    /// more is remembered: such a record is judged again when it comes again, and its dependants wait for
-    /// what never comes.
-    fn refuse(&mut self, id: RecordId, refusal: Refusal) -> Offer {
-        let dependants = self.room.release_all(id);
-        let fallen = dependants.into_iter().map(|dependant| (dependant, Refusal::DependsOnRefused));
-        for (id, refusal) in std::iter::once((id, refusal)).chain(fallen) {
-            if self.refused.len() < REFUSED_IDS_MAX {
-                self.refused.insert(id, refusal);
-            }
-        }
-        Offer::Refused(refusal)
-    }
-
-    fn admit(&mut self, signed: Signed<Verified>, past: Facts) {
+    fn admit(&mut self, signed: Signed<Verified>, (past, epoch): (Facts, u32)) {
         let (id, record) = (signed.id(), signed.record());
         if let Payload::Open { header, .. } = &record.payload {
             self.header.get_or_insert_with(|| header.clone());
         }
         let seq = self.log_author(&record.author, id, &past);
-        let preds = self.register_preds(record, &past);
         let facts = self.advance(past, record, id, seq);
-        self.mirror(record, id, facts.lamport, &preds);
         self.index(&record.payload, id);
-        for dep in &record.deps {
-            self.heads.remove(dep);
-        }
-        self.heads.insert(id);
+        let at = self.order.len();
         self.order.push(id);
-        self.entries.insert(id, Entry { signed, facts, seq });
+        self.entries.insert(id, Entry { signed, facts, seq, epoch, at, counted: false });
+        self.aside += 1;
     }
 
     fn log_author(&mut self, author: &DeviceKey, id: RecordId, past: &Facts) -> u32 {
@@ -234,15 +242,6 @@ impl Session {
         log.count += 1;
         log.last = Some(id);
         seen + 1
-    }
-
-    fn mirror(&mut self, record: &Record, id: RecordId, lamport: u64, preds: &[Stamp]) {
-        if self.document.is_none() {
-            self.document = self.header.as_ref().map(|header| Document::new(&self.key, header));
-        }
-        if let Some(document) = &mut self.document {
-            document.apply(record, id, lamport, preds);
-        }
     }
 
     fn index(&mut self, payload: &Payload, id: RecordId) {
@@ -275,33 +274,44 @@ impl Session {
         &self.heads
     }
 
-    /// An admitted record.
+    /// An admitted record, counted or not.
     #[must_use]
     pub fn entry(&self, id: &RecordId) -> Option<&Entry> {
         self.entries.get(id)
     }
 
-    /// All admitted records in the order of their admission, which is topological.
+    /// All counted records in the order of their admission, which is topological.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.admitted().filter(|entry| entry.counted)
+    }
+
+    /// All admitted records in the order of their admission, which is topological.
+    pub fn admitted(&self) -> impl Iterator<Item = &Entry> {
         self.order.iter().filter_map(|id| self.entries.get(id))
     }
 
-    /// How many records are admitted.
+    /// How many records count.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.entries.len() - self.aside
     }
 
-    /// Whether nothing is admitted.
+    /// Whether nothing counts.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
+    }
+
+    /// How many records are admitted and do not count.
+    #[must_use]
+    pub const fn aside(&self) -> usize {
+        self.aside
     }
 
     /// Records that wait for their past, and one id that is missing.
     #[must_use]
     pub fn waiting(&self) -> (usize, Option<RecordId>) {
-        (self.room.len(), self.room.missing().next())
+        (self.door.room().len(), self.door.room().missing().next())
     }
 
     /// The automerge mirror; `None` before the first record.

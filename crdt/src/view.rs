@@ -9,6 +9,15 @@ use crate::text::{Body, Reason, RequestId, Summary, Title};
 
 pub use fold::fold;
 
+use crate::session::Entry;
+
+impl Fork {
+    fn of(first: &Entry, second: &Entry) -> Self {
+        let taken_over = first.signed.record().author != second.signed.record().author;
+        Self { first: first.signed.id(), second: second.signed.id(), taken_over }
+    }
+}
+
 /// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
@@ -56,6 +65,8 @@ pub struct Line {
     pub number: u64,
     /// Whether the number can never move again.
     pub sealed: bool,
+    /// Whether it is an answer on a branch of the agent's chain that lost: shown, and never built upon.
+    pub lost: bool,
     /// The line it answers, 0 for none: a reply's is the highest line that its claim covered.
     pub point_to: u64,
     /// Who wrote it.
@@ -153,8 +164,26 @@ pub struct View {
     pub pending_inputs: usize,
     /// Open claims, whoever made them: a host that starts ends those that it does not run.
     pub open_attempts: Vec<AttemptId>,
-    /// The agent's chain forked; both records are the proof.
-    pub fork: Option<(RecordId, RecordId)>,
+    /// The full session that this one goes on from: the first link in canonical order.
+    pub continues: Option<StreamKey>,
+    /// The agent's chain forked.
+    pub fork: Option<Fork>,
+    /// The newest record of the agent, on the branch that won: what its next one names as `prev`.
+    pub tip: Option<RecordId>,
+    /// Records that are here and do not count: their author lost its standing, and nothing that counts depends on them.
+    pub aside: u64,
+}
+
+/// The first place where the agent's chain forks. The two signed records are the proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fork {
+    /// The earlier of them in canonical order.
+    pub first: RecordId,
+    /// The later.
+    pub second: RecordId,
+    /// Whether they are by different hosts: the agent was taken over by force. Else one host wrote both: it was
+    /// restored from a backup, or lies.
+    pub taken_over: bool,
 }
 
 impl View {

@@ -1,11 +1,59 @@
-//! A bounded room for records whose past is not here yet. A record waits for one missing id at a time and is
-//! offered again when that id comes. The room judges nothing; when it is full the record is dropped, and
-//! anti-entropy brings it again in topological order.
+//! What a replica keeps of records that it did not admit. A bounded [`Room`] for those whose past is not here yet: a
+//! record waits for one missing id at a time and is offered again when that id comes; when the room is full the record
+//! is dropped, and anti-entropy brings it again in topological order. And the [`Door`], a room that also remembers whom
+//! it turned away, so that dependants of a refused record fall without a new check. Neither judges anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::RecordId;
+use crate::limits::{REFUSED_IDS_MAX, WAITING_RECORDS_MAX};
+use crate::rules::Refusal;
 use crate::signed::{Signed, Verified};
+
+/// The records that wait, and the ids of those that were refused.
+#[derive(Debug, Clone, Default)]
+pub struct Door {
+    room: Room,
+    refused: BTreeMap<RecordId, Refusal>,
+}
+
+impl Door {
+    /// Why this record, or one that it depends on, was refused before.
+    #[must_use]
+    pub fn refusal(&self, id: &RecordId, deps: &[RecordId]) -> Option<Refusal> {
+        let by_dep = || deps.iter().any(|dep| self.refused.contains_key(dep));
+        self.refused.get(id).copied().or_else(|| by_dep().then_some(Refusal::DependsOnRefused))
+    }
+
+    /// Remembers a refusal, and lets those that waited for the record fall with it. Past the bound nothing more is
+    /// remembered: such a record is judged again when it comes again, and its dependants wait for what never comes.
+    pub fn refuse(&mut self, id: RecordId, refusal: Refusal) {
+        let dependants = self.room.release_all(id);
+        self.room.remove(&id);
+        let fallen = dependants.into_iter().map(|dependant| (dependant, Refusal::DependsOnRefused));
+        for (id, refusal) in std::iter::once((id, refusal)).chain(fallen) {
+            if self.refused.len() < REFUSED_IDS_MAX {
+                self.refused.insert(id, refusal);
+            }
+        }
+    }
+
+    /// Keeps a record until `missing` comes. False when the room is full.
+    pub fn wait(&mut self, record: Signed<Verified>, missing: RecordId) -> bool {
+        self.room.put(record, missing, WAITING_RECORDS_MAX)
+    }
+
+    /// The room.
+    #[must_use]
+    pub const fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// The room, to take from.
+    pub const fn room_mut(&mut self) -> &mut Room {
+        &mut self.room
+    }
+}
 
 /// Records that wait, by the id that they wait for.
 #[derive(Debug, Clone, Default)]
@@ -55,6 +103,21 @@ impl Room {
             released.extend(waiters.iter().map(Signed::id));
         }
         released
+    }
+
+    /// Whether a record for which `matters` holds waits for `id`, by itself or through others that wait.
+    pub fn is_wanted(&self, id: RecordId, matters: impl Fn(&Signed<Verified>) -> bool) -> bool {
+        let mut todo = vec![id];
+        let mut seen = BTreeSet::new();
+        while let Some(next) = todo.pop() {
+            for waiter in self.by_missing.get(&next).into_iter().flatten().filter(|id| seen.insert(**id)) {
+                if self.records.get(waiter).is_some_and(|(record, _)| matters(record)) {
+                    return true;
+                }
+                todo.push(*waiter);
+            }
+        }
+        false
     }
 
     /// Ids that are waited for.

@@ -49,7 +49,7 @@ fn does(replica: &mut Replica, command: Command) -> RecordId {
         panic!("{:?}", decided(replica, command));
     };
     let seed = if payload.turn().is_some() { HOST } else { PHONE };
-    let deps = replica.session.write_deps();
+    let deps = replica.session.write_deps(replica.view().tip);
     replica.put_on(seed, &deps, payload)
 }
 
@@ -268,7 +268,7 @@ fn more_heads_than_a_record_may_name_do_not_stop_the_writers() {
         replica.put_on(FOUNDER, &start, crate::testing::message(&format!("m{n}")));
     }
     assert_eq!(replica.session.heads().len(), 41);
-    assert!(replica.session.write_deps().len() <= DEPS_MAX);
+    assert!(replica.session.write_deps(replica.view().tip).len() <= DEPS_MAX);
     does(&mut replica, answer(1));
     does(&mut replica, Command::Claim(attempt(2)));
     does(&mut replica, answer(2));

@@ -1,11 +1,12 @@
-//! What stands after a set of roster records: members, devices, agents. A pure fold in canonical order, made
-//! anew at each change, because the roster is small. Also says what a device may write to the roster.
+//! What stands after a set of roster records: members, devices, agents, cuts. Answers questions; how it comes about is
+//! `fold`, and what a device may write to the roster is `permits`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{AgentId, DeviceKey, Handle, MemberId, RecordId};
-use crate::payload::{MemberRole, Payload};
-use crate::record::Record;
+use super::rank::{Rank, Seniority};
+use crate::facts::Stamp;
+use crate::id::{AgentId, DeviceKey, Handle, MemberId, RecordId, StreamKey};
+use crate::payload::MemberRole;
 
 /// A person of the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Member {
     pub role: MemberRole,
     /// Removed members keep their name on what they wrote.
     pub removed: bool,
+    /// Whose word stands against whose.
+    pub seniority: Seniority,
 }
 
 /// A device of a member.
@@ -29,6 +32,9 @@ pub struct Device {
     pub record: RecordId,
     /// Whether its standing was taken away.
     pub revoked: bool,
+    pub(super) added: Stamp,
+    /// Who added it, if that was somebody else: it never outranks them.
+    pub(super) adder: Option<Seniority>,
 }
 
 /// An agent and its host.
@@ -44,187 +50,81 @@ pub struct Agent {
     pub retired: bool,
 }
 
+/// A handover that nobody has accepted yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offered {
+    /// The agent.
+    pub agent: AgentId,
+    /// The device that is to host it.
+    pub to: DeviceKey,
+    /// The host that lets it go.
+    pub by: DeviceKey,
+    /// Its epoch then.
+    pub epoch: u32,
+}
+
 /// Who may act.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
-    members: BTreeMap<MemberId, Member>,
-    devices: BTreeMap<DeviceKey, Device>,
-    agents: BTreeMap<AgentId, Agent>,
+    pub(super) members: BTreeMap<MemberId, Member>,
+    pub(super) devices: BTreeMap<DeviceKey, Device>,
+    pub(super) agents: BTreeMap<AgentId, Agent>,
+    pub(super) handovers: BTreeMap<RecordId, Offered>,
+    pub(super) recovery: Option<DeviceKey>,
+    /// Keys that never come back, on the roster or not.
+    pub(super) revoked: BTreeSet<DeviceKey>,
+    /// What stays counted of those: by device and stream, the union of all cuts.
+    pub(super) cuts: BTreeMap<DeviceKey, BTreeMap<StreamKey, BTreeSet<RecordId>>>,
+    /// Records that a more senior removal made void.
+    pub(super) void: BTreeSet<RecordId>,
     /// Who has a name now, so that only its bearer's end frees it.
-    handles: BTreeMap<Handle, RecordId>,
+    pub(super) handles: BTreeMap<Handle, RecordId>,
+}
+
+/// Why an author may write a record: the records that gave it a device, a member and a role.
+#[derive(Debug, Clone)]
+pub(super) struct Authority {
+    pub(super) rank: Rank,
+    /// `None` for the recovery key.
+    pub(super) acts_for: Option<MemberId>,
+    pub(super) device: RecordId,
+    pub(super) member: MemberId,
+    pub(super) needs: MemberRole,
 }
 
 impl Standing {
-    /// Folds records in canonical order. What takes standing away is applied last, so that nothing concurrent
-    /// undoes it.
-    pub(super) fn fold<'a>(records: impl Iterator<Item = (RecordId, &'a Record)> + Clone) -> Self {
-        let mut standing = Self::default();
-        for (id, record) in records.clone() {
-            standing.add(id, record);
-        }
-        for (_, record) in records.clone() {
-            standing.change(&record.payload);
-        }
-        for (_, record) in records {
-            standing.take_away(&record.payload);
-        }
-        standing
-    }
-
-    fn add(&mut self, id: RecordId, record: &Record) {
-        match &record.payload {
-            Payload::Found { handle, label, .. } => {
-                self.add_member(id, handle, MemberRole::Founder);
-                self.add_device(id, record.author, label.as_str(), id);
-            }
-            Payload::AddMember { handle, role } => self.add_member(id, handle, *role),
-            Payload::AddDevice { member, device, label } => {
-                self.add_device(*member, *device, label.as_str(), id)
-            }
-            Payload::HostAgent { handle, device } => {
-                let handle = self.free_handle(handle, id);
-                self.agents.insert(id, Agent { handle, host: *device, epoch: 1, retired: false });
-            }
-            // A name is free again for who comes after.
-            Payload::RetireAgent { agent: bearer } | Payload::RemoveMember { member: bearer, .. } => {
-                self.handles.retain(|_, other| other != bearer);
-            }
-            _ => {}
-        }
-    }
-
-    fn add_member(&mut self, id: MemberId, handle: &Handle, role: MemberRole) {
-        let handle = self.free_handle(handle, id);
-        self.members.insert(id, Member { handle, role, removed: false });
-    }
-
-    fn add_device(&mut self, member: MemberId, device: DeviceKey, label: &str, record: RecordId) {
-        // Two members that add one key concurrently: the first by canonical order has it.
-        self.devices.entry(device).or_insert(Device {
-            member,
-            label: label.to_owned(),
-            record,
-            revoked: false,
-        });
-    }
-
-    /// Members and agents share one namespace; the second of two concurrent equal handles gets a suffix.
-    fn free_handle(&mut self, wanted: &Handle, bearer: RecordId) -> Handle {
-        let suffixed = |n: usize| {
-            let suffix = format!("-{n}");
-            let room = crate::limits::HANDLE_CHARS_MAX - suffix.len();
-            let stem: String = wanted.as_str().chars().take(room).collect();
-            format!("{}{suffix}", stem.trim_end_matches('-')).parse::<Handle>().ok()
-        };
-        let mut free = wanted.clone();
-        let mut n = 2;
-        while self.handles.contains_key(&free) && n < 10_000 {
-            free = suffixed(n).unwrap_or(free);
-            n += 1;
-        }
-        self.handles.insert(free.clone(), bearer);
-        free
-    }
-
-    fn change(&mut self, payload: &Payload) {
-        match payload {
-            Payload::ChangeRole { member, role } => {
-                if let Some(member) = self.members.get_mut(member) {
-                    member.role = *role;
-                }
-            }
-            Payload::MoveAgent { agent, device, epoch, .. } => {
-                // Two hosts at the same epoch: the first by canonical order, the other is void.
-                if let Some(agent) = self.agents.get_mut(agent).filter(|agent| agent.epoch < *epoch) {
-                    agent.host = *device;
-                    agent.epoch = *epoch;
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn take_away(&mut self, payload: &Payload) {
-        match payload {
-            Payload::RevokeDevice { cut } => {
-                if let Some(device) = self.devices.get_mut(&cut.device) {
-                    device.revoked = true;
-                }
-            }
-            Payload::RemoveMember { member, .. } => {
-                if let Some(member) = self.members.get_mut(member) {
-                    member.removed = true;
-                }
-            }
-            Payload::RetireAgent { agent } => {
-                if let Some(agent) = self.agents.get_mut(agent) {
-                    agent.retired = true;
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Whether `author` may write this to the roster, by what stands in its past.
-    #[must_use]
-    pub fn permits(&self, author: &DeviceKey, payload: &Payload) -> bool {
-        let Some((me, member)) = self.member_of(author) else {
-            return false;
-        };
-        let admin = member.role >= MemberRole::Admin;
-        let full = member.role >= MemberRole::Member;
-        let mine = |device: &DeviceKey| self.member_of(device).is_some_and(|(owner, _)| owner == me);
-        match payload {
-            Payload::AddMember { handle, .. } => admin && !self.is_taken(handle),
-            Payload::AddDevice { member, device, .. } => {
-                let to_me = full && *member == me;
-                (to_me || admin) && self.is_standing(member) && !self.devices.contains_key(device)
-            }
-            Payload::ChangeRole { member, .. } | Payload::RemoveMember { member, .. } => {
-                admin
-                    && *member != me
-                    && self.members.get(member).is_some_and(|m| m.role < MemberRole::Founder)
-            }
-            Payload::RevokeDevice { cut } => {
-                let owner = self.devices.get(&cut.device).map(|device| device.member);
-                let founders = owner.and_then(|owner| self.members.get(&owner)).map(|m| m.role)
-                    == Some(MemberRole::Founder);
-                owner.is_some_and(|owner| owner == me || (admin && !founders))
-            }
-            Payload::HostAgent { handle, device } => {
-                full && (mine(device) || admin) && self.member_of(device).is_some() && !self.is_taken(handle)
-            }
-            Payload::Handover { agent, to, .. } => {
-                self.member_of(to).is_some()
-                    && self.agents.get(agent).is_some_and(|a| !a.retired && a.host == *author)
-            }
-            Payload::MoveAgent { agent, device, epoch, .. } => {
-                let found =
-                    self.agents.get(agent).filter(|agent| !agent.retired && *epoch == agent.epoch + 1);
-                found.is_some_and(|agent| full && mine(device) && (admin || mine(&agent.host)))
-            }
-            Payload::RetireAgent { agent } => {
-                self.agents.get(agent).is_some_and(|agent| !agent.retired && (admin || mine(&agent.host)))
-            }
-            _ => false,
-        }
-    }
-
-    fn is_taken(&self, handle: &Handle) -> bool {
-        let member = self.members.values().any(|member| !member.removed && member.handle == *handle);
-        member || self.agents.values().any(|agent| !agent.retired && agent.handle == *handle)
-    }
-
-    fn is_standing(&self, member: &MemberId) -> bool {
-        self.members.get(member).is_some_and(|member| !member.removed)
-    }
-
     /// A device in good standing and its member.
     #[must_use]
     pub fn member_of(&self, device: &DeviceKey) -> Option<(MemberId, &Member)> {
         let found = self.devices.get(device).filter(|device| !device.revoked)?;
         let member = self.members.get(&found.member).filter(|member| !member.removed)?;
         Some((found.member, member))
+    }
+
+    /// Whether what `device` writes counts by itself: its key is not revoked and its member not removed, whatever the
+    /// role is.
+    #[must_use]
+    pub fn stands(&self, device: &DeviceKey) -> bool {
+        self.member_of(device).is_some()
+    }
+
+    /// Whether a cut keeps this record of a device that lost its standing. Its past is kept with it.
+    #[must_use]
+    pub fn keeps(&self, author: &DeviceKey, stream: &StreamKey, id: &RecordId) -> bool {
+        let kept = self.cuts.get(author).and_then(|cut| cut.get(stream));
+        kept.is_some_and(|kept| kept.contains(id))
+    }
+
+    /// Whether an admitted roster record is void: a more senior one removed its author without having seen it.
+    #[must_use]
+    pub fn is_void(&self, record: &RecordId) -> bool {
+        self.void.contains(record)
+    }
+
+    /// The key, kept offline, that may admit a device of the founder and revoke any.
+    #[must_use]
+    pub const fn recovery(&self) -> Option<&DeviceKey> {
+        self.recovery.as_ref()
     }
 
     /// A device, in good standing or not.
@@ -245,6 +145,14 @@ impl Standing {
         self.agents.get(id)
     }
 
+    /// A handover, if nobody has accepted it yet.
+    #[must_use]
+    pub fn handover(&self, record: &RecordId) -> Option<&Offered> {
+        let found = self.handovers.get(record)?;
+        let agent = self.agents.get(&found.agent)?;
+        (agent.epoch == found.epoch && agent.host == found.by && !agent.retired).then_some(found)
+    }
+
     /// All members.
     pub fn members(&self) -> impl Iterator<Item = (&MemberId, &Member)> {
         self.members.iter()
@@ -257,12 +165,17 @@ impl Standing {
 
     /// Devices in good standing: those that are let in.
     pub fn admitted_devices(&self) -> impl Iterator<Item = &DeviceKey> {
-        self.devices.keys().filter(|device| self.member_of(device).is_some())
+        self.devices.keys().filter(|device| self.stands(device))
     }
 
     /// All agents.
     pub fn agents(&self) -> impl Iterator<Item = (&AgentId, &Agent)> {
         self.agents.iter()
+    }
+
+    /// All handovers that wait to be accepted.
+    pub fn handovers(&self) -> impl Iterator<Item = (&RecordId, &Offered)> {
+        self.handovers.keys().filter_map(|id| Some((id, self.handover(id)?)))
     }
 
     /// The agent that is called so now.

@@ -71,16 +71,13 @@ impl Session {
         self.facts_at(&self.heads)
     }
 
-    /// The deps of a new record: the heads, sorted. Should there be more than a record may name (an author
-    /// who forked can make any number), those with the agent's newest record in their past and then the
-    /// newest; what is left out is merged by the records that follow.
+    /// The deps of a new record: the heads, sorted. Should there be more than a record may name (an author who forked can
+    /// make any number), those with `tip` in their past and then the newest; what is left out is merged by the records
+    /// that follow. `tip` is what the record will have to go on from: the agent's newest record, as the view has it.
     #[must_use]
-    pub fn write_deps(&self) -> Vec<RecordId> {
+    pub fn write_deps(&self, tip: Option<RecordId>) -> Vec<RecordId> {
         let mut heads: Vec<RecordId> = self.heads.iter().copied().collect();
         if heads.len() > DEPS_MAX {
-            let newest =
-                |ids: &Live| ids.iter().filter_map(|id| self.entries.get(id)).map(Entry::stamp).max();
-            let tip = newest(&self.facts().tips).map(|(_, id)| id);
             heads.sort_by_cached_key(|head| {
                 let has_tip = tip.is_some_and(|tip| self.is_in_past(&tip, head));
                 std::cmp::Reverse((has_tip, self.entries.get(head).map(Entry::stamp)))
@@ -92,13 +89,14 @@ impl Session {
     }
 
     /// The maximal writes of the register that `record` writes, in its past: what its write replaces.
-    pub(super) fn register_preds(&self, record: &Record, past: &Facts) -> Vec<Stamp> {
-        let writes = match record.payload {
-            Payload::Title { .. } => &past.titles,
-            Payload::Summary { .. } => &past.summaries,
-            Payload::Archive {} | Payload::Unarchive {} => &past.archives,
+    pub(super) fn register_preds(&self, record: &Record) -> Vec<Stamp> {
+        let register: fn(Facts) -> Live = match record.payload {
+            Payload::Title { .. } => |past| past.titles,
+            Payload::Summary { .. } => |past| past.summaries,
+            Payload::Archive {} | Payload::Unarchive {} => |past| past.archives,
             _ => return Vec::new(),
         };
+        let writes = register(self.facts_at(&record.deps));
         writes.iter().filter_map(|id| self.entries.get(id)).map(Entry::stamp).collect()
     }
 
@@ -142,7 +140,20 @@ impl Session {
     #[must_use]
     pub fn author_counts(&self) -> AuthorCounts {
         let linear = self.authors.iter().filter(|(_, log)| !log.forked);
-        linear.filter_map(|(author, log)| log.last.map(|last| (*author, (log.count, last)))).collect()
+        let mut counts: AuthorCounts =
+            linear.filter_map(|(author, log)| log.last.map(|last| (*author, (log.count, last)))).collect();
+        if self.aside > 0 {
+            // What counts of a chain is its beginning.
+            counts.retain(|author, count| {
+                self.newest_counted(author).inspect(|newest| *count = *newest).is_some()
+            });
+        }
+        counts
+    }
+
+    fn newest_counted(&self, author: &DeviceKey) -> Option<(u32, RecordId)> {
+        let own = self.entries().filter(|entry| entry.signed.record().author == *author);
+        own.map(|entry| (entry.seq, entry.signed.id())).max()
     }
 
     /// What a peer lacks that has `heads` and, of each author, `counts`: in topological order. Exact where
@@ -166,9 +177,9 @@ impl Session {
     }
 
     /// The messages that carry this request id.
-    #[must_use]
-    pub fn records_of_request(&self, request: &crate::text::RequestId) -> &[RecordId] {
-        self.requests.get(request).map_or(&[], Vec::as_slice)
+    pub fn records_of_request(&self, request: &crate::text::RequestId) -> impl Iterator<Item = RecordId> {
+        let found = self.requests.get(request).map_or(&[][..], Vec::as_slice).iter().copied();
+        found.filter(|id| self.entries.get(id).is_some_and(Entry::is_counted))
     }
 
     /// The claims of an attempt.

@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Archived, Author, Completed, Failed, Line, Processing, Status, View};
-use crate::facts::{Facts, Live};
+use super::{Archived, Author, Completed, Failed, Fork, Line, Processing, Status, View};
+use crate::facts::{Facts, Live, Stamp};
 use crate::id::{AttemptId, RecordId};
 use crate::payload::{Header, Payload};
 use crate::roster::Standing;
@@ -18,7 +18,7 @@ use crate::text::RequestId;
 pub fn fold(session: &Session, standing: &Standing) -> Option<View> {
     let header = session.header()?;
     let facts = session.facts();
-    let chain = Chain::winning(session);
+    let chain = Chain::winning(session, standing);
     let mut lines = Numbering::new(session);
     for entry in &chain.records {
         lines.follow(entry);
@@ -90,7 +90,10 @@ fn assemble(
             .filter_map(|e| e.signed.record().payload.turn())
             .map(|turn| turn.attempt)
             .collect(),
+        continues: continued(session),
         fork: chain.fork,
+        tip: chain.records.last().map(|entry| entry.signed.id()),
+        aside: session.aside() as u64,
         lines: lines.lines,
     }
 }
@@ -103,6 +106,14 @@ fn unknown() -> crate::id::Handle {
 fn opened_at(session: &Session) -> u64 {
     let opens = session.entries().filter(|e| matches!(e.signed.record().payload, Payload::Open { .. }));
     opens.map(|entry| entry.signed.record().at_ms).min().unwrap_or(0)
+}
+
+fn continued(session: &Session) -> Option<crate::id::StreamKey> {
+    let link = |entry: &Entry| match &entry.signed.record().payload {
+        Payload::Continues { previous } => Some((entry.stamp(), *previous)),
+        _ => None,
+    };
+    session.entries().filter_map(link).min().map(|(_, previous)| previous)
 }
 
 /// The newest of a register's maximal writes by canonical order, and its time: what automerge shows too.
@@ -119,12 +130,28 @@ fn newest<'a, T: Clone + 'a>(
 /// The agent's records in the order of `prev`, one branch of them.
 struct Chain<'a> {
     records: Vec<&'a Entry>,
-    fork: Option<(RecordId, RecordId)>,
+    fork: Option<Fork>,
+}
+
+/// What a branch of the agent's chain has to say for itself: compared field by field, the greatest wins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Weight {
+    /// Whether a record of it is by a device in good standing, and the highest epoch of those.
+    host: (bool, u32),
+    /// The newest claim that comes after its first record.
+    claim: Option<Stamp>,
+}
+
+impl Weight {
+    fn with(self, other: Self) -> Self {
+        Self { host: self.host.max(other.host), claim: self.claim.max(other.claim) }
+    }
 }
 
 impl<'a> Chain<'a> {
-    /// Where the chain forks, the branch that a later claim names wins, then the higher (lamport, id).
-    fn winning(session: &'a Session) -> Self {
+    /// Where the chain forks, the branch of the host in standing with the highest epoch wins; within it the one that a
+    /// later claim names, then the higher (lamport, id).
+    fn winning(session: &'a Session, standing: &Standing) -> Self {
         let mut next: BTreeMap<Option<RecordId>, Vec<&Entry>> = BTreeMap::new();
         for entry in session.entries() {
             if let Some(turn) = entry.signed.record().payload.turn() {
@@ -135,14 +162,14 @@ impl<'a> Chain<'a> {
         for branches in next.values_mut() {
             branches.sort_by_key(|entry| entry.stamp());
         }
-        let latest_claim = Self::latest_claims(&next);
+        let weights = Self::weights(&next, standing);
         let mut chain = Self { records: Vec::new(), fork: None };
         let mut at = None;
         while let Some(branches) = next.get(&at) {
             if let [first, second, ..] = branches.as_slice() {
-                chain.fork.get_or_insert((first.signed.id(), second.signed.id()));
+                chain.fork.get_or_insert_with(|| Fork::of(first, second));
             }
-            let key = |entry: &&&Entry| (latest_claim.get(&entry.signed.id()).copied(), entry.stamp());
+            let key = |entry: &&&Entry| (weights.get(&entry.signed.id()).copied(), entry.stamp());
             let Some(winner) = branches.iter().max_by_key(key) else {
                 break;
             };
@@ -152,25 +179,29 @@ impl<'a> Chain<'a> {
         chain
     }
 
-    /// For each agent record the highest stamp of a claim that comes after it on its branch. A record's
-    /// `prev` is in its past, so going down from the newest lamport sees successors first.
-    fn latest_claims(
+    /// For each agent record the weight of the branch that begins with it. A record's `prev` is in its past, so going
+    /// down from the newest lamport sees successors first.
+    fn weights(
         next: &BTreeMap<Option<RecordId>, Vec<&'a Entry>>,
-    ) -> BTreeMap<RecordId, (u64, RecordId)> {
+        standing: &Standing,
+    ) -> BTreeMap<RecordId, Weight> {
         let mut entries: Vec<&Entry> = next.values().flatten().copied().collect();
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.stamp()));
-        let mut latest: BTreeMap<RecordId, (u64, RecordId)> = BTreeMap::new();
+        let mut weights: BTreeMap<RecordId, Weight> = BTreeMap::new();
         for entry in entries {
-            let after = latest.get(&entry.signed.id()).copied();
-            let is_claim = matches!(entry.signed.record().payload, Payload::Claim { .. });
-            let best = after.max(is_claim.then(|| entry.stamp()));
-            let prev = entry.signed.record().payload.turn().and_then(|turn| turn.prev);
-            if let (Some(prev), Some(best)) = (prev, best) {
-                let known = latest.entry(prev).or_insert(best);
-                *known = (*known).max(best);
+            let record = entry.signed.record();
+            let stands = standing.stands(&record.author);
+            let host = if stands { (true, entry.epoch) } else { (false, 0) };
+            let weight = weights.entry(entry.signed.id()).or_default();
+            *weight = weight.with(Weight { host, claim: None });
+            let is_claim = matches!(record.payload, Payload::Claim { .. });
+            let onward = weight.with(Weight { host, claim: is_claim.then(|| entry.stamp()) });
+            if let Some(prev) = record.payload.turn().and_then(|turn| turn.prev) {
+                let before = weights.entry(prev).or_default();
+                *before = before.with(onward);
             }
         }
-        latest
+        weights
     }
 
     /// The last attempt that ended, if it failed.
@@ -251,6 +282,7 @@ impl<'a> Numbering<'a> {
         }
     }
 
+    /// What no claim covers yet comes last. INV-6: what is sealed stands before it, whatever that is.
     fn add_provisional(&mut self) {
         for line in std::mem::take(&mut self.left) {
             self.place(line, false);
@@ -278,15 +310,24 @@ impl<'a> Numbering<'a> {
         };
         self.line_of.insert(id, number);
         let point_to = if wanted < number { wanted } else { 0 };
+        debug_assert!(
+            author == Author::Creator || self.is_titled(&id),
+            "INV-1: an agent's line without a title"
+        );
         self.lines.push(Line {
             message_id: id,
             number,
             sealed,
+            lost: author == Author::Agent && !self.on_chain.contains(&id),
             point_to,
             author,
             at_ms: record.at_ms,
             body: body.clone(),
         });
+    }
+
+    fn is_titled(&self, id: &RecordId) -> bool {
+        self.session.entry(id).is_some_and(|entry| entry.facts.titled)
     }
 
     fn repeated(&self, request: &RequestId, id: RecordId) -> Option<u64> {

@@ -207,7 +207,7 @@ fn a_fork_of_the_agents_chain_is_shown_the_same_everywhere() {
         }
         views.push(other.view());
     }
-    let (first, second) = views[0].fork.unwrap();
+    let (first, second) = views[0].fork.map(|fork| (fork.first, fork.second)).unwrap();
     let ids = answers.map(|answer| answer.id());
     assert!(first != second && ids.contains(&first) && ids.contains(&second));
     assert_eq!(views[0], views[1]);

@@ -319,6 +319,7 @@ fn subject(view: &View, marked: &Marked) -> Option<(String, String)> {
         Payload::Unarchive {} => (format!("session: unarchive {session} by @{human}"), human),
         Payload::Stop { .. } => (format!("session: stop {session} by @{human}"), human),
         Payload::Retry { .. } => (format!("session: retry {session} by @{human}"), human),
+        Payload::Continues { .. } => (format!("session: continue {session} by @{human}"), human),
         _ => return None,
     })
 }

@@ -77,7 +77,7 @@ impl Node {
         if self.slots.called(&header.session).iter().any(|other| *other != key) {
             return self.answer(ticket, Err(collision(&header.session)));
         }
-        match self.write(key, Payload::Open { header, body, request_id }) {
+        match self.write(key, Payload::Open { header, body, request_id }, None) {
             Ok(_) => {
                 if let Some((_, view)) = self.view(&key) {
                     self.commits.answer(ticket, Answer::Created { view: Box::new(view), new: true });
@@ -166,18 +166,24 @@ impl Node {
     /// Carries out a command on an open session.
     pub(super) fn command(&mut self, key: StreamKey, command: Command) -> Result<Done, Rejection> {
         let me: MemberId = self.my_member()?;
-        let decision = {
+        let (decision, tip) = {
             let (session, view): (&Session, View) = self.view(&key).ok_or_else(not_found)?;
-            decide(session, &view, me, command).map_err(rejection_of)?
+            (decide(session, &view, me, command).map_err(rejection_of)?, view.tip)
         };
         match decision {
-            Decision::Write(payload) => self.write(key, payload).map(Done::Wrote),
+            Decision::Write(payload) => self.write(key, payload, tip).map(Done::Wrote),
             Decision::Already(id) => Ok(Done::Already(id)),
         }
     }
 
-    /// Signs a record, offers it and stages it. The verdict is the same one that every other replica will come to.
-    pub(super) fn write(&mut self, key: StreamKey, payload: Payload) -> Result<RecordId, Rejection> {
+    /// Signs a record, offers it and stages it. The verdict is the same one that every other replica will come to. `tip`
+    /// is the agent's newest record.
+    pub(super) fn write(
+        &mut self,
+        key: StreamKey,
+        payload: Payload,
+        tip: Option<RecordId>,
+    ) -> Result<RecordId, Rejection> {
         let opens = matches!(payload, Payload::Open { .. });
         let session = self.slots.get(&key).and_then(|slot| slot.session()).ok_or_else(not_found)?;
         let record = Record {
@@ -185,7 +191,7 @@ impl Node {
             stream: key,
             author: self.me,
             roster: self.roster.heads().iter().copied().collect(),
-            deps: if opens { Vec::new() } else { session.write_deps() },
+            deps: if opens { Vec::new() } else { session.write_deps(tip) },
             at_ms: self.now,
             payload,
         };

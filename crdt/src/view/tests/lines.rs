@@ -154,7 +154,7 @@ fn of_two_branches_the_one_that_a_claim_names_wins() {
         assert!(view.lines.iter().all(|line| line.sealed));
         let mut pair = [left, right];
         pair.sort();
-        let (a, b) = view.fork.unwrap();
+        let (a, b) = view.fork.map(|fork| (fork.first, fork.second)).unwrap();
         let mut fork = [a, b];
         fork.sort();
         assert_eq!(fork, pair);

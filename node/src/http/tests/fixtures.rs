@@ -46,6 +46,7 @@ fn line(number: u64, author: Author, body: &str) -> Line {
         message_id: record(&format!("{number:02x}")),
         number,
         sealed: number < 3,
+        lost: false,
         point_to: u64::from(author == Author::Agent),
         author,
         at_ms: START_MS + number * 1_000 + 7,
@@ -91,6 +92,9 @@ pub(super) fn view() -> View {
         pending_inputs: 0,
         open_attempts: vec![attempt()],
         fork: None,
+        continues: None,
+        tip: None,
+        aside: 0,
     }
 }
 

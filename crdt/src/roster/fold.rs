@@ -1,0 +1,181 @@
+//! The fold from roster records to what stands. First what is void falls out (`strong`), then names and devices are
+//! given in canonical order, (lamport, id), then roles and hosts are chosen, and what takes standing away comes last, so
+//! that nothing concurrent undoes it. Made anew at each change: the roster is small.
+
+use std::collections::BTreeMap;
+
+use fixedbitset::FixedBitSet;
+
+use super::rank::Seniority;
+use super::standing::{Agent, Device, Member, Offered, Standing};
+use super::{Entry, strong};
+use crate::id::{AgentId, DeviceKey, Handle, MemberId, RecordId};
+use crate::payload::{Cut, MemberRole, Payload};
+
+impl Standing {
+    /// What stands after the records of `set`, which holds the past of each of its members.
+    pub(super) fn fold(entries: &[Entry], set: &FixedBitSet) -> Self {
+        let void = strong::void(entries, set);
+        let of = |set: &FixedBitSet| -> Vec<&Entry> { set.ones().filter_map(|at| entries.get(at)).collect() };
+        let mut standing =
+            Self { void: of(&void).iter().map(|entry| entry.signed.id()).collect(), ..Self::default() };
+        let mut live = of(&set.difference(&void).collect());
+        live.sort_by_key(|entry| entry.stamp());
+        for entry in &live {
+            standing.add(entry);
+        }
+        standing.give_devices(&live);
+        standing.give_roles(&live);
+        standing.move_agents(&live);
+        for entry in &live {
+            standing.take_away(&entry.signed.record().payload);
+        }
+        standing
+    }
+
+    fn add(&mut self, entry: &Entry) {
+        let (id, record) = (entry.signed.id(), entry.signed.record());
+        match &record.payload {
+            Payload::Found { handle, recovery, .. } => {
+                self.recovery = *recovery;
+                self.add_member(id, handle, MemberRole::Founder, Seniority::founder());
+            }
+            Payload::AddMember { handle, role } => {
+                let seniority = Seniority::granted(*role, entry.rank.seniority(), entry.stamp());
+                self.add_member(id, handle, *role, seniority);
+            }
+            Payload::HostAgent { handle, device } => {
+                let handle = self.free_handle(handle, id);
+                self.agents.insert(id, Agent { handle, host: *device, epoch: 1, retired: false });
+            }
+            Payload::Handover { agent, to, .. } => {
+                let offered = Offered { agent: *agent, to: *to, by: record.author, epoch: entry.epoch };
+                self.handovers.insert(id, offered);
+            }
+            // A name is free again for who comes after.
+            Payload::RetireAgent { agent: bearer } | Payload::RemoveMember { member: bearer, .. } => {
+                self.handles.retain(|_, other| other != bearer);
+            }
+            _ => {}
+        }
+    }
+
+    fn add_member(&mut self, id: MemberId, handle: &Handle, role: MemberRole, seniority: Seniority) {
+        let handle = self.free_handle(handle, id);
+        self.members.insert(id, Member { handle, role, removed: false, seniority });
+    }
+
+    /// Of two who add one key concurrently, the more senior one's word stands: nobody takes a device of another.
+    fn give_devices(&mut self, live: &[&Entry]) {
+        let mut adding: Vec<&&Entry> = live.iter().collect();
+        adding.sort_by(|a, b| a.rank.cmp(&b.rank).then_with(|| a.stamp().cmp(&b.stamp())));
+        for entry in adding {
+            let record = entry.signed.record();
+            let (member, device, label) = match &record.payload {
+                Payload::Found { label, .. } => (entry.signed.id(), record.author, label),
+                Payload::AddDevice { member, device, label } => (*member, *device, label),
+                _ => continue,
+            };
+            let by_other = entry.member != Some(member) && !matches!(record.payload, Payload::Found { .. });
+            self.devices.entry(device).or_insert_with(|| Device {
+                member,
+                label: label.as_str().to_owned(),
+                record: entry.signed.id(),
+                revoked: false,
+                added: entry.stamp(),
+                adder: by_other.then(|| entry.rank.seniority().clone()),
+            });
+        }
+    }
+
+    /// Members and agents share one namespace; the second of two concurrent equal handles gets a suffix.
+    fn free_handle(&mut self, wanted: &Handle, bearer: RecordId) -> Handle {
+        let suffixed = |n: usize| {
+            let suffix = format!("-{n}");
+            let room = crate::limits::HANDLE_CHARS_MAX - suffix.len();
+            let stem: String = wanted.as_str().chars().take(room).collect();
+            format!("{}{suffix}", stem.trim_end_matches('-')).parse::<Handle>().ok()
+        };
+        let mut free = wanted.clone();
+        let mut n = 2;
+        while self.handles.contains_key(&free) && n < 10_000 {
+            free = suffixed(n).unwrap_or(free);
+            n += 1;
+        }
+        self.handles.insert(free.clone(), bearer);
+        free
+    }
+
+    /// The last word on a role stands. Of concurrent last words the more senior one's; equal ones are of one device,
+    /// and the lesser role stands.
+    fn give_roles(&mut self, live: &[&Entry]) {
+        let mut changes: BTreeMap<MemberId, Vec<(MemberRole, &Entry)>> = BTreeMap::new();
+        for entry in live {
+            if let Payload::ChangeRole { member, role } = &entry.signed.record().payload {
+                changes.entry(*member).or_default().push((*role, entry));
+            }
+        }
+        for (member, changes) in changes {
+            let unsaid = |entry: &Entry| {
+                changes.iter().any(|(_, other)| other.at != entry.at && other.past.contains(entry.at))
+            };
+            let last = changes.iter().filter(|(_, entry)| !unsaid(entry));
+            let stands = last.min_by_key(|(role, entry)| (&entry.rank, role, entry.stamp()));
+            if let (Some((role, entry)), Some(found)) = (stands, self.members.get_mut(&member)) {
+                found.role = *role;
+                found.seniority = Seniority::granted(*role, entry.rank.seniority(), entry.stamp());
+            }
+        }
+    }
+
+    /// The highest epoch hosts; of two hosts at one epoch the smaller record id, the other is void.
+    fn move_agents(&mut self, live: &[&Entry]) {
+        let mut hosts: BTreeMap<AgentId, (u32, std::cmp::Reverse<RecordId>, DeviceKey)> = BTreeMap::new();
+        for entry in live {
+            if let Payload::MoveAgent { agent, device, epoch, .. } = &entry.signed.record().payload {
+                let host = (*epoch, std::cmp::Reverse(entry.signed.id()), *device);
+                let best = hosts.entry(*agent).or_insert(host);
+                *best = (*best).max(host);
+            }
+        }
+        for (agent, (epoch, _, host)) in hosts {
+            if let Some(agent) = self.agents.get_mut(&agent) {
+                (agent.host, agent.epoch) = (host, epoch);
+            }
+        }
+    }
+
+    fn take_away(&mut self, payload: &Payload) {
+        match payload {
+            Payload::RevokeDevice { cut } => self.revoke(cut),
+            Payload::RemoveMember { member, cuts } => {
+                if let Some(member) = self.members.get_mut(member) {
+                    member.removed = true;
+                }
+                // The devices fall with their member; the cuts say what stays.
+                cuts.iter().for_each(|cut| self.keep(cut));
+            }
+            Payload::RetireAgent { agent } => {
+                if let Some(agent) = self.agents.get_mut(agent) {
+                    agent.retired = true;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn revoke(&mut self, cut: &Cut) {
+        self.revoked.insert(cut.device);
+        if let Some(device) = self.devices.get_mut(&cut.device) {
+            device.revoked = true;
+        }
+        self.keep(cut);
+    }
+
+    fn keep(&mut self, cut: &Cut) {
+        let kept = self.cuts.entry(cut.device).or_default();
+        for (stream, ids) in &cut.kept {
+            kept.entry(*stream).or_default().extend(ids);
+        }
+    }
+}

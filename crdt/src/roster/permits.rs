@@ -1,0 +1,120 @@
+//! What a device may write to the roster, by what stands in the record's past: the verdict on roster records. Positive
+//! rules only, like those of a session; what a concurrent removal makes of a record is not judged here but folded
+//! (`strong`).
+
+use super::rank::{Rank, Seniority};
+use super::standing::{Authority, Device, Member, Standing};
+use crate::id::{DeviceKey, MemberId};
+use crate::payload::{MemberRole, Payload};
+
+impl Standing {
+    /// Whether `author` may write this to the roster.
+    #[must_use]
+    pub fn permits(&self, author: &DeviceKey, payload: &Payload) -> bool {
+        self.authority(author, payload).is_some()
+    }
+
+    /// By what right `author` may write this; `None` if it may not.
+    pub(super) fn authority(&self, author: &DeviceKey, payload: &Payload) -> Option<Authority> {
+        if let Some((me, member)) = self.member_of(author) {
+            let device = self.devices.get(author)?;
+            let needs = self.needed(me, member, author, payload).filter(|needs| member.role >= *needs)?;
+            let rank = rank_of(member, device);
+            return Some(Authority { rank, acts_for: Some(me), device: device.record, member: me, needs });
+        }
+        let (founder, _) = self.members.iter().find(|(_, member)| member.role == MemberRole::Founder)?;
+        let recovers = self.recovery.as_ref() == Some(author) && self.recovery_may(founder, payload);
+        recovers.then(|| Authority {
+            rank: Rank::first(Seniority::recovery()),
+            acts_for: None,
+            device: *founder,
+            member: *founder,
+            needs: MemberRole::Founder,
+        })
+    }
+
+    /// The recovery key brings the founder back, and nothing else: it admits a device of theirs, and revokes any.
+    fn recovery_may(&self, founder: &MemberId, payload: &Payload) -> bool {
+        match payload {
+            Payload::AddDevice { member, device, .. } => member == founder && self.is_new(device),
+            Payload::RevokeDevice { cut } => self.devices.contains_key(&cut.device),
+            _ => false,
+        }
+    }
+
+    /// The least role that may write this; `None` if nobody in the author's place may.
+    fn needed(
+        &self,
+        me: MemberId,
+        member: &Member,
+        author: &DeviceKey,
+        payload: &Payload,
+    ) -> Option<MemberRole> {
+        let mine = |device: &DeviceKey| self.member_of(device).is_some_and(|(owner, _)| owner == me);
+        let own_or = |own: bool, other| if own { MemberRole::Member } else { other };
+        match payload {
+            Payload::AddMember { handle, .. } => (!self.is_taken(handle)).then_some(MemberRole::Admin),
+            Payload::AddDevice { member: whose, device, .. } => {
+                let other = self.members.get(whose).filter(|other| !other.removed)?;
+                // Else an admin could speak as the founder, by a device of its own making.
+                let allowed = *whose == me || member.seniority < other.seniority;
+                (allowed && self.is_new(device)).then(|| own_or(*whose == me, MemberRole::Admin))
+            }
+            Payload::ChangeRole { member: whose, .. } | Payload::RemoveMember { member: whose, .. } => {
+                let other = self.members.get(whose)?;
+                (*whose != me && other.role < MemberRole::Founder).then_some(MemberRole::Admin)
+            }
+            Payload::RevokeDevice { cut } => {
+                let owner = self.devices.get(&cut.device)?.member;
+                let founders = self.members.get(&owner)?.role == MemberRole::Founder;
+                match (owner == me, founders) {
+                    (true, _) => Some(MemberRole::Guest),
+                    (false, true) => None,
+                    (false, false) => Some(MemberRole::Admin),
+                }
+            }
+            Payload::HostAgent { handle, device } => {
+                let free = self.stands(device) && !self.is_taken(handle);
+                free.then(|| own_or(mine(device), MemberRole::Admin))
+            }
+            Payload::Handover { agent, to, .. } => {
+                let found = self.agents.get(agent).filter(|found| !found.retired)?;
+                (found.host == *author && self.stands(to)).then_some(MemberRole::Member)
+            }
+            Payload::MoveAgent { agent, device, epoch, handover } => {
+                let found = self.agents.get(agent).filter(|found| !found.retired)?;
+                let next = found.epoch.checked_add(1) == Some(*epoch);
+                match handover {
+                    Some(record) => {
+                        let offered = self.handover(record)?;
+                        let fits = offered.agent == *agent && offered.to == *device;
+                        (next && fits && mine(device)).then_some(MemberRole::Member)
+                    }
+                    None => (next && mine(device)).then(|| own_or(mine(&found.host), MemberRole::Admin)),
+                }
+            }
+            Payload::RetireAgent { agent } => {
+                let found = self.agents.get(agent).filter(|found| !found.retired)?;
+                Some(own_or(mine(&found.host), MemberRole::Admin))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a key was never on the roster: one that was revoked does not come back.
+    fn is_new(&self, device: &DeviceKey) -> bool {
+        !self.devices.contains_key(device)
+            && !self.revoked.contains(device)
+            && self.recovery.as_ref() != Some(device)
+    }
+
+    fn is_taken(&self, handle: &crate::id::Handle) -> bool {
+        self.member_called(handle).is_some() || self.agent_called(handle).is_some()
+    }
+}
+
+/// A device that somebody else added never outranks them.
+fn rank_of(member: &Member, device: &Device) -> Rank {
+    let of = device.adder.as_ref().map_or(&member.seniority, |adder| adder.max(&member.seniority));
+    Rank::new(of.clone(), device.added)
+}

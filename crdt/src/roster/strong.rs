@@ -1,0 +1,141 @@
+//! Strong removal by seniority: which admitted roster records are void. A record by someone whom a more senior one
+//! removed counts only if the remover had seen it; so of two who remove each other the senior one's word stands. (The
+//! name and the problem are those of group membership in local-first software: Kleppmann et al., "Key agreement for
+//! decentralized secure group messaging with strong security guarantees", CCS 2021; Weidner et al., same venue.)
+//!
+//! Removals are taken from the most senior down. One that nothing before it made void stands for good, and with it
+//! whatever its author's standing rests upon; it makes void what its target wrote without it having seen, and all
+//! that rests on that. Each step looks at ranks, pasts and earlier steps only, so the outcome is a function of the set
+//! of records.
+
+use fixedbitset::FixedBitSet;
+
+use super::Entry;
+use crate::payload::{MemberRole, Payload};
+
+/// The records of `set` that are void. `set` holds the past of each of its members.
+pub(super) fn void(entries: &[Entry], set: &FixedBitSet) -> FixedBitSet {
+    let mut voiding = Voiding {
+        entries,
+        set,
+        void: FixedBitSet::with_capacity(entries.len()),
+        settled: FixedBitSet::with_capacity(entries.len()),
+    };
+    let mut removals: Vec<&Entry> = voiding.present().filter(|entry| entry.takes_away()).collect();
+    removals.sort_by(|a, b| a.rank.cmp(&b.rank).then_with(|| a.stamp().cmp(&b.stamp())));
+    for removal in removals {
+        if !voiding.void.contains(removal.at) {
+            voiding.settle(removal);
+            voiding.apply(removal);
+        }
+    }
+    voiding.void
+}
+
+struct Voiding<'a> {
+    entries: &'a [Entry],
+    set: &'a FixedBitSet,
+    void: FixedBitSet,
+    /// Removals that stand, and what they rest upon: no more junior one undoes these.
+    settled: FixedBitSet,
+}
+
+impl<'a> Voiding<'a> {
+    fn present(&self) -> impl Iterator<Item = &'a Entry> + use<'a> {
+        let entries = self.entries;
+        self.set.ones().filter_map(|at| entries.get(at))
+    }
+
+    fn settle(&mut self, removal: &Entry) {
+        let mut todo = vec![removal.at];
+        while let Some(at) = todo.pop() {
+            if !self.void.contains(at) && !self.settled.put(at) {
+                todo.extend(
+                    self.entries.get(at).into_iter().flat_map(|entry| entry.rests_on.iter().flatten()),
+                );
+            }
+        }
+    }
+
+    fn apply(&mut self, removal: &Entry) {
+        let mut hit = false;
+        for entry in self.present() {
+            if self.is_open(entry) && removal.unsays(entry) {
+                self.void.insert(entry.at);
+                hit = true;
+            }
+        }
+        if hit {
+            self.follow();
+        }
+    }
+
+    fn is_open(&self, entry: &Entry) -> bool {
+        !self.void.contains(entry.at) && !self.settled.contains(entry.at)
+    }
+
+    /// What rests on void records alone is void. One pass is enough: positions are a topological order.
+    fn follow(&mut self) {
+        for entry in self.present() {
+            let fallen = |grounds: &Vec<usize>| grounds.iter().all(|at| self.void.contains(*at));
+            if self.is_open(entry) && entry.rests_on.iter().any(fallen) {
+                self.void.insert(entry.at);
+            }
+        }
+    }
+}
+
+impl Entry {
+    /// Whether it takes standing, or a part of it, away from somebody.
+    fn takes_away(&self) -> bool {
+        matches!(
+            self.signed.record().payload,
+            Payload::RevokeDevice { .. } | Payload::RemoveMember { .. } | Payload::ChangeRole { .. }
+        )
+    }
+
+    /// Whether this removal makes `other` void: it is the more senior, had not seen it, was not seen by it, and takes
+    /// away what `other` needed.
+    fn unsays(&self, other: &Self) -> bool {
+        let concurrent = !self.past.contains(other.at) && !other.past.contains(self.at);
+        concurrent && self.rank < other.rank && self.takes_from(other)
+    }
+
+    fn takes_from(&self, other: &Self) -> bool {
+        let whose = |member| other.member == Some(member);
+        match &self.signed.record().payload {
+            Payload::RevokeDevice { cut } => other.signed.record().author == cut.device,
+            Payload::RemoveMember { member, .. } => whose(*member),
+            Payload::ChangeRole { member, role } => whose(*member) && other.needs > *role,
+            _ => false,
+        }
+    }
+}
+
+/// What the standing of an author rests upon: for each ground at least one of its records has to stand.
+pub(super) fn grounds(
+    entries: &[Entry],
+    past: &FixedBitSet,
+    of: &super::standing::Authority,
+) -> Vec<Vec<usize>> {
+    let present = || past.ones().filter_map(|at| entries.get(at));
+    let mut grounds: Vec<Vec<usize>> = Vec::new();
+    for id in [of.device, of.member] {
+        grounds.push(present().filter(|entry| entry.signed.id() == id).map(|entry| entry.at).collect());
+    }
+    let roles = || present().filter_map(|entry| Some((entry, role_given(entry, of)?)));
+    let enough = roles().filter(|(_, role)| *role >= of.needs);
+    let lost = |grant: &Entry| roles().any(|(later, role)| role < of.needs && later.past.contains(grant.at));
+    grounds.push(enough.map(|(grant, _)| grant).filter(|grant| !lost(grant)).map(|grant| grant.at).collect());
+    grounds.retain(|ground| !ground.is_empty());
+    grounds
+}
+
+fn role_given(entry: &Entry, of: &super::standing::Authority) -> Option<MemberRole> {
+    match &entry.signed.record().payload {
+        Payload::Found { .. } if entry.signed.id() == of.member => Some(MemberRole::Founder),
+        Payload::AddMember { role, .. } if entry.signed.id() == of.member => Some(*role),
+        Payload::ChangeRole { member, role } if *member == of.member => Some(*role),
+        _ => None,
+    }
+}
