@@ -98,36 +98,4 @@ fn join_clocks(sides: &[&Facts]) -> BTreeMap<DeviceKey, u32> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn id(n: u8) -> RecordId {
-        RecordId::from_bytes([n; 32])
-    }
-
-    fn with_open(ids: &[u8]) -> Facts {
-        Facts { open: ids.iter().map(|n| id(*n)).collect(), ..Facts::default() }
-    }
-
-    #[test]
-    fn what_one_side_removed_stays_removed() {
-        // Left saw 1 and 2 and ended 1; right saw only 1.
-        let (left, right) = (with_open(&[2]), with_open(&[1]));
-        let joined = Facts::join(&[&left, &right], |side, element| side == 0 || *element == id(1));
-        assert_eq!(joined.open, Live::from([id(2)]));
-    }
-
-    #[test]
-    fn what_one_side_never_saw_is_kept() {
-        let (left, right) = (with_open(&[2]), with_open(&[1]));
-        let joined = Facts::join(&[&left, &right], |side, element| (side == 0) == (*element == id(2)));
-        assert_eq!(joined.open, Live::from([id(1), id(2)]));
-    }
-
-    #[test]
-    fn the_gate_is_an_or() {
-        let titled = Facts { titled: true, ..Facts::default() };
-        assert!(Facts::join(&[&Facts::default(), &titled], |_, _| false).titled);
-        assert!(!Facts::join(&[&Facts::default()], |_, _| false).titled);
-    }
-}
+mod tests;
