@@ -1,7 +1,8 @@
 //! Strong removal by seniority: which admitted roster records are void. A record by someone whom a more senior one
-//! removed counts only if the remover had seen it; so of two who remove each other the senior one's word stands. (The
-//! name and the problem are those of group membership in local-first software: Kleppmann et al., "Key agreement for
-//! decentralized secure group messaging with strong security guarantees", CCS 2021; Weidner et al., same venue.)
+//! removed counts only if the remover had seen it; so of two who remove each other the senior one's word stands.
+//! "Strong remove" is the name that p2panda-auth gives the rule without seniority, where two who remove each other are
+//! both out; that an order of seniority decides is Local-First Auth's answer. The duel itself is described by Weidner,
+//! Kleppmann, Hugenroth and Beresford ("Key agreement for decentralized secure group messaging", CCS 2021).
 //!
 //! Removals are taken from the most senior down. One that nothing before it made void stands for good, and with it
 //! whatever its author's standing rests upon; it makes void what its target wrote without it having seen, and all
