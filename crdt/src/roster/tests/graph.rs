@@ -1,12 +1,12 @@
 //! The order of roster records: what waits, what dominates what, what a peer lacks.
 
-use super::{NOT_ALLOWED, heads, on};
+use super::{NEW, NOT_ALLOWED, heads, on};
 use crate::id::RecordId;
 use crate::payload::MemberRole;
 use crate::roster::Roster;
 use crate::rules::Refusal;
 use crate::session::Offer;
-use crate::testing::{ADMIN, BOB, FOUNDER, PHONE, STRANGER, Workspace, add_member, device};
+use crate::testing::{ADMIN, BOB, FOUNDER, PHONE, STRANGER, Workspace, add_device, add_member, device};
 
 #[test]
 fn records_wait_for_their_past_in_any_order() {
@@ -23,6 +23,28 @@ fn records_wait_for_their_past_in_any_order() {
     assert_eq!(admitted.len(), records.len());
     assert_eq!(roster.heads(), whole.roster.heads());
     assert_eq!(roster.standing(), whole.roster.standing());
+}
+
+/// Found by fuzzing: the verdict on a record whose deps were today's heads was taken from a standing that was only made
+/// anew when all that had waited was in. What it had newly admitted was refused then, for ever.
+#[test]
+fn what_waited_is_judged_by_all_that_came_in_with_it() {
+    let mut w = Workspace::new();
+    let mut other = w.roster.clone();
+    let parent = w.sign(FOUNDER, add_member("emil", MemberRole::Guest));
+    assert!(matches!(w.roster.offer(parent.clone()), Offer::Admitted(_)));
+    let left = on(&w, FOUNDER, &[parent.id()], add_device(w.founder, NEW));
+    let right = on(&w, PHONE, &[parent.id()], add_member("dora", MemberRole::Guest));
+    for record in [&left, &right] {
+        assert!(matches!(w.roster.offer(record.clone()), Offer::Admitted(_)));
+    }
+    let child = w.sign(NEW, add_member("fay", MemberRole::Guest));
+    assert!(matches!(w.roster.offer(child.clone()), Offer::Admitted(_)));
+    for record in [child, right, left] {
+        assert!(matches!(other.offer(record), Offer::Waiting { .. }));
+    }
+    assert!(matches!(other.offer(parent), Offer::Admitted(admitted) if admitted.len() == 4));
+    assert_eq!((other.heads(), other.standing()), (w.roster.heads(), w.roster.standing()));
 }
 
 #[test]
