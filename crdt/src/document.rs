@@ -82,6 +82,12 @@ impl Document {
         self.add(change);
     }
 
+    /// The hash of the change that [`Document::apply`] would add.
+    #[must_use]
+    pub fn hash_of(&self, record: &Record, id: RecordId, lamport: u64, preds: &[Stamp]) -> [u8; 32] {
+        self.template(record, id, lamport, preds).hash().0
+    }
+
     fn add(&mut self, change: Change) {
         // Deps are in the document and (actor, seq) is new, so automerge has nothing to refuse.
         let applied = self.doc.apply_changes([change]);
