@@ -21,8 +21,9 @@ use starling_crdt::view::fold;
 
 const SIZES: [usize; 3] = [100, 1_000, 4_000];
 const REPLAYED: usize = 1_000;
-/// Records that come one after another before the session is built anew: few enough that it stays as long as is said.
-const TAIL: usize = 60;
+/// Records that come one after another before the session is built anew: few enough that it stays as long as is said, and
+/// as many as a document hands to automerge together, so that each tail pays for one such call.
+const TAIL: usize = 64;
 
 fn main() {
     let mut criterion = Criterion::default()
@@ -42,46 +43,31 @@ fn main() {
     criterion.final_summary();
 }
 
-/// Takes the corpus's tail record by record, in a state that holds all before it. Only steps are timed. The state is
-/// kept from call to call, and built anew when the tail is used up.
-struct Tail<S, B> {
-    from: usize,
-    build: B,
-    at: Option<(S, usize)>,
-}
-
-impl<S, B: Fn() -> S> Tail<S, B> {
-    fn run<O>(
-        criterion: &mut Criterion,
-        (name, size): (String, usize),
-        build: B,
-        step: impl Fn(&mut S, usize) -> O,
-    ) {
-        let mut tail = Self { from: size, build, at: None };
-        let mut group = criterion.benchmark_group(name);
-        group.sampling_mode(SamplingMode::Flat);
-        group.bench_function(BenchmarkId::from_parameter(size), |bencher| {
-            bencher.iter_custom(|steps| tail.time(steps, &step));
-        });
-        group.finish();
-    }
-
-    fn time<O>(&mut self, steps: u64, step: impl Fn(&mut S, usize) -> O) -> Duration {
-        let (mut total, mut left) = (WallTime.zero(), steps as usize);
-        while left > 0 {
-            let kept = self.at.take().filter(|(_, next)| *next < self.from + TAIL);
-            let (mut state, next) = kept.unwrap_or_else(|| ((self.build)(), self.from));
-            let end = (self.from + TAIL).min(next + left);
-            let start = WallTime.start();
-            for n in next..end {
-                black_box(step(&mut state, n));
+/// Takes the corpus's tail record by record, in a state that holds all before it. Only these steps are timed; the figure
+/// is the mean of the tail's records.
+fn tail<S, O>(
+    criterion: &mut Criterion,
+    (name, size): (String, usize),
+    build: impl Fn() -> S,
+    step: impl Fn(&mut S, usize) -> O,
+) {
+    let mut group = criterion.benchmark_group(name);
+    group.sampling_mode(SamplingMode::Flat);
+    group.bench_function(BenchmarkId::from_parameter(size), |bencher| {
+        bencher.iter_custom(|rounds| {
+            let mut total = WallTime.zero();
+            for _ in 0..rounds {
+                let mut state = build();
+                let start = WallTime.start();
+                for n in size..size + TAIL {
+                    black_box(step(&mut state, n));
+                }
+                total = WallTime.add(&total, &WallTime.end(start));
             }
-            total = WallTime.add(&total, &WallTime.end(start));
-            left -= end - next;
-            self.at = Some((state, end));
-        }
-        total
-    }
+            total / TAIL as u32
+        });
+    });
+    group.finish();
 }
 
 fn unverified(record: &Signed<Verified>) -> Signed<Unverified> {
@@ -95,12 +81,12 @@ fn unverified(record: &Signed<Verified>) -> Signed<Unverified> {
 fn offers(criterion: &mut Criterion, shape: Shape, corpus: &Corpus, size: usize) {
     let build = || corpus.session(size);
     let trusted = |session: &mut Session, n: usize| session.offer(corpus.records[n].clone(), &corpus.roster);
-    Tail::run(criterion, (format!("offer/trusted/{}", shape.name()), size), build, trusted);
+    tail(criterion, (format!("offer/trusted/{}", shape.name()), size), build, trusted);
     let received: Vec<_> = corpus.records.iter().map(unverified).collect();
     let signed = |session: &mut Session, n: usize| {
         session.offer(received[n].clone().verify().unwrap(), &corpus.roster)
     };
-    Tail::run(criterion, (format!("offer/signed/{}", shape.name()), size), build, signed);
+    tail(criterion, (format!("offer/signed/{}", shape.name()), size), build, signed);
 }
 
 /// What a document is told of a record, besides the record.
@@ -134,12 +120,12 @@ fn documents(criterion: &mut Criterion, shape: Shape, corpus: &Corpus, size: usi
         (0..size).for_each(|n| apply(&mut document, n));
         document
     };
-    Tail::run(criterion, (format!("document/apply/{}", shape.name()), size), build, apply);
+    tail(criterion, (format!("document/apply/{}", shape.name()), size), build, apply);
     let template = |document: &mut Document, n: usize| {
         let Place { id, lamport, preds } = &places[n];
         document.hash_of(corpus.records[n].record(), *id, *lamport, preds)
     };
-    Tail::run(criterion, (format!("document/template/{}", shape.name()), size), build, template);
+    tail(criterion, (format!("document/template/{}", shape.name()), size), build, template);
 }
 
 fn folds(criterion: &mut Criterion, shape: Shape, corpus: &Corpus, size: usize) {
