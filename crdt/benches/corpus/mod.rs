@@ -178,7 +178,7 @@ impl Writer {
 
     /// Claim and reply, with a title every fourth time.
     fn answer(&mut self, deps: &[RecordId]) -> RecordId {
-        let titles = self.turns % 4 == 0;
+        let titles = self.turns.is_multiple_of(4);
         self.turns += 1;
         let mut last = self.agent(deps, |turn| Payload::Claim { turn });
         if titles {
@@ -190,7 +190,7 @@ impl Writer {
     }
 
     fn chat_turn(&mut self, last: RecordId) -> RecordId {
-        let device = if self.turns % 2 == 0 { LAPTOP } else { PHONE };
+        let device = if self.turns.is_multiple_of(2) { LAPTOP } else { PHONE };
         let asked = self.message(device, &[last]);
         self.answer(&[asked])
     }
