@@ -6,7 +6,12 @@
 //! `archived`. `thread` and `turns` are maps with newest-first keys, because a list is walked whole at each insertion.
 //! Every record is its own actor (op counter, then the full record id) with seq 1, so that an equivocating author cannot
 //! split replicas by order of arrival, and so that automerge's order is ours: (lamport, id), lamport = `start_op`.
+//!
+//! A change is made at once, but handed to automerge with others: each call of `apply_changes` costs time that grows with
+//! the actors in the document, which here are the records, and a change of a batch costs little beside. Whoever reads
+//! sees all changes.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
@@ -26,11 +31,16 @@ pub const HEADER_OPS: u64 = 6;
 const THREAD_OP: u64 = 5;
 /// Op of the header that makes the map `turns`.
 const TURNS_OP: u64 = 6;
+/// Changes that wait to be handed over together. Enough that the call is a small part of what a change costs in the
+/// longest session; few enough that what waits is less than the document itself.
+const PENDING_MAX: usize = 64;
 
 /// One session as an automerge document.
 #[derive(Debug, Clone)]
 pub struct Document {
     doc: Automerge,
+    /// Changes that `doc` lacks, in topological order.
+    pending: Vec<Change>,
     header: ActorId,
     root: ChangeHash,
     hashes: BTreeMap<RecordId, ChangeHash>,
@@ -64,14 +74,13 @@ impl Document {
         ];
         let change = change(actor.clone(), 1, 0, Vec::new(), operations);
         let root = change.hash();
-        let mut document = Self {
+        Self {
             doc: Automerge::new().with_actor(actor.clone()),
+            pending: vec![change],
             header: actor,
             root,
             hashes: BTreeMap::new(),
-        };
-        document.add(change);
-        document
+        }
     }
 
     /// Adds the change of an admitted record. `lamport` and `preds` (the writes that it replaces) are computed by the
@@ -79,13 +88,26 @@ impl Document {
     pub fn apply(&mut self, record: &Record, id: RecordId, lamport: u64, preds: &[Stamp]) {
         let change = self.template(record, id, lamport, preds);
         self.hashes.insert(id, change.hash());
-        self.add(change);
+        self.pending.push(change);
+        if self.pending.len() >= PENDING_MAX {
+            add(&mut self.doc, std::mem::take(&mut self.pending));
+        }
     }
 
-    fn add(&mut self, change: Change) {
-        // Deps are in the document and (actor, seq) is new, so automerge has nothing to refuse.
-        let applied = self.doc.apply_changes([change]);
-        debug_assert!(applied.is_ok(), "{applied:?}");
+    /// The automerge document with all changes. A copy while some wait: readers are few, and none is on a record's way.
+    fn current(&self) -> Cow<'_, Automerge> {
+        if self.pending.is_empty() {
+            return Cow::Borrowed(&self.doc);
+        }
+        let mut doc = self.doc.clone();
+        add(&mut doc, self.pending.clone());
+        Cow::Owned(doc)
+    }
+
+    /// The hash of the change that [`Document::apply`] would add.
+    #[must_use]
+    pub fn hash_of(&self, record: &Record, id: RecordId, lamport: u64, preds: &[Stamp]) -> [u8; 32] {
+        self.template(record, id, lamport, preds).hash().0
     }
 
     fn template(&self, record: &Record, id: RecordId, lamport: u64, preds: &[Stamp]) -> Change {
@@ -132,7 +154,7 @@ impl Document {
     /// The automerge heads, sorted: equal on replicas with equal records.
     #[must_use]
     pub fn heads(&self) -> Vec<[u8; 32]> {
-        let mut heads: Vec<_> = self.doc.get_heads().iter().map(|hash| hash.0).collect();
+        let mut heads: Vec<_> = self.current().get_heads().iter().map(|hash| hash.0).collect();
         heads.sort_unstable();
         heads
     }
@@ -146,18 +168,26 @@ impl Document {
     /// The title as automerge has it: an independent answer to compare the view with.
     #[must_use]
     pub fn title(&self) -> Option<String> {
-        let (value, _) = self.doc.get(ROOT, "title").ok()??;
+        let doc = self.current();
+        let (value, _) = doc.get(ROOT, "title").ok()??;
         value.into_string().ok()
     }
 
     /// How many messages and replies automerge has.
     #[must_use]
     pub fn thread_len(&self) -> usize {
-        match self.doc.get(ROOT, "thread") {
-            Ok(Some((_, thread))) => self.doc.length(&thread),
+        let doc = self.current();
+        match doc.get(ROOT, "thread") {
+            Ok(Some((_, thread))) => doc.length(&thread),
             _ => 0,
         }
     }
+}
+
+fn add(doc: &mut Automerge, changes: Vec<Change>) {
+    // Deps are in the document or before it here and (actor, seq) is new, so automerge has nothing to refuse.
+    let applied = doc.apply_changes(changes);
+    debug_assert!(applied.is_ok(), "{applied:?}");
 }
 
 /// Sessions are capped far below this; a counter beyond it only loses its place among equals.
@@ -189,4 +219,21 @@ fn change(actor_id: ActorId, start_op: u64, time: i64, deps: Vec<ChangeHash>, op
         extra_bytes: Vec::new(),
         author: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PENDING_MAX;
+    use crate::testing::{FOUNDER, Replica, message};
+
+    #[test]
+    fn readers_see_what_waits() {
+        let mut replica = Replica::opened();
+        for n in 2..=2 * PENDING_MAX + 3 {
+            let last = replica.put(FOUNDER, message(&format!("message {n}")));
+            let document = replica.session.document().unwrap();
+            assert_eq!(document.heads(), [document.change_hash(&last).unwrap()]);
+            assert_eq!(document.thread_len(), n);
+        }
+    }
 }
