@@ -7,15 +7,14 @@
 //! element that one side lacks only if that side has never seen it: otherwise that side had removed it (the
 //! observed-remove set of Bieniusa et al., 2012). "Has seen" is asked of the caller, who knows the graph.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod live;
 
-use crate::id::{DeviceKey, RecordId};
+use crate::id::RecordId;
+
+pub use live::{Clock, Live};
 
 /// A place in the canonical order: (lamport, id).
 pub type Stamp = (u64, RecordId);
-
-/// Elements added and not yet removed in a causal past.
-pub type Live = BTreeSet<RecordId>;
 
 /// What holds in a record's causal past, itself included.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,7 +38,7 @@ pub struct Facts {
     /// Maximal writes of the archived register.
     pub archives: Live,
     /// Records in the past by author; exact for authors who did not fork.
-    pub clock: BTreeMap<DeviceKey, u32>,
+    pub clock: Clock,
     /// The record's own place: the `start_op` of its automerge change.
     pub lamport: u64,
     /// The highest automerge op of the past, itself included.
@@ -78,7 +77,7 @@ fn join_live(sides: &[&Facts], field: fn(&Facts) -> &Live, sees: &impl Fn(usize,
     if let [only] = sides {
         return field(only).clone();
     }
-    let mut joined = Live::new();
+    let mut joined = Live::default();
     for element in sides.iter().flat_map(|side| field(side)) {
         let removed = |(i, side): (usize, &&Facts)| !field(side).contains(element) && sees(i, element);
         if !joined.contains(element) && !sides.iter().enumerate().any(removed) {
@@ -88,12 +87,10 @@ fn join_live(sides: &[&Facts], field: fn(&Facts) -> &Live, sees: &impl Fn(usize,
     joined
 }
 
-fn join_clocks(sides: &[&Facts]) -> BTreeMap<DeviceKey, u32> {
-    let mut clock = BTreeMap::new();
-    for (author, count) in sides.iter().flat_map(|side| &side.clock) {
-        let seen = clock.entry(*author).or_insert(0);
-        *seen = (*seen).max(*count);
-    }
+fn join_clocks(sides: &[&Facts]) -> Clock {
+    let mut sides = sides.iter().map(|side| &side.clock);
+    let mut clock = sides.next().cloned().unwrap_or_default();
+    sides.for_each(|other| clock.join(other));
     clock
 }
 

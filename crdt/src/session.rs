@@ -7,6 +7,7 @@
 //! [`Session::recount`] when the roster changed, and `view::fold` to see.
 
 mod counted;
+mod entries;
 mod graph;
 mod past;
 
@@ -25,6 +26,7 @@ use crate::rules::{Refusal, judge};
 use crate::signed::{Signed, Verified};
 use crate::text::RequestId;
 use crate::waiting::Door;
+use entries::Entries;
 
 /// What became of an offered record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,10 +89,8 @@ pub struct Session {
     workspace: WorkspaceId,
     key: StreamKey,
     header: Option<Header>,
-    /// All that were admitted.
-    entries: BTreeMap<RecordId, Entry>,
-    /// The same in the order of admission, which is topological.
-    order: Vec<RecordId>,
+    /// All that were admitted, in a topological order.
+    entries: Entries,
     /// Maximal counted records.
     heads: BTreeSet<RecordId>,
     /// How many are admitted and do not count.
@@ -112,8 +112,7 @@ impl Session {
             workspace,
             key,
             header: None,
-            entries: BTreeMap::new(),
-            order: Vec::new(),
+            entries: Entries::default(),
             heads: BTreeSet::new(),
             aside: 0,
             authors: BTreeMap::new(),
@@ -229,14 +228,13 @@ impl Session {
         let seq = self.log_author(&record.author, id, &past);
         let facts = self.advance(past, record, id, seq);
         self.index(&record.payload, id);
-        let at = self.order.len();
-        self.order.push(id);
-        self.entries.insert(id, Entry { signed, facts, seq, epoch, at, counted: false });
+        let at = self.entries.len();
+        self.entries.push(id, Entry { signed, facts, seq, epoch, at, counted: false });
         self.aside += 1;
     }
 
     fn log_author(&mut self, author: &DeviceKey, id: RecordId, past: &Facts) -> u32 {
-        let seen = past.clock.get(author).copied().unwrap_or(0);
+        let seen = past.clock.get(author);
         let log = self.authors.entry(*author).or_default();
         log.forked |= seen != log.count;
         log.count += 1;
@@ -287,7 +285,7 @@ impl Session {
 
     /// All admitted records in the order of their admission, which is topological.
     pub fn admitted(&self) -> impl Iterator<Item = &Entry> {
-        self.order.iter().filter_map(|id| self.entries.get(id))
+        self.entries.iter()
     }
 
     /// How many records count.

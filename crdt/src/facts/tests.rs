@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::{ProptestConfig, Strategy, prop_assert_eq, proptest};
 
 use super::*;
+use crate::id::DeviceKey;
 
 fn id(n: u8) -> RecordId {
     RecordId::from_bytes([n; 32])
@@ -48,7 +49,8 @@ impl Step {
         past.insert(id);
         facts.lamport = facts.max_op + 1;
         facts.max_op = facts.lamport;
-        *facts.clock.entry(DeviceKey::from_bytes([author; 32])).or_insert(0) += 1;
+        let author = DeviceKey::from_bytes([author; 32]);
+        facts.clock.raise(author, facts.clock.get(&author) + 1);
         match self {
             Self::Title => {
                 facts.titled = true;

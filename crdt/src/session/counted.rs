@@ -72,7 +72,7 @@ impl Session {
     pub fn recount(&mut self, standing: &Standing) -> bool {
         let counted = self.closure_of_standing(standing);
         if self.entries().any(|entry| !counted.contains(&entry.signed.id())) {
-            self.entries.values_mut().for_each(|entry| entry.counted = false);
+            self.entries.iter_mut().for_each(|entry| entry.counted = false);
             self.aside = self.entries.len();
             self.heads.clear();
             self.document = None;
@@ -91,7 +91,7 @@ impl Session {
     pub fn closure_of_standing(&self, standing: &Standing) -> BTreeSet<RecordId> {
         let mut counted = BTreeSet::new();
         let mut wanted: BTreeSet<RecordId> = BTreeSet::new();
-        for entry in self.order.iter().rev().filter_map(|id| self.entries.get(id)) {
+        for entry in self.entries.iter().rev() {
             if wanted.remove(&entry.signed.id()) || self.counts_alone(&entry.signed, standing) {
                 wanted.extend(&entry.signed.record().deps);
                 counted.insert(entry.signed.id());

@@ -39,7 +39,7 @@ impl Session {
         }
         let author = &first.signed.record().author;
         let log = self.authors.get(author).filter(|log| !log.forked);
-        log.map(|_| last.facts.clock.get(author).is_some_and(|seen| *seen >= first.seq))
+        log.map(|_| last.facts.clock.get(author) >= first.seq)
     }
 
     /// The records from which `from` is made up, itself included, down to lamport `floor`.
@@ -105,7 +105,7 @@ impl Session {
         let mut facts = past;
         facts.lamport = if record.deps.is_empty() { crate::document::HEADER_OPS } else { facts.max_op } + 1;
         facts.max_op = facts.lamport + crate::document::op_count(&record.payload) - 1;
-        facts.clock.insert(record.author, seq);
+        facts.clock.raise(record.author, seq);
         if let Some(turn) = record.payload.turn() {
             if let Some(prev) = turn.prev {
                 facts.tips.remove(&prev);

@@ -121,14 +121,14 @@ impl Session {
     /// Messages and retries in the past of `deps` (these included) that no claim there covers and that repeat
     /// none that one covers: what the agent still has to answer.
     #[must_use]
-    pub fn inputs(&self, deps: &[RecordId]) -> Live {
+    pub fn inputs(&self, deps: &[RecordId]) -> BTreeSet<RecordId> {
         self.inputs_of(&Pasts::of(self, deps), &self.facts_at(deps).covers)
     }
 
-    fn inputs_of(&self, pasts: &Pasts<'_>, covers: &Live) -> Live {
+    fn inputs_of(&self, pasts: &Pasts<'_>, covers: &Live) -> BTreeSet<RecordId> {
         let uncovered = self.uncovered(pasts, covers);
         let mut answered: BTreeMap<Ask<'_>, BTreeSet<Option<&Body>>> = BTreeMap::new();
-        let mut inputs = Live::new();
+        let mut inputs = BTreeSet::new();
         for entry in uncovered.iter().filter_map(|id| self.entries.get(id)) {
             let payload = &entry.signed.record().payload;
             let (Some(ask), Some(key)) = (Ask::of(payload), Ask::of(payload)) else {

@@ -173,7 +173,7 @@ fn hostile_payload(world: &Replica, deps: &[RecordId], all: &[RecordId], seed: u
     let some_id = |n: usize| all[usize::try_from(pick(n) % all.len() as u64).unwrap()];
     let session = &world.session;
     let facts = session.facts_at(deps);
-    let open = facts.open.first().and_then(|claim| session.entry(claim)?.signed.record().payload.turn());
+    let open = facts.open.iter().next().and_then(|claim| session.entry(claim)?.signed.record().payload.turn());
     let (wild, text) = (pick(1) % 10, format!("{at}"));
     let fresh = u8::try_from(if wild == 0 { pick(2) % 4 } else { at as u64 }).unwrap();
     let prev = match wild {

@@ -85,7 +85,7 @@ impl Oracle {
             titles: self.maximal(set, |p| matches!(p, Payload::Title { .. })),
             summaries: self.maximal(set, |p| matches!(p, Payload::Summary { .. })),
             archives: self.maximal(set, archives),
-            clock: BTreeMap::new(),
+            clock: crate::facts::Clock::default(),
             lamport: set.iter().map(|id| self.lamport[id]).max().unwrap_or(0),
             max_op: set.iter().map(|id| self.max_op[id]).max().unwrap_or(0),
         }
@@ -133,7 +133,7 @@ pub(super) fn check(session: &Session) {
     for entry in session.entries() {
         let id = entry.signed.id();
         let mut facts = entry.facts.clone();
-        facts.clock.clear();
+        facts.clock = crate::facts::Clock::default();
         assert_eq!(facts, oracle.facts(&oracle.past[&id]), "facts of {id}");
         for other in oracle.records.keys() {
             assert_eq!(session.is_in_past(other, &id), oracle.is_in_past(other, &id));
@@ -143,7 +143,7 @@ pub(super) fn check(session: &Session) {
     let all = oracle.past_of(&heads);
     assert_eq!(all.len(), session.len(), "the heads cover everything");
     let mut facts = session.facts();
-    facts.clock.clear();
+    facts.clock = crate::facts::Clock::default();
     assert_eq!(facts, oracle.facts(&all), "facts of the heads");
     let inputs: Set = session.inputs(&heads).into_iter().collect();
     assert_eq!(inputs, oracle.inputs(&all), "inputs at the heads");
