@@ -2,6 +2,7 @@
 //! given in canonical order, (lamport, id), then roles and hosts are chosen, and what takes standing away comes last, so
 //! that nothing concurrent undoes it. Made anew at each change: the roster is small.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use fixedbitset::FixedBitSet;
@@ -46,7 +47,8 @@ impl Standing {
             }
             Payload::HostAgent { handle, device } => {
                 let handle = self.free_handle(handle, id);
-                self.agents.insert(id, Agent { handle, host: *device, epoch: 1, retired: false });
+                let agent = Agent { handle, host: *device, epoch: 1, retired: false, since: id };
+                self.agents.insert(id, agent);
             }
             Payload::Handover { agent, to, .. } => {
                 let offered = Offered { agent: *agent, to: *to, by: record.author, epoch: entry.epoch };
@@ -76,14 +78,19 @@ impl Standing {
                 Payload::AddDevice { member, device, label } => (*member, *device, label),
                 _ => continue,
             };
+            if !self.members.contains_key(&member) {
+                continue;
+            }
             let by_other = entry.member != Some(member) && !matches!(record.payload, Payload::Found { .. });
+            let adder =
+                if by_other { Some(entry.rank.seniority().clone()) } else { entry.adder.clone() };
             self.devices.entry(device).or_insert_with(|| Device {
                 member,
                 label: label.as_str().to_owned(),
                 record: entry.signed.id(),
                 revoked: false,
                 added: entry.stamp(),
-                adder: by_other.then(|| entry.rank.seniority().clone()),
+                adder,
             });
         }
     }
@@ -130,17 +137,17 @@ impl Standing {
 
     /// The highest epoch hosts; of two hosts at one epoch the smaller record id, the other is void.
     fn move_agents(&mut self, live: &[&Entry]) {
-        let mut hosts: BTreeMap<AgentId, (u32, std::cmp::Reverse<RecordId>, DeviceKey)> = BTreeMap::new();
+        let mut hosts: BTreeMap<AgentId, (u32, Reverse<RecordId>, DeviceKey)> = BTreeMap::new();
         for entry in live {
             if let Payload::MoveAgent { agent, device, epoch, .. } = &entry.signed.record().payload {
-                let host = (*epoch, std::cmp::Reverse(entry.signed.id()), *device);
+                let host = (*epoch, Reverse(entry.signed.id()), *device);
                 let best = hosts.entry(*agent).or_insert(host);
                 *best = (*best).max(host);
             }
         }
-        for (agent, (epoch, _, host)) in hosts {
+        for (agent, (epoch, Reverse(since), host)) in hosts {
             if let Some(agent) = self.agents.get_mut(&agent) {
-                (agent.host, agent.epoch) = (host, epoch);
+                (agent.host, agent.epoch, agent.since) = (host, epoch, since);
             }
         }
     }

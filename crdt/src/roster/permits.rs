@@ -4,7 +4,7 @@
 
 use super::rank::{Rank, Seniority};
 use super::standing::{Authority, Device, Member, Standing};
-use crate::id::{DeviceKey, MemberId};
+use crate::id::{DeviceKey, MemberId, RecordId};
 use crate::payload::{MemberRole, Payload};
 
 impl Standing {
@@ -18,9 +18,17 @@ impl Standing {
     pub(super) fn authority(&self, author: &DeviceKey, payload: &Payload) -> Option<Authority> {
         if let Some((me, member)) = self.member_of(author) {
             let device = self.devices.get(author)?;
-            let needs = self.needed(me, member, author, payload).filter(|needs| member.role >= *needs)?;
             let rank = rank_of(member, device);
-            return Some(Authority { rank, acts_for: Some(me), device: device.record, member: me, needs });
+            let needs = self.needed(me, &rank, author, payload).filter(|needs| member.role >= *needs)?;
+            return Some(Authority {
+                rank,
+                acts_for: Some(me),
+                device: device.record,
+                member: me,
+                needs,
+                by: self.hosted_by(payload).filter(|_| needs < MemberRole::Admin),
+                adder: device.adder.clone(),
+            });
         }
         let (founder, _) = self.members.iter().find(|(_, member)| member.role == MemberRole::Founder)?;
         let recovers = self.recovery.as_ref() == Some(author) && self.recovery_may(founder, payload);
@@ -30,7 +38,20 @@ impl Standing {
             device: *founder,
             member: *founder,
             needs: MemberRole::Founder,
+            by: None,
+            adder: None,
         })
+    }
+
+    /// What gives a member who is no admin a say on this agent.
+    fn hosted_by(&self, payload: &Payload) -> Option<RecordId> {
+        match payload {
+            Payload::MoveAgent { handover: Some(handover), .. } => Some(*handover),
+            Payload::MoveAgent { agent, .. }
+            | Payload::Handover { agent, .. }
+            | Payload::RetireAgent { agent } => self.agents.get(agent).map(|agent| agent.since),
+            _ => None,
+        }
     }
 
     /// The recovery key brings the founder back, and nothing else: it admits a device of theirs, and revokes any.
@@ -46,7 +67,7 @@ impl Standing {
     fn needed(
         &self,
         me: MemberId,
-        member: &Member,
+        rank: &Rank,
         author: &DeviceKey,
         payload: &Payload,
     ) -> Option<MemberRole> {
@@ -57,12 +78,16 @@ impl Standing {
             Payload::AddDevice { member: whose, device, .. } => {
                 let other = self.members.get(whose).filter(|other| !other.removed)?;
                 // Else an admin could speak as the founder, by a device of its own making.
-                let allowed = *whose == me || member.seniority < other.seniority;
+                let allowed = *whose == me || *rank.seniority() < other.seniority;
                 (allowed && self.is_new(device)).then(|| own_or(*whose == me, MemberRole::Admin))
             }
-            Payload::ChangeRole { member: whose, .. } | Payload::RemoveMember { member: whose, .. } => {
-                let other = self.members.get(whose)?;
-                (*whose != me && other.role < MemberRole::Founder).then_some(MemberRole::Admin)
+            Payload::ChangeRole { member: whose, role } => {
+                // Else "admin stays admin" by a junior would make a senior junior to them, and nobody would see it.
+                let changes = self.members.get(whose)?.role != *role;
+                (changes && self.is_below_founder(*whose) && *whose != me).then_some(MemberRole::Admin)
+            }
+            Payload::RemoveMember { member: whose, .. } => {
+                (self.is_below_founder(*whose) && *whose != me).then_some(MemberRole::Admin)
             }
             Payload::RevokeDevice { cut } => {
                 let owner = self.devices.get(&cut.device)?.member;
@@ -106,6 +131,10 @@ impl Standing {
         !self.devices.contains_key(device)
             && !self.revoked.contains(device)
             && self.recovery.as_ref() != Some(device)
+    }
+
+    fn is_below_founder(&self, member: MemberId) -> bool {
+        self.members.get(&member).is_some_and(|member| member.role < MemberRole::Founder)
     }
 
     fn is_taken(&self, handle: &crate::id::Handle) -> bool {

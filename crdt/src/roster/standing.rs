@@ -33,7 +33,7 @@ pub struct Device {
     /// Whether its standing was taken away.
     pub revoked: bool,
     pub(super) added: Stamp,
-    /// Who added it, if that was somebody else: it never outranks them.
+    /// Who added it, if that was somebody else, or added the device that added it: it never outranks them.
     pub(super) adder: Option<Seniority>,
 }
 
@@ -48,6 +48,8 @@ pub struct Agent {
     pub epoch: u32,
     /// Retired agents keep their name on what they wrote.
     pub retired: bool,
+    /// The record that made its host the host.
+    pub(super) since: RecordId,
 }
 
 /// A handover that nobody has accepted yet.
@@ -90,6 +92,10 @@ pub(super) struct Authority {
     pub(super) device: RecordId,
     pub(super) member: MemberId,
     pub(super) needs: MemberRole,
+    /// What its right rests upon besides: the handover that it accepts, or what made it the host.
+    pub(super) by: Option<RecordId>,
+    /// Whom its device must not outrank.
+    pub(super) adder: Option<Seniority>,
 }
 
 impl Standing {

@@ -11,6 +11,7 @@
 use fixedbitset::FixedBitSet;
 
 use super::Entry;
+use super::standing::Authority;
 use crate::payload::{MemberRole, Payload};
 
 /// The records of `set` that are void. `set` holds the past of each of its members.
@@ -112,26 +113,28 @@ impl Entry {
     }
 }
 
-/// What the standing of an author rests upon: for each ground at least one of its records has to stand.
-pub(super) fn grounds(
-    entries: &[Entry],
-    past: &FixedBitSet,
-    of: &super::standing::Authority,
-) -> Vec<Vec<usize>> {
-    let present = || past.ones().filter_map(|at| entries.get(at));
-    let mut grounds: Vec<Vec<usize>> = Vec::new();
-    for id in [of.device, of.member] {
-        grounds.push(present().filter(|entry| entry.signed.id() == id).map(|entry| entry.at).collect());
+/// What a right rests upon: for each ground at least one of its records has to stand. `present` are the records of the
+/// writer's past that stand there.
+pub(super) fn grounds<'a>(present: impl Iterator<Item = &'a Entry>, of: &Authority) -> Vec<Vec<usize>> {
+    let named = [Some(of.device), Some(of.member), of.by];
+    let mut grounds: [Vec<usize>; 4] = Default::default();
+    let (mut grants, mut lost) = (Vec::new(), FixedBitSet::new());
+    for entry in present {
+        for (ground, id) in grounds.iter_mut().zip(named) {
+            ground.extend((id == Some(entry.signed.id())).then_some(entry.at));
+        }
+        match role_given(entry, of) {
+            Some(role) if role >= of.needs => grants.push(entry.at),
+            Some(_) => lost.union_with(&entry.past),
+            None => {}
+        }
     }
-    let roles = || present().filter_map(|entry| Some((entry, role_given(entry, of)?)));
-    let enough = roles().filter(|(_, role)| *role >= of.needs);
-    let lost = |grant: &Entry| roles().any(|(later, role)| role < of.needs && later.past.contains(grant.at));
-    grounds.push(enough.map(|(grant, _)| grant).filter(|grant| !lost(grant)).map(|grant| grant.at).collect());
-    grounds.retain(|ground| !ground.is_empty());
-    grounds
+    let [.., roles] = &mut grounds;
+    roles.extend(grants.into_iter().filter(|grant| !lost.contains(*grant)));
+    grounds.into_iter().filter(|ground| !ground.is_empty()).collect()
 }
 
-fn role_given(entry: &Entry, of: &super::standing::Authority) -> Option<MemberRole> {
+fn role_given(entry: &Entry, of: &Authority) -> Option<MemberRole> {
     match &entry.signed.record().payload {
         Payload::Found { .. } if entry.signed.id() == of.member => Some(MemberRole::Founder),
         Payload::AddMember { role, .. } if entry.signed.id() == of.member => Some(*role),
