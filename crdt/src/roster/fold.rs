@@ -10,6 +10,7 @@ use fixedbitset::FixedBitSet;
 use super::rank::Seniority;
 use super::standing::{Agent, Device, Member, Offered, Standing};
 use super::{Entry, strong};
+use crate::fault::{Fault, planted};
 use crate::id::{AgentId, DeviceKey, Handle, MemberId, RecordId};
 use crate::payload::{Cut, MemberRole, Payload};
 
@@ -30,6 +31,9 @@ impl Standing {
         standing.move_agents(&live);
         for entry in &live {
             standing.take_away(&entry.signed.record().payload);
+        }
+        for entry in of(&void).iter().filter(|_| planted(Fault::VoidCutsCount)) {
+            entry.signed.record().payload.cuts().iter().for_each(|cut| standing.keep(cut));
         }
         standing
     }
@@ -82,8 +86,7 @@ impl Standing {
                 continue;
             }
             let by_other = entry.member != Some(member) && !matches!(record.payload, Payload::Found { .. });
-            let adder =
-                if by_other { Some(entry.rank.seniority().clone()) } else { entry.adder.clone() };
+            let adder = if by_other { Some(entry.rank.seniority().clone()) } else { entry.adder.clone() };
             self.devices.entry(device).or_insert_with(|| Device {
                 member,
                 label: label.as_str().to_owned(),
@@ -127,7 +130,12 @@ impl Standing {
                 changes.iter().any(|(_, other)| other.at != entry.at && other.past.contains(entry.at))
             };
             let last = changes.iter().filter(|(_, entry)| !unsaid(entry));
-            let stands = last.min_by_key(|(role, entry)| (&entry.rank, role, entry.stamp()));
+            let last: Vec<_> = if planted(Fault::RoleByLamport) {
+                last.max_by_key(|(_, e)| e.stamp()).into_iter().collect()
+            } else {
+                last.collect()
+            };
+            let stands = last.into_iter().min_by_key(|(role, entry)| (&entry.rank, role, entry.stamp()));
             if let (Some((role, entry)), Some(found)) = (stands, self.members.get_mut(&member)) {
                 found.role = *role;
                 found.seniority = Seniority::granted(*role, entry.rank.seniority(), entry.stamp());
@@ -142,7 +150,8 @@ impl Standing {
             if let Payload::MoveAgent { agent, device, epoch, .. } = &entry.signed.record().payload {
                 let host = (*epoch, Reverse(entry.signed.id()), *device);
                 let best = hosts.entry(*agent).or_insert(host);
-                *best = (*best).max(host);
+                let larger = planted(Fault::LargerIdHosts) && best.0 == host.0;
+                *best = if larger { (*best).min(host) } else { (*best).max(host) };
             }
         }
         for (agent, (epoch, Reverse(since), host)) in hosts {

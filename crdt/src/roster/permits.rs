@@ -4,6 +4,7 @@
 
 use super::rank::{Rank, Seniority};
 use super::standing::{Authority, Device, Member, Standing};
+use crate::fault::{Fault, planted};
 use crate::id::{DeviceKey, MemberId, RecordId};
 use crate::payload::{MemberRole, Payload};
 
@@ -32,7 +33,7 @@ impl Standing {
         }
         let (founder, _) = self.members.iter().find(|(_, member)| member.role == MemberRole::Founder)?;
         let recovers = self.recovery.as_ref() == Some(author) && self.recovery_may(founder, payload);
-        recovers.then(|| Authority {
+        (recovers && !planted(Fault::RecoveryIgnored)).then(|| Authority {
             rank: Rank::first(Seniority::recovery()),
             acts_for: None,
             device: *founder,
@@ -64,13 +65,7 @@ impl Standing {
     }
 
     /// The least role that may write this; `None` if nobody in the author's place may.
-    fn needed(
-        &self,
-        me: MemberId,
-        rank: &Rank,
-        author: &DeviceKey,
-        payload: &Payload,
-    ) -> Option<MemberRole> {
+    fn needed(&self, me: MemberId, rank: &Rank, author: &DeviceKey, payload: &Payload) -> Option<MemberRole> {
         let mine = |device: &DeviceKey| self.member_of(device).is_some_and(|(owner, _)| owner == me);
         let own_or = |own: bool, other| if own { MemberRole::Member } else { other };
         match payload {
@@ -129,7 +124,7 @@ impl Standing {
     /// Whether a key was never on the roster: one that was revoked does not come back.
     fn is_new(&self, device: &DeviceKey) -> bool {
         !self.devices.contains_key(device)
-            && !self.revoked.contains(device)
+            && (!self.revoked.contains(device) || planted(Fault::RevokedComesBack))
             && self.recovery.as_ref() != Some(device)
     }
 
@@ -144,6 +139,7 @@ impl Standing {
 
 /// A device that somebody else added never outranks them.
 fn rank_of(member: &Member, device: &Device) -> Rank {
-    let of = device.adder.as_ref().map_or(&member.seniority, |adder| adder.max(&member.seniority));
+    let adder = device.adder.as_ref().filter(|_| !planted(Fault::AdderIgnored));
+    let of = adder.map_or(&member.seniority, |adder| adder.max(&member.seniority));
     Rank::new(of.clone(), device.added)
 }

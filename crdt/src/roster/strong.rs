@@ -12,6 +12,7 @@ use fixedbitset::FixedBitSet;
 
 use super::Entry;
 use super::standing::Authority;
+use crate::fault::{Fault, planted};
 use crate::payload::{MemberRole, Payload};
 
 /// The records of `set` that are void. `set` holds the past of each of its members.
@@ -25,6 +26,9 @@ pub(super) fn void(entries: &[Entry], set: &FixedBitSet) -> FixedBitSet {
     let mut removals: Vec<&Entry> = voiding.present().filter(|entry| entry.takes_away()).collect();
     removals.sort_by(|a, b| a.rank.cmp(&b.rank).then_with(|| a.stamp().cmp(&b.stamp())));
     for removal in removals {
+        if planted(Fault::StrongRemovalOff) {
+            break;
+        }
         if !voiding.void.contains(removal.at) {
             voiding.settle(removal);
             voiding.apply(removal);
@@ -50,7 +54,7 @@ impl<'a> Voiding<'a> {
     fn settle(&mut self, removal: &Entry) {
         let mut todo = vec![removal.at];
         while let Some(at) = todo.pop() {
-            if !self.void.contains(at) && !self.settled.put(at) {
+            if !self.void.contains(at) && !planted(Fault::SettledIgnored) && !self.settled.put(at) {
                 todo.extend(
                     self.entries.get(at).into_iter().flat_map(|entry| entry.rests_on.iter().flatten()),
                 );
@@ -79,7 +83,7 @@ impl<'a> Voiding<'a> {
     fn follow(&mut self) {
         for entry in self.present() {
             let fallen = |grounds: &Vec<usize>| grounds.iter().all(|at| self.void.contains(*at));
-            if self.is_open(entry) && entry.rests_on.iter().any(fallen) {
+            if self.is_open(entry) && entry.rests_on.iter().any(fallen) && !planted(Fault::GroundsIgnored) {
                 self.void.insert(entry.at);
             }
         }
@@ -98,8 +102,10 @@ impl Entry {
     /// Whether this removal makes `other` void: it is the more senior, had not seen it, was not seen by it, and takes
     /// away what `other` needed.
     fn unsays(&self, other: &Self) -> bool {
-        let concurrent = !self.past.contains(other.at) && !other.past.contains(self.at);
-        concurrent && self.rank < other.rank && self.takes_from(other)
+        let seen = self.past.contains(other.at) && !planted(Fault::SeenIsVoid);
+        let concurrent = !seen && !other.past.contains(self.at);
+        let senior = self.rank < other.rank || planted(Fault::JuniorVoids);
+        concurrent && senior && self.takes_from(other)
     }
 
     fn takes_from(&self, other: &Self) -> bool {
@@ -116,7 +122,7 @@ impl Entry {
 /// What a right rests upon: for each ground at least one of its records has to stand. `present` are the records of the
 /// writer's past that stand there.
 pub(super) fn grounds<'a>(present: impl Iterator<Item = &'a Entry>, of: &Authority) -> Vec<Vec<usize>> {
-    let named = [Some(of.device), Some(of.member), of.by];
+    let named = [Some(of.device), Some(of.member), of.by.filter(|_| !planted(Fault::HandoverGroundIgnored))];
     let mut grounds: [Vec<usize>; 4] = Default::default();
     let (mut grants, mut lost) = (Vec::new(), FixedBitSet::new());
     for entry in present {

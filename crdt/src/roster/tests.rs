@@ -1,7 +1,13 @@
 //! Who may act: founding, members, devices and agents. `names` has the handles, `graph` the order of records.
 
+mod check;
+mod exhaustive;
 mod graph;
 mod names;
+mod oracle;
+mod planted;
+mod random;
+mod story;
 
 use std::collections::BTreeSet;
 
