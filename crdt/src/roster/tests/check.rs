@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::oracle::{Ids, Oracle, is_removal};
-use super::story::{RECOVERY, Story};
+use super::story::{RECOVERY, Story, device};
 use crate::id::RecordId;
 use crate::payload::Payload;
 use crate::roster::{Roster, Standing};
 use crate::session::Offer;
 use crate::signed::{Signed, Verified};
-use crate::testing::{FOUNDER, device};
+use crate::testing::FOUNDER;
 
 pub(super) type Outcome = Result<(), String>;
 
@@ -222,7 +222,7 @@ pub(super) fn heads_of_the_past(story: &Story, record: &Signed<Verified>) -> Out
 /// The history as text, for a failure.
 pub(super) fn describe(story: &Story, what: &str) -> String {
     let name = |id: &RecordId| story.records.iter().position(|r| r.id() == *id).map(|n| format!("r{n}"));
-    let seed = |record: &Signed<Verified>| (0..=u8::MAX).find(|seed| device(*seed) == record.record().author);
+    let seed = |record: &Signed<Verified>| (0..28).find(|seed| device(*seed) == record.record().author);
     let mut text = format!("{what}; members {:?}\n", story.members);
     for (n, record) in story.records.iter().enumerate() {
         let deps: Vec<_> = record.record().deps.iter().filter_map(name).collect();

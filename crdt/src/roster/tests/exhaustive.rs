@@ -3,9 +3,9 @@
 
 use super::check::{self, Counts, Outcome};
 use super::oracle::Ids;
-use super::story::{A, Act, B, K, M, RECOVERY, Story};
+use super::story::{A, Act, B, K, M, RECOVERY, Story, device};
 use crate::payload::MemberRole::{Admin, Guest, Member};
-use crate::testing::{FOUNDER, device};
+use crate::testing::FOUNDER;
 
 /// What the devices try, and how much of it.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ fn wide(promotes_b: u8, records: usize) -> Plan {
 
 /// Few acts each, four records deep.
 pub(super) fn deep() -> Vec<Plan> {
-    let plan = |name, acts, equivocates| Plan { name, promotes_b: FOUNDER, acts, records: 4, equivocates };
+    let plan = |name, acts| Plan { name, promotes_b: FOUNDER, acts, records: 4, equivocates: None };
     vec![
         plan(
             "mutual",
@@ -106,7 +106,6 @@ pub(super) fn deep() -> Vec<Plan> {
                 (A, vec![Act::Remove(B), Act::Device(A, K)]),
                 (B, vec![Act::Remove(A), Act::Role(M, Admin)]),
             ],
-            None,
         ),
         plan(
             "chains",
@@ -116,7 +115,6 @@ pub(super) fn deep() -> Vec<Plan> {
                 (M, vec![Act::Member(1, Guest), Act::Remove(B)]),
                 (K, vec![Act::Member(2, Guest)]),
             ],
-            None,
         ),
         plan(
             "a revoked key",
@@ -125,17 +123,14 @@ pub(super) fn deep() -> Vec<Plan> {
                 (A, vec![Act::Device(A, K)]),
                 (B, vec![Act::Revoke(K, 1)]),
             ],
-            None,
         ),
         plan(
             "handovers",
             vec![(A, vec![Act::Hand(M), Act::Take]), (B, vec![Act::Take]), (M, vec![Act::Accept])],
-            None,
         ),
         plan(
             "a void handover",
             vec![(FOUNDER, vec![Act::Remove(A)]), (A, vec![Act::Hand(M)]), (M, vec![Act::Accept, Act::Take])],
-            None,
         ),
         plan(
             "recovery",
@@ -144,44 +139,56 @@ pub(super) fn deep() -> Vec<Plan> {
                 (FOUNDER, vec![Act::Revoke(K, 1), Act::Role(M, Admin)]),
                 (K, vec![Act::Remove(A)]),
             ],
-            None,
         ),
+        Plan {
+            promotes_b: A,
+            ..plan(
+                "settled",
+                vec![
+                    (M, vec![Act::Device(M, K)]),
+                    (FOUNDER, vec![Act::Role(M, Admin)]),
+                    (B, vec![Act::Remove(M)]),
+                    (K, vec![Act::Remove(A), Act::Remove(B)]),
+                ],
+            )
+        },
         plan(
-            "settled",
+            "cuts",
             vec![
-                (M, vec![Act::Device(M, K)]),
-                (FOUNDER, vec![Act::Role(M, Admin)]),
-                (B, vec![Act::Remove(M)]),
-                (K, vec![Act::Remove(A), Act::Remove(B)]),
+                (FOUNDER, vec![Act::Revoke(A, 1)]),
+                (A, vec![Act::Revoke(B, 2)]),
+                (B, vec![Act::Revoke(A, 3)]),
             ],
-            None,
         ),
-        plan(
-            "a device of a device",
-            vec![
-                (A, vec![Act::Device(M, K)]),
-                (FOUNDER, vec![Act::Role(M, Admin)]),
-                (K, vec![Act::Device(K, K + 1)]),
-                (K + 1, vec![Act::Remove(A)]),
-                (A, vec![Act::Remove(M)]),
-            ],
-            None,
-        ),
-        plan(
-            "an equivocator",
-            vec![
-                (A, vec![Act::Remove(B), Act::Role(M, Admin), Act::Role(M, Guest)]),
-                (B, vec![Act::Remove(A)]),
-            ],
-            Some(A),
-        ),
+        Plan {
+            promotes_b: A,
+            ..plan(
+                "a device of a device",
+                vec![
+                    (B, vec![Act::Device(M, K), Act::Remove(M)]),
+                    (FOUNDER, vec![Act::Role(M, Admin)]),
+                    (K, vec![Act::Device(K, K + 1), Act::Member(1, Guest)]),
+                    (K + 1, vec![Act::Remove(B)]),
+                ],
+            )
+        },
+        Plan {
+            equivocates: Some(A),
+            ..plan(
+                "an equivocator",
+                vec![
+                    (A, vec![Act::Remove(B), Act::Role(M, Admin), Act::Role(M, Guest)]),
+                    (B, vec![Act::Remove(A)]),
+                ],
+            )
+        },
     ]
 }
 
 fn report(name: &str, counts: Counts) {
     let Counts { histories, orders, void, refused } = counts;
     println!("{name}: {histories} histories in {orders} orders, {void} void records, {refused} refused");
-    assert!(histories > 50 && orders > histories);
+    assert!(histories > 10 && orders > histories);
 }
 
 fn is_full() -> bool {
@@ -190,13 +197,13 @@ fn is_full() -> bool {
 
 #[test]
 fn all_histories_of_two_admins_promoted_by_the_founder() {
-    let plan = wide(FOUNDER, if is_full() { 4 } else { 2 });
+    let plan = wide(FOUNDER, if is_full() { 4 } else { 3 });
     report(plan.name, plan.run().unwrap());
 }
 
 #[test]
 fn all_histories_of_an_admin_and_whom_they_promoted() {
-    let plan = wide(A, if is_full() { 4 } else { 2 });
+    let plan = wide(A, if is_full() { 4 } else { 3 });
     report(plan.name, plan.run().unwrap());
 }
 

@@ -2,6 +2,7 @@
 //! order of arrival. Slow and plain; what it says is compared with the fold.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::id::{DeviceKey, RecordId, StreamKey};
 use crate::payload::{MemberRole, Payload};
@@ -51,7 +52,7 @@ pub(super) struct World {
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Oracle {
-    pub(super) known: BTreeMap<RecordId, Known>,
+    pub(super) known: BTreeMap<RecordId, Arc<Known>>,
 }
 
 impl Oracle {
@@ -74,7 +75,7 @@ impl Oracle {
         let allowed =
             matches!(signed.record().payload, Payload::Found { .. }) || self.judge(&mut known).is_some();
         if allowed {
-            self.known.insert(signed.id(), known);
+            self.known.insert(signed.id(), Arc::new(known));
         }
         allowed
     }
@@ -172,8 +173,9 @@ impl Oracle {
             return None;
         }
         let grants = |id: &RecordId| grant(&self.known[id].signed, me);
-        let lost =
-            |id: RecordId| live().any(|(l, k)| grants(l).is_some_and(|role| role < needs) && k.past.contains(&id));
+        let lost = |id: RecordId| {
+            live().any(|(l, k)| grants(l).is_some_and(|role| role < needs) && k.past.contains(&id))
+        };
         let enough = live().map(|(id, _)| *id).filter(|id| grants(id).is_some_and(|role| role >= needs));
         let roles = enough.filter(|id| !lost(*id)).collect();
         known.grounds = [[machine.added].into(), [me].into(), roles].into();
@@ -209,7 +211,7 @@ impl Oracle {
 
     pub(super) fn world(&self, set: &Ids) -> World {
         let mut world = World { void: self.void(set), ..World::default() };
-        let live: Vec<&Known> = set.difference(&world.void).map(|id| &self.known[id]).collect();
+        let live: Vec<&Known> = set.difference(&world.void).map(|id| &*self.known[id]).collect();
         let said = |k: &Known| (k.signed.id(), k.signed.record().payload.clone());
         let ids = live.iter().map(|k| k.signed.id());
         for member in ids.filter(|id| grant(&self.known[id].signed, *id).is_some()) {

@@ -3,10 +3,10 @@
 
 use super::check::{self, Counts};
 use super::oracle::Ids;
-use super::story::{A, Act, B, K, M, RECOVERY, Story};
+use super::story::{A, Act, B, K, M, RECOVERY, Story, device};
 use crate::payload::MemberRole::{Admin, Guest, Member};
 use crate::roster::Roster;
-use crate::testing::{FOUNDER, device};
+use crate::testing::FOUNDER;
 
 const RECORDS: usize = 30;
 const DEVICES: [u8; 9] = [FOUNDER, A, B, M, K, K + 1, K + 2, K + 3, RECOVERY];

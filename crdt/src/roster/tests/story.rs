@@ -2,16 +2,16 @@
 //! take each record together.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::change;
 use super::oracle::{Ids, Oracle};
-use crate::id::{AgentId, MemberId, RecordId, StreamKey, WorkspaceId};
+use crate::id::{AgentId, DeviceKey, MemberId, RecordId, StreamKey, WorkspaceId};
 use crate::payload::{Cut, MemberRole, Payload};
 use crate::roster::{Roster, Standing};
 use crate::session::Offer;
 use crate::signed::{Signed, Verified};
-use crate::testing::{ADMIN, BOB, FOUNDER, STRANGER, add_device, add_member, device, found, host_agent, key};
+use crate::testing::{ADMIN, BOB, FOUNDER, STRANGER, add_device, add_member, found, host_agent, key};
 
 /// The devices of the two admins, of a plain member, and one that nobody has yet.
 pub(super) const A: u8 = ADMIN;
@@ -19,6 +19,13 @@ pub(super) const B: u8 = 7;
 pub(super) const M: u8 = BOB;
 pub(super) const K: u8 = 20;
 pub(super) const RECOVERY: u8 = STRANGER;
+
+/// The devices by seed: to make a key is slow.
+static DEVICES: LazyLock<Vec<DeviceKey>> = LazyLock::new(|| (0..K + 8).map(crate::testing::device).collect());
+
+pub(super) fn device(seed: u8) -> DeviceKey {
+    DEVICES[usize::from(seed)]
+}
 
 /// What somebody tries. Seeds name devices, and members by their first device.
 #[derive(Debug, Clone, Copy)]
