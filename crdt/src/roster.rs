@@ -194,6 +194,12 @@ impl Roster {
         }
         self.heads.insert(id);
         self.positions.insert(id, entry.at);
+        // Most records are written by who has seen all others: such an addition undoes nothing and comes last.
+        if self.heads.len() == 1 && !entry.takes_away() {
+            Arc::make_mut(&mut self.standing).append(&entry);
+            self.entries.push(entry);
+            return;
+        }
         self.entries.push(entry);
         let mut all = FixedBitSet::with_capacity(self.entries.len());
         all.insert_range(..);

@@ -38,6 +38,15 @@ impl Standing {
         standing
     }
 
+    /// What stands after one more record that saw all others and takes no standing away: in canonical order it is the
+    /// last, and the fold of all would end so.
+    pub(super) fn append(&mut self, entry: &Entry) {
+        self.add(entry);
+        self.give_devices(&[entry]);
+        self.move_agents(&[entry]);
+        self.take_away(&entry.signed.record().payload);
+    }
+
     fn add(&mut self, entry: &Entry) {
         let (id, record) = (entry.signed.id(), entry.signed.record());
         match &record.payload {
@@ -126,19 +135,15 @@ impl Standing {
             }
         }
         for (member, changes) in changes {
-            let unsaid = |entry: &Entry| {
-                changes.iter().any(|(_, other)| other.at != entry.at && other.past.contains(entry.at))
-            };
-            let last = changes.iter().filter(|(_, entry)| !unsaid(entry));
-            let last: Vec<_> = if planted(Fault::RoleByLamport) {
-                last.max_by_key(|(_, e)| e.stamp()).into_iter().collect()
-            } else {
-                last.collect()
-            };
-            let stands = last.into_iter().min_by_key(|(role, entry)| (&entry.rank, role, entry.stamp()));
+            let mut last = last_words(changes);
+            if planted(Fault::RoleByLamport) {
+                last.sort_by_key(|(_, entry)| Reverse(entry.stamp()));
+                last.truncate(1);
+            }
+            let stands = last.into_iter().min_by_key(|(role, entry)| (&entry.rank, *role, entry.stamp()));
             if let (Some((role, entry)), Some(found)) = (stands, self.members.get_mut(&member)) {
-                found.role = *role;
-                found.seniority = Seniority::granted(*role, entry.rank.seniority(), entry.stamp());
+                found.role = role;
+                found.seniority = Seniority::granted(role, entry.rank.seniority(), entry.stamp());
             }
         }
     }
@@ -194,4 +199,16 @@ impl Standing {
             kept.entry(*stream).or_default().extend(ids);
         }
     }
+}
+
+/// Those of some records that none of the others had seen.
+fn last_words(mut words: Vec<(MemberRole, &Entry)>) -> Vec<(MemberRole, &Entry)> {
+    words.sort_by_key(|(_, entry)| Reverse(entry.at));
+    let mut seen = FixedBitSet::new();
+    words.retain(|(_, entry)| {
+        let last = !seen.contains(entry.at);
+        seen.union_with(&entry.past);
+        last
+    });
+    words
 }

@@ -8,11 +8,14 @@
 //! that rests on that. Each step looks at ranks, pasts and earlier steps only, so the outcome is a function of the set
 //! of records.
 
+use std::collections::BTreeMap;
+
 use fixedbitset::FixedBitSet;
 
 use super::Entry;
 use super::standing::Authority;
 use crate::fault::{Fault, planted};
+use crate::id::{DeviceKey, MemberId};
 use crate::payload::{MemberRole, Payload};
 
 /// The records of `set` that are void. `set` holds the past of each of its members.
@@ -22,8 +25,10 @@ pub(super) fn void(entries: &[Entry], set: &FixedBitSet) -> FixedBitSet {
         set,
         void: FixedBitSet::with_capacity(entries.len()),
         settled: FixedBitSet::with_capacity(entries.len()),
+        written: BTreeMap::new(),
     };
     let mut removals: Vec<&Entry> = voiding.present().filter(|entry| entry.takes_away()).collect();
+    voiding.list(&removals);
     removals.sort_by(|a, b| a.rank.cmp(&b.rank).then_with(|| a.stamp().cmp(&b.stamp())));
     for removal in removals {
         if planted(Fault::StrongRemovalOff) {
@@ -43,12 +48,33 @@ struct Voiding<'a> {
     void: FixedBitSet,
     /// Removals that stand, and what they rest upon: no more junior one undoes these.
     settled: FixedBitSet,
+    /// What the targets of removals wrote.
+    written: BTreeMap<Target, Vec<&'a Entry>>,
+}
+
+/// From whom a removal takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Target {
+    Device(DeviceKey),
+    Member(MemberId),
 }
 
 impl<'a> Voiding<'a> {
     fn present(&self) -> impl Iterator<Item = &'a Entry> + use<'a> {
         let entries = self.entries;
         self.set.ones().filter_map(|at| entries.get(at))
+    }
+
+    fn list(&mut self, removals: &[&Entry]) {
+        self.written = removals.iter().filter_map(|removal| Some((removal.target()?, Vec::new()))).collect();
+        for entry in self.present() {
+            let device = Target::Device(entry.signed.record().author);
+            for author in entry.member.map(Target::Member).into_iter().chain([device]) {
+                if let Some(list) = self.written.get_mut(&author) {
+                    list.push(entry);
+                }
+            }
+        }
     }
 
     fn settle(&mut self, removal: &Entry) {
@@ -63,14 +89,11 @@ impl<'a> Voiding<'a> {
     }
 
     fn apply(&mut self, removal: &Entry) {
-        let mut hit = false;
-        for entry in self.present() {
-            if self.is_open(entry) && removal.unsays(entry) {
-                self.void.insert(entry.at);
-                hit = true;
-            }
-        }
-        if hit {
+        let written = removal.target().and_then(|target| self.written.get(&target));
+        let hit = |entry: &&&Entry| self.is_open(entry) && removal.unsays(entry);
+        let hits: Vec<usize> = written.into_iter().flatten().filter(hit).map(|entry| entry.at).collect();
+        if !hits.is_empty() {
+            self.void.extend(hits);
             self.follow();
         }
     }
@@ -92,15 +115,22 @@ impl<'a> Voiding<'a> {
 
 impl Entry {
     /// Whether it takes standing, or a part of it, away from somebody.
-    fn takes_away(&self) -> bool {
-        matches!(
-            self.signed.record().payload,
-            Payload::RevokeDevice { .. } | Payload::RemoveMember { .. } | Payload::ChangeRole { .. }
-        )
+    pub(super) fn takes_away(&self) -> bool {
+        self.target().is_some()
     }
 
-    /// Whether this removal makes `other` void: it is the more senior, had not seen it, was not seen by it, and takes
-    /// away what `other` needed.
+    fn target(&self) -> Option<Target> {
+        match &self.signed.record().payload {
+            Payload::RevokeDevice { cut } => Some(Target::Device(cut.device)),
+            Payload::RemoveMember { member, .. } | Payload::ChangeRole { member, .. } => {
+                Some(Target::Member(*member))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether this removal makes `other`, which its target wrote, void: it is the more senior, had not seen it, was not
+    /// seen by it, and takes away what `other` needed.
     fn unsays(&self, other: &Self) -> bool {
         let seen = self.past.contains(other.at) && !planted(Fault::SeenIsVoid);
         let concurrent = !seen && !other.past.contains(self.at);
@@ -109,12 +139,9 @@ impl Entry {
     }
 
     fn takes_from(&self, other: &Self) -> bool {
-        let whose = |member| other.member == Some(member);
         match &self.signed.record().payload {
-            Payload::RevokeDevice { cut } => other.signed.record().author == cut.device,
-            Payload::RemoveMember { member, .. } => whose(*member),
-            Payload::ChangeRole { member, role } => whose(*member) && other.needs > *role,
-            _ => false,
+            Payload::ChangeRole { role, .. } => other.needs > *role,
+            _ => true,
         }
     }
 }

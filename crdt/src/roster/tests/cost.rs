@@ -82,7 +82,7 @@ fn fan(grown: &mut Grown, size: usize, every: usize) {
         if n % every == every - 1 {
             let cut = crate::payload::Cut {
                 device: device(B),
-                kept: vec![(crate::id::StreamKey::from_bytes([1; 32]), vec![a; n % 7])],
+                kept: vec![(crate::id::StreamKey::from_bytes([1; 32]), vec![a])],
             };
             grown.put(FOUNDER, &on, Payload::RemoveMember { member: a, cuts: vec![cut] });
         } else {
