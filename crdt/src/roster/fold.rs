@@ -14,6 +14,11 @@ use crate::fault::{Fault, planted};
 use crate::id::{AgentId, DeviceKey, Handle, MemberId, RecordId};
 use crate::payload::{Cut, MemberRole, Payload};
 
+/// More equal names than anybody makes by accident; after that a name may be borne twice.
+const SUFFIX_MAX: usize = 10_000;
+/// A hyphen and the digits of that.
+const SUFFIX_CHARS_MAX: usize = 6;
+
 impl Standing {
     /// What stands after the records of `set`, which holds the past of each of its members.
     pub(super) fn fold(entries: &[Entry], set: &FixedBitSet) -> Self {
@@ -82,7 +87,10 @@ impl Standing {
 
     /// Of two who add one key concurrently, the more senior one's word stands: nobody takes a device of another.
     fn give_devices(&mut self, live: &[&Entry]) {
-        let mut adding: Vec<&&Entry> = live.iter().collect();
+        let adds = |entry: &&&Entry| {
+            matches!(entry.signed.record().payload, Payload::Found { .. } | Payload::AddDevice { .. })
+        };
+        let mut adding: Vec<&&Entry> = live.iter().filter(adds).collect();
         adding.sort_by(|a, b| a.rank.cmp(&b.rank).then_with(|| a.stamp().cmp(&b.stamp())));
         for entry in adding {
             let record = entry.signed.record();
@@ -116,10 +124,14 @@ impl Standing {
             format!("{}{suffix}", stem.trim_end_matches('-')).parse::<Handle>().ok()
         };
         let mut free = wanted.clone();
-        let mut n = 2;
-        while self.handles.contains_key(&free) && n < 10_000 {
-            free = suffixed(n).unwrap_or(free);
-            n += 1;
+        if self.handles.contains_key(&free) {
+            let stem =
+                wanted.as_str().chars().take(crate::limits::HANDLE_CHARS_MAX - SUFFIX_CHARS_MAX).collect();
+            let last = self.suffixes.entry(stem).or_insert(1);
+            while self.handles.contains_key(&free) && *last < SUFFIX_MAX {
+                *last += 1;
+                free = suffixed(*last).unwrap_or(free);
+            }
         }
         self.handles.insert(free.clone(), bearer);
         free

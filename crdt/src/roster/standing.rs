@@ -82,6 +82,8 @@ pub struct Standing {
     pub(super) void: BTreeSet<RecordId>,
     /// Who has a name now, so that only its bearer's end frees it.
     pub(super) handles: BTreeMap<Handle, RecordId>,
+    /// The last suffix that was given, by the stem of the name: a thousand equal names are no million tries.
+    pub(super) suffixes: BTreeMap<String, usize>,
 }
 
 /// Why an author may write a record: the records that gave it a device, a member and a role.

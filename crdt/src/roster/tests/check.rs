@@ -171,36 +171,23 @@ fn past_allows(story: &Story, record: &Signed<Verified>) -> Outcome {
     ensure(stands, || describe(story, "admitted without standing"))
 }
 
-/// Nobody outranks who promoted them, nor who added their device.
+/// Nobody outranks who promoted them, nor who added their device or the device that added it.
 fn ranks(story: &Story, record: &Signed<Verified>) -> Outcome {
-    let standing = story.roster.standing();
-    let rank = |id: &RecordId| story.roster.rank_of(id);
-    let Some(mine) = rank(&record.id()) else { return Err(describe(story, "no rank")) };
-    let whom = match &record.record().payload {
-        Payload::AddMember { .. } => Some(record.id()),
-        Payload::ChangeRole { member, .. } => Some(*member),
-        _ => None,
-    };
     let known = &story.oracle.known;
-    let granted = whom.is_some_and(|whom| {
-        let changes = |id: &RecordId| {
-            matches!(known[id].signed.record().payload, Payload::ChangeRole { member, .. } if member == whom)
-        };
-        let writes = |id: &RecordId| known[id].member == Some(whom) && known[id].past.contains(&record.id());
-        let rose = |id: &RecordId| rank(id).is_some_and(|theirs| theirs <= mine);
-        // Until somebody says otherwise after it.
-        let later = |id: &RecordId| known[id].past.iter().any(|other| changes(other) && *other != record.id());
-        known.keys().any(|id| writes(id) && rose(id) && !later(id))
-    });
-    ensure(!granted, || describe(story, "somebody outranks who promoted them"))?;
-    for (_, added) in standing.devices().filter(|(_, device)| device.record == record.id()) {
-        if known[&record.id()].member.is_some_and(|by| by != added.member) {
-            let key =
-                *standing.devices().find(|(_, d)| d.record == record.id()).map_or(&device(0), |(key, _)| key);
-            let by_device = |id: &RecordId| known[id].signed.record().author == key;
-            let rose = known.keys().any(|id| by_device(id) && rank(id).is_some_and(|theirs| theirs < mine));
-            ensure(!rose, || describe(story, "a device outranks who added it"))?;
-        }
+    let outranked = |by: &RecordId| story.roster.rank_of(by) < story.roster.rank_of(&record.id());
+    let grounds = |id: &RecordId| known[id].member.map(|member| (member, &known[id].grounds));
+    let Some((me, [device, _, roles, ..])) = grounds(&record.id()).map(|(me, grounds)| (me, &grounds[..]))
+    else {
+        return Ok(());
+    };
+    let is_grant = |id: &RecordId| known[id].member.is_some_and(|by| by != me);
+    let promoted = roles.iter().filter(|id| roles.len() == 1 && is_grant(id)).all(outranked);
+    ensure(promoted, || describe(story, "somebody outranks who promoted them"))?;
+    let mut added = device.first().copied();
+    while let Some(by) = added {
+        let Some((adder, grounds)) = grounds(&by) else { break };
+        ensure(adder == me || outranked(&by), || describe(story, "a device outranks who added it"))?;
+        added = grounds.first().and_then(|ids| ids.first().copied()).filter(|_| adder == me);
     }
     Ok(())
 }

@@ -8,7 +8,8 @@ use super::{change, revoke};
 use crate::id::RecordId;
 use crate::payload::MemberRole::{Admin, Guest, Member};
 use crate::payload::Payload;
-use crate::testing::{FOUNDER, add_device, add_member, device, roster_record};
+use crate::signed::Signed;
+use crate::testing::{FOUNDER, add_device, add_member, device, key, roster_record};
 
 struct Grown {
     story: Story,
@@ -23,12 +24,16 @@ impl Grown {
         Self { story, start, n: 0 }
     }
 
+    /// Each record has a time of its own, so that no two are the same.
     fn put(&mut self, seed: u8, on: &[RecordId], payload: Payload) -> RecordId {
         self.n += 1;
         let roster = &mut self.story.roster;
         let record = roster_record(roster.workspace(), seed, &on.iter().copied().collect(), payload);
-        let id = record.id();
-        roster.offer(record);
+        let mut record = record.record().clone();
+        record.at_ms += self.n;
+        let signed = Signed::sign(record, &key(seed)).unwrap();
+        let id = signed.id();
+        roster.offer(signed);
         id
     }
 
@@ -103,17 +108,8 @@ fn toggles(grown: &mut Grown, size: usize, _: usize) {
 /// An admin asks for one name again and again, side by side.
 fn names(grown: &mut Grown, size: usize, _: usize) {
     let on = grown.start.clone();
-    for n in 0..size {
-        let mut record = roster_record(
-            grown.story.roster.workspace(),
-            A,
-            &on.iter().copied().collect(),
-            add_member("carl", Member),
-        )
-        .record()
-        .clone();
-        record.at_ms += n as u64;
-        grown.story.roster.offer(crate::signed::Signed::sign(record, &crate::testing::key(A)).unwrap());
+    for _ in 0..size {
+        grown.put(A, &on, add_member("carl", Member));
     }
 }
 

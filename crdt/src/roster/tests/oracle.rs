@@ -23,7 +23,8 @@ pub(super) struct Known {
     pub(super) rank: (Senior, Option<Stamp>),
     pub(super) member: Option<RecordId>,
     needs: MemberRole,
-    grounds: Vec<Ids>,
+    /// The device's, the member's, the role's, and what made the author the host.
+    pub(super) grounds: Vec<Ids>,
     bound: Option<Senior>,
     epoch: u32,
 }
