@@ -11,6 +11,9 @@ use crate::payload::Payload;
 use crate::signed::Signed;
 use crate::testing::{FOUNDER, add_device, add_member, device, key, roster_record};
 
+/// Grows a history to a size, with a removal each so many records.
+type Shape = fn(&mut Grown, usize, usize);
+
 struct Grown {
     story: Story,
     start: Vec<RecordId>,
@@ -47,7 +50,11 @@ impl Grown {
 }
 
 fn removal(n: usize, member: RecordId) -> Payload {
-    if n % 100 == 0 { change(member, Guest) } else { Payload::RemoveMember { member, cuts: Vec::new() } }
+    if n.is_multiple_of(100) {
+        change(member, Guest)
+    } else {
+        Payload::RemoveMember { member, cuts: Vec::new() }
+    }
 }
 
 /// One after the other, now and then a removal.
@@ -117,7 +124,7 @@ fn names(grown: &mut Grown, size: usize, _: usize) {
 #[ignore = "a measurement"]
 #[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 fn one_admission() {
-    let shapes: [(&str, fn(&mut Grown, usize, usize)); 5] =
+    let shapes: [(&str, Shape); 5] =
         [("line", line), ("braid", braid), ("fan", fan), ("toggles", toggles), ("names", names)];
     for (name, shape) in shapes {
         for size in [100, 300, 1_000, 3_000] {
