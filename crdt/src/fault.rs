@@ -8,6 +8,34 @@
 pub(crate) enum Fault {
     /// Replies and summaries are admitted without a title.
     GateOff,
+    /// No removal makes anything void.
+    StrongRemovalOff,
+    /// The word of a more junior one makes void what a senior wrote.
+    JuniorVoids,
+    /// A removal makes void what it had seen.
+    SeenIsVoid,
+    /// What rests on void records stands.
+    GroundsIgnored,
+    /// A more junior removal undoes what a senior one rests upon.
+    SettledIgnored,
+    /// Admins of one promoter are ordered by the ids of their promotions.
+    SeniorityById,
+    /// A revoked key whose addition is void may be added again.
+    RevokedComesBack,
+    /// The recovery key may do nothing.
+    RecoveryIgnored,
+    /// A handover can be accepted in a later epoch.
+    HandoverEpochIgnored,
+    /// Of two hosts at one epoch the larger record id stands.
+    LargerIdHosts,
+    /// The cuts of void revocations count.
+    VoidCutsCount,
+    /// Of concurrent words on a role the last by lamport stands.
+    RoleByLamport,
+    /// An accepted handover stands without the handover.
+    HandoverGroundIgnored,
+    /// A device is as senior as its member, whoever added it.
+    AdderIgnored,
 }
 
 /// Whether this bug is planted now.

@@ -45,6 +45,8 @@ struct Entry {
     needs: MemberRole,
     /// What its author's standing rested upon: for each ground, the records of which one has to stand.
     rests_on: Vec<Vec<usize>>,
+    /// Whom its author's device must not outrank, nor a device that it adds.
+    adder: Option<Seniority>,
     /// The epoch of the agent that it hands over.
     epoch: u32,
 }
@@ -166,14 +168,18 @@ impl Roster {
             member: None,
             needs: MemberRole::Founder,
             rests_on: Vec::new(),
+            adder: None,
             epoch: 0,
         };
         if !matches!(record.payload, Payload::Found { .. }) {
             let standing = self.at(&record.deps).ok_or(Refusal::Stranger)?;
             let authority = standing.authority(&record.author, &record.payload);
             let authority = authority.ok_or(Refusal::NotAllowed(Role::Member))?;
-            entry.rests_on = strong::grounds(&self.entries, &past, &authority);
+            let present = past.ones().filter_map(|at| self.entries.get(at));
+            let present = present.filter(|entry| !standing.is_void(&entry.signed.id()));
+            entry.rests_on = strong::grounds(present, &authority);
             (entry.rank, entry.member, entry.needs) = (authority.rank, authority.acts_for, authority.needs);
+            entry.adder = authority.adder;
             entry.epoch = epoch_named(record, &standing);
         }
         past.grow_and_insert(at);
@@ -188,6 +194,12 @@ impl Roster {
         }
         self.heads.insert(id);
         self.positions.insert(id, entry.at);
+        // Most records are written by who has seen all others: such an addition undoes nothing and comes last.
+        if self.heads.len() == 1 && !entry.takes_away() {
+            Arc::make_mut(&mut self.standing).append(&entry);
+            self.entries.push(entry);
+            return;
+        }
         self.entries.push(entry);
         let mut all = FixedBitSet::with_capacity(self.entries.len());
         all.insert_range(..);

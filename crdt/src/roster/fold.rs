@@ -2,6 +2,7 @@
 //! given in canonical order, (lamport, id), then roles and hosts are chosen, and what takes standing away comes last, so
 //! that nothing concurrent undoes it. Made anew at each change: the roster is small.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use fixedbitset::FixedBitSet;
@@ -9,8 +10,14 @@ use fixedbitset::FixedBitSet;
 use super::rank::Seniority;
 use super::standing::{Agent, Device, Member, Offered, Standing};
 use super::{Entry, strong};
+use crate::fault::{Fault, planted};
 use crate::id::{AgentId, DeviceKey, Handle, MemberId, RecordId};
 use crate::payload::{Cut, MemberRole, Payload};
+
+/// More equal names than anybody makes by accident; after that a name may be borne twice.
+const SUFFIX_MAX: usize = 10_000;
+/// A hyphen and the digits of that.
+const SUFFIX_CHARS_MAX: usize = 6;
 
 impl Standing {
     /// What stands after the records of `set`, which holds the past of each of its members.
@@ -30,7 +37,19 @@ impl Standing {
         for entry in &live {
             standing.take_away(&entry.signed.record().payload);
         }
+        for entry in of(&void).iter().filter(|_| planted(Fault::VoidCutsCount)) {
+            entry.signed.record().payload.cuts().iter().for_each(|cut| standing.keep(cut));
+        }
         standing
+    }
+
+    /// What stands after one more record that saw all others and takes no standing away: in canonical order it is the
+    /// last, and the fold of all would end so.
+    pub(super) fn append(&mut self, entry: &Entry) {
+        self.add(entry);
+        self.give_devices(&[entry]);
+        self.move_agents(&[entry]);
+        self.take_away(&entry.signed.record().payload);
     }
 
     fn add(&mut self, entry: &Entry) {
@@ -46,7 +65,8 @@ impl Standing {
             }
             Payload::HostAgent { handle, device } => {
                 let handle = self.free_handle(handle, id);
-                self.agents.insert(id, Agent { handle, host: *device, epoch: 1, retired: false });
+                let agent = Agent { handle, host: *device, epoch: 1, retired: false, since: id };
+                self.agents.insert(id, agent);
             }
             Payload::Handover { agent, to, .. } => {
                 let offered = Offered { agent: *agent, to: *to, by: record.author, epoch: entry.epoch };
@@ -67,7 +87,10 @@ impl Standing {
 
     /// Of two who add one key concurrently, the more senior one's word stands: nobody takes a device of another.
     fn give_devices(&mut self, live: &[&Entry]) {
-        let mut adding: Vec<&&Entry> = live.iter().collect();
+        let adds = |entry: &&&Entry| {
+            matches!(entry.signed.record().payload, Payload::Found { .. } | Payload::AddDevice { .. })
+        };
+        let mut adding: Vec<&&Entry> = live.iter().filter(adds).collect();
         adding.sort_by(|a, b| a.rank.cmp(&b.rank).then_with(|| a.stamp().cmp(&b.stamp())));
         for entry in adding {
             let record = entry.signed.record();
@@ -76,14 +99,18 @@ impl Standing {
                 Payload::AddDevice { member, device, label } => (*member, *device, label),
                 _ => continue,
             };
+            if !self.members.contains_key(&member) {
+                continue;
+            }
             let by_other = entry.member != Some(member) && !matches!(record.payload, Payload::Found { .. });
+            let adder = if by_other { Some(entry.rank.seniority().clone()) } else { entry.adder.clone() };
             self.devices.entry(device).or_insert_with(|| Device {
                 member,
                 label: label.as_str().to_owned(),
                 record: entry.signed.id(),
                 revoked: false,
                 added: entry.stamp(),
-                adder: by_other.then(|| entry.rank.seniority().clone()),
+                adder,
             });
         }
     }
@@ -97,10 +124,14 @@ impl Standing {
             format!("{}{suffix}", stem.trim_end_matches('-')).parse::<Handle>().ok()
         };
         let mut free = wanted.clone();
-        let mut n = 2;
-        while self.handles.contains_key(&free) && n < 10_000 {
-            free = suffixed(n).unwrap_or(free);
-            n += 1;
+        if self.handles.contains_key(&free) {
+            let stem =
+                wanted.as_str().chars().take(crate::limits::HANDLE_CHARS_MAX - SUFFIX_CHARS_MAX).collect();
+            let last = self.suffixes.entry(stem).or_insert(1);
+            while self.handles.contains_key(&free) && *last < SUFFIX_MAX {
+                *last += 1;
+                free = suffixed(*last).unwrap_or(free);
+            }
         }
         self.handles.insert(free.clone(), bearer);
         free
@@ -116,31 +147,33 @@ impl Standing {
             }
         }
         for (member, changes) in changes {
-            let unsaid = |entry: &Entry| {
-                changes.iter().any(|(_, other)| other.at != entry.at && other.past.contains(entry.at))
-            };
-            let last = changes.iter().filter(|(_, entry)| !unsaid(entry));
-            let stands = last.min_by_key(|(role, entry)| (&entry.rank, role, entry.stamp()));
+            let mut last = last_words(changes);
+            if planted(Fault::RoleByLamport) {
+                last.sort_by_key(|(_, entry)| Reverse(entry.stamp()));
+                last.truncate(1);
+            }
+            let stands = last.into_iter().min_by_key(|(role, entry)| (&entry.rank, *role, entry.stamp()));
             if let (Some((role, entry)), Some(found)) = (stands, self.members.get_mut(&member)) {
-                found.role = *role;
-                found.seniority = Seniority::granted(*role, entry.rank.seniority(), entry.stamp());
+                found.role = role;
+                found.seniority = Seniority::granted(role, entry.rank.seniority(), entry.stamp());
             }
         }
     }
 
     /// The highest epoch hosts; of two hosts at one epoch the smaller record id, the other is void.
     fn move_agents(&mut self, live: &[&Entry]) {
-        let mut hosts: BTreeMap<AgentId, (u32, std::cmp::Reverse<RecordId>, DeviceKey)> = BTreeMap::new();
+        let mut hosts: BTreeMap<AgentId, (u32, Reverse<RecordId>, DeviceKey)> = BTreeMap::new();
         for entry in live {
             if let Payload::MoveAgent { agent, device, epoch, .. } = &entry.signed.record().payload {
-                let host = (*epoch, std::cmp::Reverse(entry.signed.id()), *device);
+                let host = (*epoch, Reverse(entry.signed.id()), *device);
                 let best = hosts.entry(*agent).or_insert(host);
-                *best = (*best).max(host);
+                let larger = planted(Fault::LargerIdHosts) && best.0 == host.0;
+                *best = if larger { (*best).min(host) } else { (*best).max(host) };
             }
         }
-        for (agent, (epoch, _, host)) in hosts {
+        for (agent, (epoch, Reverse(since), host)) in hosts {
             if let Some(agent) = self.agents.get_mut(&agent) {
-                (agent.host, agent.epoch) = (host, epoch);
+                (agent.host, agent.epoch, agent.since) = (host, epoch, since);
             }
         }
     }
@@ -178,4 +211,16 @@ impl Standing {
             kept.entry(*stream).or_default().extend(ids);
         }
     }
+}
+
+/// Those of some records that none of the others had seen.
+fn last_words(mut words: Vec<(MemberRole, &Entry)>) -> Vec<(MemberRole, &Entry)> {
+    words.sort_by_key(|(_, entry)| Reverse(entry.at));
+    let mut seen = FixedBitSet::new();
+    words.retain(|(_, entry)| {
+        let last = !seen.contains(entry.at);
+        seen.union_with(&entry.past);
+        last
+    });
+    words
 }

@@ -4,7 +4,8 @@
 
 use super::rank::{Rank, Seniority};
 use super::standing::{Authority, Device, Member, Standing};
-use crate::id::{DeviceKey, MemberId};
+use crate::fault::{Fault, planted};
+use crate::id::{DeviceKey, MemberId, RecordId};
 use crate::payload::{MemberRole, Payload};
 
 impl Standing {
@@ -18,19 +19,40 @@ impl Standing {
     pub(super) fn authority(&self, author: &DeviceKey, payload: &Payload) -> Option<Authority> {
         if let Some((me, member)) = self.member_of(author) {
             let device = self.devices.get(author)?;
-            let needs = self.needed(me, member, author, payload).filter(|needs| member.role >= *needs)?;
             let rank = rank_of(member, device);
-            return Some(Authority { rank, acts_for: Some(me), device: device.record, member: me, needs });
+            let needs = self.needed(me, &rank, author, payload).filter(|needs| member.role >= *needs)?;
+            return Some(Authority {
+                rank,
+                acts_for: Some(me),
+                device: device.record,
+                member: me,
+                needs,
+                by: self.hosted_by(payload).filter(|_| needs < MemberRole::Admin),
+                adder: device.adder.clone(),
+            });
         }
         let (founder, _) = self.members.iter().find(|(_, member)| member.role == MemberRole::Founder)?;
         let recovers = self.recovery.as_ref() == Some(author) && self.recovery_may(founder, payload);
-        recovers.then(|| Authority {
+        (recovers && !planted(Fault::RecoveryIgnored)).then(|| Authority {
             rank: Rank::first(Seniority::recovery()),
             acts_for: None,
             device: *founder,
             member: *founder,
             needs: MemberRole::Founder,
+            by: None,
+            adder: None,
         })
+    }
+
+    /// What gives a member who is no admin a say on this agent.
+    fn hosted_by(&self, payload: &Payload) -> Option<RecordId> {
+        match payload {
+            Payload::MoveAgent { handover: Some(handover), .. } => Some(*handover),
+            Payload::MoveAgent { agent, .. }
+            | Payload::Handover { agent, .. }
+            | Payload::RetireAgent { agent } => self.agents.get(agent).map(|agent| agent.since),
+            _ => None,
+        }
     }
 
     /// The recovery key brings the founder back, and nothing else: it admits a device of theirs, and revokes any.
@@ -43,13 +65,7 @@ impl Standing {
     }
 
     /// The least role that may write this; `None` if nobody in the author's place may.
-    fn needed(
-        &self,
-        me: MemberId,
-        member: &Member,
-        author: &DeviceKey,
-        payload: &Payload,
-    ) -> Option<MemberRole> {
+    fn needed(&self, me: MemberId, rank: &Rank, author: &DeviceKey, payload: &Payload) -> Option<MemberRole> {
         let mine = |device: &DeviceKey| self.member_of(device).is_some_and(|(owner, _)| owner == me);
         let own_or = |own: bool, other| if own { MemberRole::Member } else { other };
         match payload {
@@ -57,12 +73,16 @@ impl Standing {
             Payload::AddDevice { member: whose, device, .. } => {
                 let other = self.members.get(whose).filter(|other| !other.removed)?;
                 // Else an admin could speak as the founder, by a device of its own making.
-                let allowed = *whose == me || member.seniority < other.seniority;
+                let allowed = *whose == me || *rank.seniority() < other.seniority;
                 (allowed && self.is_new(device)).then(|| own_or(*whose == me, MemberRole::Admin))
             }
-            Payload::ChangeRole { member: whose, .. } | Payload::RemoveMember { member: whose, .. } => {
-                let other = self.members.get(whose)?;
-                (*whose != me && other.role < MemberRole::Founder).then_some(MemberRole::Admin)
+            Payload::ChangeRole { member: whose, role } => {
+                // Else "admin stays admin" by a junior would make a senior junior to them, and nobody would see it.
+                let changes = self.members.get(whose)?.role != *role;
+                (changes && self.is_below_founder(*whose) && *whose != me).then_some(MemberRole::Admin)
+            }
+            Payload::RemoveMember { member: whose, .. } => {
+                (self.is_below_founder(*whose) && *whose != me).then_some(MemberRole::Admin)
             }
             Payload::RevokeDevice { cut } => {
                 let owner = self.devices.get(&cut.device)?.member;
@@ -104,8 +124,12 @@ impl Standing {
     /// Whether a key was never on the roster: one that was revoked does not come back.
     fn is_new(&self, device: &DeviceKey) -> bool {
         !self.devices.contains_key(device)
-            && !self.revoked.contains(device)
+            && (!self.revoked.contains(device) || planted(Fault::RevokedComesBack))
             && self.recovery.as_ref() != Some(device)
+    }
+
+    fn is_below_founder(&self, member: MemberId) -> bool {
+        self.members.get(&member).is_some_and(|member| member.role < MemberRole::Founder)
     }
 
     fn is_taken(&self, handle: &crate::id::Handle) -> bool {
@@ -115,6 +139,7 @@ impl Standing {
 
 /// A device that somebody else added never outranks them.
 fn rank_of(member: &Member, device: &Device) -> Rank {
-    let of = device.adder.as_ref().map_or(&member.seniority, |adder| adder.max(&member.seniority));
+    let adder = device.adder.as_ref().filter(|_| !planted(Fault::AdderIgnored));
+    let of = adder.map_or(&member.seniority, |adder| adder.max(&member.seniority));
     Rank::new(of.clone(), device.added)
 }

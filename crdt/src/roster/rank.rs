@@ -6,6 +6,7 @@
 //! A record's rank is its author's in the record's own past. It never changes afterwards, whatever arrives later.
 
 use crate::facts::Stamp;
+use crate::fault::{Fault, planted};
 use crate::id::RecordId;
 use crate::payload::MemberRole;
 
@@ -48,6 +49,7 @@ impl Seniority {
             MemberRole::Admin => Class::Admin,
             MemberRole::Founder => Class::Founder,
         };
+        let grant = if planted(Fault::SeniorityById) { (0, grant.1) } else { grant };
         let path: Vec<Stamp> = by.path.iter().copied().chain([grant]).collect();
         Self { class, depth: path.len(), path }
     }

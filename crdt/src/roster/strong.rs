@@ -9,9 +9,14 @@
 //! that rests on that. Each step looks at ranks, pasts and earlier steps only, so the outcome is a function of the set
 //! of records.
 
+use std::collections::BTreeMap;
+
 use fixedbitset::FixedBitSet;
 
 use super::Entry;
+use super::standing::Authority;
+use crate::fault::{Fault, planted};
+use crate::id::{DeviceKey, MemberId};
 use crate::payload::{MemberRole, Payload};
 
 /// The records of `set` that are void. `set` holds the past of each of its members.
@@ -21,10 +26,15 @@ pub(super) fn void(entries: &[Entry], set: &FixedBitSet) -> FixedBitSet {
         set,
         void: FixedBitSet::with_capacity(entries.len()),
         settled: FixedBitSet::with_capacity(entries.len()),
+        written: BTreeMap::new(),
     };
     let mut removals: Vec<&Entry> = voiding.present().filter(|entry| entry.takes_away()).collect();
+    voiding.list(&removals);
     removals.sort_by(|a, b| a.rank.cmp(&b.rank).then_with(|| a.stamp().cmp(&b.stamp())));
     for removal in removals {
+        if planted(Fault::StrongRemovalOff) {
+            break;
+        }
         if !voiding.void.contains(removal.at) {
             voiding.settle(removal);
             voiding.apply(removal);
@@ -39,6 +49,15 @@ struct Voiding<'a> {
     void: FixedBitSet,
     /// Removals that stand, and what they rest upon: no more junior one undoes these.
     settled: FixedBitSet,
+    /// What the targets of removals wrote.
+    written: BTreeMap<Target, Vec<&'a Entry>>,
+}
+
+/// From whom a removal takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Target {
+    Device(DeviceKey),
+    Member(MemberId),
 }
 
 impl<'a> Voiding<'a> {
@@ -47,10 +66,22 @@ impl<'a> Voiding<'a> {
         self.set.ones().filter_map(|at| entries.get(at))
     }
 
+    fn list(&mut self, removals: &[&Entry]) {
+        self.written = removals.iter().filter_map(|removal| Some((removal.target()?, Vec::new()))).collect();
+        for entry in self.present() {
+            let device = Target::Device(entry.signed.record().author);
+            for author in entry.member.map(Target::Member).into_iter().chain([device]) {
+                if let Some(list) = self.written.get_mut(&author) {
+                    list.push(entry);
+                }
+            }
+        }
+    }
+
     fn settle(&mut self, removal: &Entry) {
         let mut todo = vec![removal.at];
         while let Some(at) = todo.pop() {
-            if !self.void.contains(at) && !self.settled.put(at) {
+            if !self.void.contains(at) && !planted(Fault::SettledIgnored) && !self.settled.put(at) {
                 todo.extend(
                     self.entries.get(at).into_iter().flat_map(|entry| entry.rests_on.iter().flatten()),
                 );
@@ -59,14 +90,11 @@ impl<'a> Voiding<'a> {
     }
 
     fn apply(&mut self, removal: &Entry) {
-        let mut hit = false;
-        for entry in self.present() {
-            if self.is_open(entry) && removal.unsays(entry) {
-                self.void.insert(entry.at);
-                hit = true;
-            }
-        }
-        if hit {
+        let written = removal.target().and_then(|target| self.written.get(&target));
+        let hit = |entry: &&&Entry| self.is_open(entry) && removal.unsays(entry);
+        let hits: Vec<usize> = written.into_iter().flatten().filter(hit).map(|entry| entry.at).collect();
+        if !hits.is_empty() {
+            self.void.extend(hits);
             self.follow();
         }
     }
@@ -79,7 +107,7 @@ impl<'a> Voiding<'a> {
     fn follow(&mut self) {
         for entry in self.present() {
             let fallen = |grounds: &Vec<usize>| grounds.iter().all(|at| self.void.contains(*at));
-            if self.is_open(entry) && entry.rests_on.iter().any(fallen) {
+            if self.is_open(entry) && entry.rests_on.iter().any(fallen) && !planted(Fault::GroundsIgnored) {
                 self.void.insert(entry.at);
             }
         }
@@ -88,51 +116,59 @@ impl<'a> Voiding<'a> {
 
 impl Entry {
     /// Whether it takes standing, or a part of it, away from somebody.
-    fn takes_away(&self) -> bool {
-        matches!(
-            self.signed.record().payload,
-            Payload::RevokeDevice { .. } | Payload::RemoveMember { .. } | Payload::ChangeRole { .. }
-        )
+    pub(super) fn takes_away(&self) -> bool {
+        self.target().is_some()
     }
 
-    /// Whether this removal makes `other` void: it is the more senior, had not seen it, was not seen by it, and takes
-    /// away what `other` needed.
+    fn target(&self) -> Option<Target> {
+        match &self.signed.record().payload {
+            Payload::RevokeDevice { cut } => Some(Target::Device(cut.device)),
+            Payload::RemoveMember { member, .. } | Payload::ChangeRole { member, .. } => {
+                Some(Target::Member(*member))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether this removal makes `other`, which its target wrote, void: it is the more senior, had not seen it, was not
+    /// seen by it, and takes away what `other` needed.
     fn unsays(&self, other: &Self) -> bool {
-        let concurrent = !self.past.contains(other.at) && !other.past.contains(self.at);
-        concurrent && self.rank < other.rank && self.takes_from(other)
+        let seen = self.past.contains(other.at) && !planted(Fault::SeenIsVoid);
+        let concurrent = !seen && !other.past.contains(self.at);
+        let senior = self.rank < other.rank || planted(Fault::JuniorVoids);
+        concurrent && senior && self.takes_from(other)
     }
 
     fn takes_from(&self, other: &Self) -> bool {
-        let whose = |member| other.member == Some(member);
         match &self.signed.record().payload {
-            Payload::RevokeDevice { cut } => other.signed.record().author == cut.device,
-            Payload::RemoveMember { member, .. } => whose(*member),
-            Payload::ChangeRole { member, role } => whose(*member) && other.needs > *role,
-            _ => false,
+            Payload::ChangeRole { role, .. } => other.needs > *role,
+            _ => true,
         }
     }
 }
 
-/// What the standing of an author rests upon: for each ground at least one of its records has to stand.
-pub(super) fn grounds(
-    entries: &[Entry],
-    past: &FixedBitSet,
-    of: &super::standing::Authority,
-) -> Vec<Vec<usize>> {
-    let present = || past.ones().filter_map(|at| entries.get(at));
-    let mut grounds: Vec<Vec<usize>> = Vec::new();
-    for id in [of.device, of.member] {
-        grounds.push(present().filter(|entry| entry.signed.id() == id).map(|entry| entry.at).collect());
+/// What a right rests upon: for each ground at least one of its records has to stand. `present` are the records of the
+/// writer's past that stand there.
+pub(super) fn grounds<'a>(present: impl Iterator<Item = &'a Entry>, of: &Authority) -> Vec<Vec<usize>> {
+    let named = [Some(of.device), Some(of.member), of.by.filter(|_| !planted(Fault::HandoverGroundIgnored))];
+    let mut grounds: [Vec<usize>; 4] = Default::default();
+    let (mut grants, mut lost) = (Vec::new(), FixedBitSet::new());
+    for entry in present {
+        for (ground, id) in grounds.iter_mut().zip(named) {
+            ground.extend((id == Some(entry.signed.id())).then_some(entry.at));
+        }
+        match role_given(entry, of) {
+            Some(role) if role >= of.needs => grants.push(entry.at),
+            Some(_) => lost.union_with(&entry.past),
+            None => {}
+        }
     }
-    let roles = || present().filter_map(|entry| Some((entry, role_given(entry, of)?)));
-    let enough = roles().filter(|(_, role)| *role >= of.needs);
-    let lost = |grant: &Entry| roles().any(|(later, role)| role < of.needs && later.past.contains(grant.at));
-    grounds.push(enough.map(|(grant, _)| grant).filter(|grant| !lost(grant)).map(|grant| grant.at).collect());
-    grounds.retain(|ground| !ground.is_empty());
-    grounds
+    let [.., roles] = &mut grounds;
+    roles.extend(grants.into_iter().filter(|grant| !lost.contains(*grant)));
+    grounds.into_iter().filter(|ground| !ground.is_empty()).collect()
 }
 
-fn role_given(entry: &Entry, of: &super::standing::Authority) -> Option<MemberRole> {
+fn role_given(entry: &Entry, of: &Authority) -> Option<MemberRole> {
     match &entry.signed.record().payload {
         Payload::Found { .. } if entry.signed.id() == of.member => Some(MemberRole::Founder),
         Payload::AddMember { role, .. } if entry.signed.id() == of.member => Some(*role),

@@ -1,7 +1,16 @@
 //! Who may act: founding, members, devices and agents. `names` has the handles, `graph` the order of records.
 
+mod check;
+mod cost;
+mod exhaustive;
 mod graph;
+mod hosts;
 mod names;
+mod oracle;
+mod planted;
+mod random;
+mod story;
+mod strong;
 
 use std::collections::BTreeSet;
 

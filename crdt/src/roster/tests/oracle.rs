@@ -1,0 +1,350 @@
+//! Section 6 of the data model once more, by definition and without any code of the roster: sets of ids, recursion, no
+//! order of arrival. Slow and plain; what it says is compared with the fold.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::id::{DeviceKey, RecordId, StreamKey};
+use crate::payload::{MemberRole, Payload};
+use crate::signed::{Signed, Verified};
+
+pub(super) type Ids = BTreeSet<RecordId>;
+type Stamp = (u64, RecordId);
+
+/// Class, then the promoter's seniority, then the promotion: less is more senior.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Senior(u8, Option<Box<Senior>>, Option<Stamp>);
+
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) signed: Signed<Verified>,
+    pub(super) past: Ids,
+    height: u64,
+    pub(super) rank: (Senior, Option<Stamp>),
+    pub(super) member: Option<RecordId>,
+    needs: MemberRole,
+    /// The device's, the member's, the role's, and what made the author the host.
+    pub(super) grounds: Vec<Ids>,
+    bound: Option<Senior>,
+    epoch: u32,
+}
+
+/// What a device is to the roster: its member, the record that added it, and whom it must not outrank.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Machine {
+    pub(super) member: RecordId,
+    pub(super) added: RecordId,
+    bound: Option<Senior>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct World {
+    pub(super) void: Ids,
+    pub(super) members: BTreeMap<RecordId, (MemberRole, Senior)>,
+    pub(super) removed: Ids,
+    pub(super) devices: BTreeMap<DeviceKey, Machine>,
+    pub(super) revoked: BTreeSet<DeviceKey>,
+    /// Host, epoch and what made it the host.
+    pub(super) agents: BTreeMap<RecordId, (DeviceKey, u32, RecordId)>,
+    pub(super) retired: Ids,
+    pub(super) open: Ids,
+    pub(super) cuts: BTreeSet<(DeviceKey, StreamKey, RecordId)>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Oracle {
+    pub(super) known: BTreeMap<RecordId, Arc<Known>>,
+}
+
+impl Oracle {
+    /// Takes a record whose deps it knows, if what stands in its past lets the author write it.
+    pub(super) fn push(&mut self, signed: &Signed<Verified>) -> bool {
+        let deps = &signed.record().deps;
+        let past: Ids = deps.iter().flat_map(|dep| &self.known[dep].past).chain(deps).copied().collect();
+        let height = 1 + deps.iter().map(|dep| self.known[dep].height).max().unwrap_or(0);
+        let mut known = Known {
+            signed: signed.clone(),
+            past,
+            height,
+            rank: (Senior(1, None, None), None),
+            member: None,
+            needs: MemberRole::Founder,
+            grounds: Vec::new(),
+            bound: None,
+            epoch: 0,
+        };
+        let allowed =
+            matches!(signed.record().payload, Payload::Found { .. }) || self.judge(&mut known).is_some();
+        if allowed {
+            self.known.insert(signed.id(), Arc::new(known));
+        }
+        allowed
+    }
+
+    fn judge(&self, known: &mut Known) -> Option<()> {
+        let (record, world) = (known.signed.record(), self.world(&known.past));
+        let live =
+            || known.past.iter().filter(|id| !world.void.contains(*id)).map(|id| (id, &self.known[id]));
+        if let Payload::Handover { agent, .. } = &record.payload {
+            known.epoch = world.agents.get(agent)?.1;
+        }
+        let Some(me) = world.owner(&record.author) else {
+            let found = live().find_map(|(id, k)| match k.signed.record().payload {
+                Payload::Found { recovery, .. } => (recovery == Some(record.author)).then_some(*id),
+                _ => None,
+            })?;
+            known.rank = (Senior(0, None, None), None);
+            known.grounds = vec![[found].into()];
+            return match &record.payload {
+                Payload::AddDevice { member, device, .. } => {
+                    (*member == found && world.fresh(device) && *device != record.author).then_some(())
+                }
+                Payload::RevokeDevice { cut } => world.devices.contains_key(&cut.device).then_some(()),
+                _ => None,
+            };
+        };
+        let machine = &world.devices[&record.author];
+        let (role, senior) = &world.members[&me];
+        let senior = machine.bound.as_ref().map_or(senior, |bound| bound.max(senior)).clone();
+        let recovery = live().find_map(|(_, k)| match k.signed.record().payload {
+            Payload::Found { recovery, .. } => recovery,
+            _ => None,
+        });
+        let named = |wanted: &str| {
+            live().any(|(id, k)| match &k.signed.record().payload {
+                Payload::Found { handle, .. } | Payload::AddMember { handle, .. } => {
+                    handle.as_str() == wanted && !world.removed.contains(id)
+                }
+                Payload::HostAgent { handle, .. } => handle.as_str() == wanted && !world.retired.contains(id),
+                _ => false,
+            })
+        };
+        let own = |device: &DeviceKey| world.owner(device) == Some(me);
+        let admin_unless = |own: bool| if own { MemberRole::Member } else { MemberRole::Admin };
+        let below_founder =
+            |member| world.members.get(member).is_some_and(|other| other.0 < MemberRole::Founder);
+        let agent = |agent| world.agents.get(agent).filter(|_| !world.retired.contains(agent));
+        let mut rests = None;
+        let (needs, allowed) = match &record.payload {
+            Payload::AddMember { handle, .. } => (MemberRole::Admin, !named(handle.as_str())),
+            Payload::AddDevice { member, device, .. } => {
+                let there = world.members.get(member).filter(|_| !world.removed.contains(member))?;
+                let junior = *member == me || senior < there.1;
+                (admin_unless(*member == me), junior && world.fresh(device) && recovery != Some(*device))
+            }
+            Payload::ChangeRole { member, role } => {
+                let other = *member != me && below_founder(member);
+                (MemberRole::Admin, other && world.members[member].0 != *role)
+            }
+            Payload::RemoveMember { member, .. } => {
+                (MemberRole::Admin, *member != me && below_founder(member))
+            }
+            Payload::RevokeDevice { cut } => {
+                let owner = world.devices.get(&cut.device)?.member;
+                let needs = if owner == me { MemberRole::Guest } else { MemberRole::Admin };
+                (needs, owner == me || below_founder(&owner))
+            }
+            Payload::HostAgent { handle, device } => {
+                (admin_unless(own(device)), world.owner(device).is_some() && !named(handle.as_str()))
+            }
+            Payload::Handover { agent: name, to, .. } => {
+                rests = Some(agent(name)?.2);
+                (MemberRole::Member, agent(name)?.0 == record.author && world.owner(to).is_some())
+            }
+            Payload::MoveAgent { agent: name, device, epoch, handover: Some(handover) } => {
+                let offer = self.known.get(handover).filter(|_| world.open.contains(handover))?;
+                let fits = matches!(offer.signed.record().payload,
+                    Payload::Handover { agent, to, .. } if agent == *name && to == *device);
+                rests = Some(*handover);
+                (MemberRole::Member, fits && own(device) && *epoch == agent(name)?.1 + 1)
+            }
+            Payload::MoveAgent { agent: name, device, epoch, handover: None } => {
+                let (host, now, since) = agent(name)?;
+                rests = own(host).then_some(*since);
+                (admin_unless(own(host)), own(device) && *epoch == now + 1)
+            }
+            Payload::RetireAgent { agent: name } => {
+                let (host, _, since) = agent(name)?;
+                rests = own(host).then_some(*since);
+                (admin_unless(own(host)), true)
+            }
+            _ => return None,
+        };
+        if !allowed || *role < needs {
+            return None;
+        }
+        let grants = |id: &RecordId| grant(&self.known[id].signed, me);
+        let lost = |id: RecordId| {
+            live().any(|(l, k)| grants(l).is_some_and(|role| role < needs) && k.past.contains(&id))
+        };
+        let enough = live().map(|(id, _)| *id).filter(|id| grants(id).is_some_and(|role| role >= needs));
+        let roles = enough.filter(|id| !lost(*id)).collect();
+        known.grounds = [[machine.added].into(), [me].into(), roles].into();
+        known.grounds.extend(rests.map(|rests| [rests].into()));
+        (known.rank, known.member) = ((senior, Some(self.stamp(&machine.added))), Some(me));
+        (known.needs, known.bound) = (needs, machine.bound.clone());
+        Some(())
+    }
+
+    pub(super) fn stamp(&self, id: &RecordId) -> Stamp {
+        (self.known[id].height, *id)
+    }
+
+    /// Whether `removal` takes away what `other` needed, is the more senior, and neither had seen the other.
+    pub(super) fn unsays(&self, removal: &RecordId, other: &RecordId) -> bool {
+        let (r, o) = (&self.known[removal], &self.known[other]);
+        let takes = match &r.signed.record().payload {
+            Payload::RevokeDevice { cut } => o.signed.record().author == cut.device,
+            Payload::RemoveMember { member, .. } => o.member == Some(*member),
+            Payload::ChangeRole { member, role } => o.member == Some(*member) && o.needs > *role,
+            _ => false,
+        };
+        takes && removal != other && !r.past.contains(other) && !o.past.contains(removal) && r.rank < o.rank
+    }
+
+    fn void(&self, set: &Ids) -> Ids {
+        let removes = |id: &&RecordId| is_removal(&self.known[*id].signed);
+        let mut removals: Vec<RecordId> = set.iter().filter(removes).copied().collect();
+        removals.sort_by_key(|id| (&self.known[id].rank, self.stamp(id)));
+        let mut hearing = Hearing { oracle: self, removals: &removals, memo: BTreeMap::new() };
+        set.iter().filter(|id| !hearing.holds(**id, removals.len())).copied().collect()
+    }
+
+    pub(super) fn world(&self, set: &Ids) -> World {
+        let mut world = World { void: self.void(set), ..World::default() };
+        let live: Vec<&Known> = set.difference(&world.void).map(|id| &*self.known[id]).collect();
+        let said = |k: &Known| (k.signed.id(), k.signed.record().payload.clone());
+        let ids = live.iter().map(|k| k.signed.id());
+        for member in ids.filter(|id| grant(&self.known[id].signed, *id).is_some()) {
+            let words: Vec<_> = live.iter().filter_map(|k| Some((grant(&k.signed, member)?, k))).collect();
+            let last =
+                words.iter().filter(|(_, k)| !words.iter().any(|(_, l)| l.past.contains(&k.signed.id())));
+            let (role, word) =
+                last.min_by_key(|(role, k)| (&k.rank, *role, k.height, k.signed.id())).unwrap();
+            let senior = match role {
+                MemberRole::Founder => Senior(1, None, None),
+                role => {
+                    let class = 4 - *role as u8;
+                    Senior(class, Some(Box::new(word.rank.0.clone())), Some(self.stamp(&word.signed.id())))
+                }
+            };
+            world.members.insert(member, (*role, senior));
+        }
+        for k in &live {
+            let (id, author) = (k.signed.id(), k.signed.record().author);
+            let (member, device) = match said(k).1 {
+                Payload::Found { .. } => (id, author),
+                Payload::AddDevice { member, device, .. } if world.members.contains_key(&member) => {
+                    (member, device)
+                }
+                _ => continue,
+            };
+            let own = member == id || k.member == Some(member);
+            let bound = if own { k.bound.clone() } else { Some(k.rank.0.clone()) };
+            let better = |old: &Machine| {
+                (&self.known[&old.added].rank, self.stamp(&old.added)) < (&k.rank, self.stamp(&id))
+            };
+            if !world.devices.get(&device).is_some_and(better) {
+                world.devices.insert(device, Machine { member, added: id, bound });
+            }
+        }
+        for k in &live {
+            match said(k) {
+                (id, Payload::HostAgent { device, .. }) => {
+                    _ = world.agents.entry(id).or_insert((device, 1, id))
+                }
+                (_, Payload::RemoveMember { member, .. }) => _ = world.removed.insert(member),
+                (_, Payload::RevokeDevice { cut }) => _ = world.revoked.insert(cut.device),
+                (_, Payload::RetireAgent { agent }) => _ = world.retired.insert(agent),
+                _ => {}
+            }
+            for (cut, stream, id) in k.signed.record().payload.cuts().iter().flat_map(|cut| {
+                cut.kept
+                    .iter()
+                    .flat_map(move |(stream, ids)| ids.iter().map(move |id| (cut.device, *stream, *id)))
+            }) {
+                world.cuts.insert((cut, stream, id));
+            }
+        }
+        for (agent, host) in &mut world.agents {
+            let moves = live.iter().filter_map(|k| match said(k) {
+                (id, Payload::MoveAgent { agent: a, device, epoch, .. }) if a == *agent => {
+                    Some((device, epoch, id))
+                }
+                _ => None,
+            });
+            *host = moves.chain([*host]).min_by_key(|(_, epoch, id)| (u32::MAX - epoch, *id)).unwrap();
+        }
+        for k in &live {
+            if let (id, Payload::Handover { agent, .. }) = said(k) {
+                let by = Some((k.signed.record().author, k.epoch));
+                let now = world.agents.get(&agent).map(|(host, epoch, _)| (*host, *epoch));
+                if now == by && !world.retired.contains(&agent) {
+                    world.open.insert(id);
+                }
+            }
+        }
+        world
+    }
+}
+
+/// Whether records hold when only the most senior removals have been heard.
+struct Hearing<'a> {
+    oracle: &'a Oracle,
+    removals: &'a [RecordId],
+    memo: BTreeMap<(RecordId, usize), bool>,
+}
+
+impl Hearing<'_> {
+    fn holds(&mut self, id: RecordId, heard: usize) -> bool {
+        if let Some(known) = self.memo.get(&(id, heard)) {
+            return *known;
+        }
+        let hit = (0..heard).any(|n| {
+            let removal = self.removals[n];
+            self.oracle.unsays(&removal, &id) && self.holds(removal, n) && !self.is_settled(id, n)
+        });
+        let grounds = &self.oracle.known[&id].grounds;
+        let holds =
+            !hit && grounds.iter().all(|any| any.is_empty() || any.iter().any(|y| self.holds(*y, heard)));
+        self.memo.insert((id, heard), holds);
+        holds
+    }
+
+    /// Whether one of the removals up to the `n`th holds and rests on this.
+    fn is_settled(&mut self, id: RecordId, n: usize) -> bool {
+        (0..=n).any(|n| self.holds(self.removals[n], n) && self.rests(self.removals[n], id, n))
+    }
+
+    fn rests(&mut self, on: RecordId, id: RecordId, n: usize) -> bool {
+        let grounds: Vec<RecordId> = self.oracle.known[&on].grounds.iter().flatten().copied().collect();
+        on == id || grounds.into_iter().any(|y| self.holds(y, n) && self.rests(y, id, n))
+    }
+}
+
+impl World {
+    /// Whose device this is, if it is in good standing.
+    pub(super) fn owner(&self, device: &DeviceKey) -> Option<RecordId> {
+        let member = self.devices.get(device).filter(|_| !self.revoked.contains(device))?.member;
+        (!self.removed.contains(&member)).then_some(member)
+    }
+
+    fn fresh(&self, device: &DeviceKey) -> bool {
+        !self.devices.contains_key(device) && !self.revoked.contains(device)
+    }
+}
+
+pub(super) fn is_removal(signed: &Signed<Verified>) -> bool {
+    use Payload::{ChangeRole, RemoveMember, RevokeDevice};
+    matches!(signed.record().payload, RemoveMember { .. } | RevokeDevice { .. } | ChangeRole { .. })
+}
+
+/// The role that this record gives to `to`.
+fn grant(signed: &Signed<Verified>, to: RecordId) -> Option<MemberRole> {
+    match &signed.record().payload {
+        Payload::Found { .. } if signed.id() == to => Some(MemberRole::Founder),
+        Payload::AddMember { role, .. } if signed.id() == to => Some(*role),
+        Payload::ChangeRole { member, role } if *member == to => Some(*role),
+        _ => None,
+    }
+}
