@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::fault::{Fault, planted};
 use crate::id::{DeviceKey, RecordId};
 
 /// A place in the canonical order: (lamport, id).
@@ -52,8 +53,9 @@ impl Facts {
     #[must_use]
     pub fn join(sides: &[&Self], sees: impl Fn(usize, &RecordId) -> bool) -> Self {
         let live = |field: fn(&Self) -> &Live| join_live(sides, field, &sees);
+        let asked = if planted(Fault::GateFromFirstDep) { 1 } else { sides.len() };
         Self {
-            titled: sides.iter().any(|side| side.titled),
+            titled: sides.iter().take(asked).any(|side| side.titled),
             archived: sides.iter().filter_map(|side| side.archived).max(),
             tips: live(|f| &f.tips),
             covers: live(|f| &f.covers),

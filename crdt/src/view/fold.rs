@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Archived, Author, Completed, Failed, Fork, Line, Processing, Status, View};
 use crate::facts::{Facts, Live, Stamp};
+use crate::fault::{Fault, planted};
 use crate::id::{AttemptId, RecordId};
 use crate::payload::{Header, Payload};
 use crate::roster::Standing;
@@ -170,7 +171,8 @@ impl<'a> Chain<'a> {
                 chain.fork.get_or_insert_with(|| Fork::of(first, second));
             }
             let key = |entry: &&&Entry| (weights.get(&entry.signed.id()).copied(), entry.stamp());
-            let Some(winner) = branches.iter().max_by_key(key) else {
+            let lightest = branches.iter().min_by_key(key).filter(|_| planted(Fault::LosingBranchWins));
+            let Some(winner) = lightest.or_else(|| branches.iter().max_by_key(key)) else {
                 break;
             };
             chain.records.push(winner);
@@ -191,7 +193,8 @@ impl<'a> Chain<'a> {
         for entry in entries {
             let record = entry.signed.record();
             let stands = standing.stands(&record.author);
-            let host = if stands { (true, entry.epoch) } else { (false, 0) };
+            let epoch = if planted(Fault::EpochIgnored) { 0 } else { entry.epoch };
+            let host = if stands { (true, epoch) } else { (false, 0) };
             let weight = weights.entry(entry.signed.id()).or_default();
             *weight = weight.with(Weight { host, claim: None });
             let is_claim = matches!(record.payload, Payload::Claim { .. });
@@ -271,7 +274,9 @@ impl<'a> Numbering<'a> {
             }
             Payload::Reply { turn, .. } => {
                 if let Ok(at) = self.left.binary_search_by_key(&entry.stamp(), |line| line.stamp()) {
-                    self.left.remove(at);
+                    if !planted(Fault::LineSealedTwice) {
+                        self.left.remove(at);
+                    }
                 }
                 self.on_chain.insert(id);
                 self.place(entry, true);
@@ -332,7 +337,8 @@ impl<'a> Numbering<'a> {
 
     fn repeated(&self, request: &RequestId, id: RecordId) -> Option<u64> {
         let body = |id: &RecordId| self.session.entry(id).and_then(|e| body_of(&e.signed.record().payload));
-        let same = self.shown.get(request)?.iter().find(|other| body(other) == body(&id))?;
+        let shown = self.shown.get(request).filter(|_| !planted(Fault::RepetitionShown));
+        let same = shown?.iter().find(|other| body(other) == body(&id))?;
         self.line_of.get(same).copied()
     }
 
