@@ -1,8 +1,6 @@
 //! Each rule of `rules`, both ways: what it admits and what it refuses, with the exact refusal.
 
-mod converge;
 mod graph;
-mod oracle;
 mod place;
 mod waiting;
 
