@@ -266,7 +266,12 @@ fn break_gate(world: &World, dice: &mut Dice) -> Record {
 
 fn break_turn(world: &World, dice: &mut Dice) -> Record {
     let pool = &world.pool;
-    let deps = antichain(world, dice);
+    let admitted = pool.set(world.all.session.admitted().map(|entry| entry.signed.id()));
+    let quiet = |at: &usize| pool.open(pool.past(*at)) == 0 && pool.inputs(pool.past(*at)) == 0;
+    let answered: Vec<usize> = places(admitted).filter(quiet).collect();
+    // Where nothing is left to answer, or anywhere.
+    let quiet = dice.pick(&answered).filter(|_| dice.one_in(2));
+    let deps = quiet.map_or_else(|| antichain(world, dice), |at| vec![pool.id(at)]);
     let below = pool.below(&deps);
     let agents = pool.of_kind(below, |payload| payload.turn().is_some());
     let tip = dice.pick(&ids(world, pool.tips(below)));
@@ -298,11 +303,11 @@ fn misplace(world: &World, dice: &mut Dice) -> Record {
         return record;
     }
     let below = ids(world, world.pool.below(&record.deps));
-    let everything = ids(world, world.pool.all());
+    let refused: Vec<RecordId> = world.all.refused.keys().copied().collect();
     match dice.below(9) {
         0..=2 => record.deps.extend(dice.pick(&below)),
         3 | 4 => record.roster = world.moments[dice.below(world.moments.len())].clone(),
-        5 => record.deps.extend(dice.pick(&everything)),
+        5 => record.deps.extend(dice.pick(&refused)),
         6 => record.deps = vec![RecordId::from_bytes([u8::try_from(dice.below(255)).unwrap(); 32])],
         7 => record.stream = world.start.header(8).key(&world.start.id()),
         _ if dice.one_in(2) => {

@@ -7,34 +7,20 @@ use super::world::World;
 use crate::command::{Command, Decision, decide};
 use crate::id::AttemptId;
 use crate::payload::MemberRole;
+use crate::record::Record;
 use crate::signed::Signed;
 use crate::testing::{body, device, key, request};
 use crate::text::{Reason, Summary, Title};
 use crate::view::View;
 
-/// Whoever sits at replica `at` writes, if they may and the command is allowed.
+/// Whoever sits at replica `at` writes something that they may.
 pub(super) fn write(world: &mut World, at: usize, dice: &mut Dice) -> Result<(), Violation> {
     let node = &world.nodes[at];
-    let Some((me, member)) = node.roster.standing().member_of(&device(node.seed)) else {
+    let seed = node.seed;
+    let Some(record) = (0..4).find_map(|_| next(world, node, dice)) else {
         return Ok(());
     };
-    let creates = me == world.header.creator && member.role >= MemberRole::Member;
-    let record = match node.view().filter(|view| view.revision > 0) {
-        None if creates && (world.pool.records.is_empty() || dice.one_in(4)) => {
-            world.open(node.seed, &node.roster_heads())
-        }
-        None => return Ok(()),
-        Some(view) => {
-            let Some(command) = command(world, node, creates, &view, dice) else {
-                return Ok(());
-            };
-            let Ok(Decision::Write(payload)) = decide(&node.session, &view, me, command) else {
-                return Ok(());
-            };
-            world.record(node.seed, &node.roster_heads(), &node.session.write_deps(view.tip), payload)
-        }
-    };
-    let (seed, what) = (node.seed, format!("{:?}", record.payload));
+    let what = format!("{:?}", record.payload);
     let signed = Signed::sign(record, &key(seed)).map_err(|error| error.to_string())?;
     world.publish(&signed)?;
     let node = &mut world.nodes[at];
@@ -43,6 +29,28 @@ pub(super) fn write(world: &mut World, at: usize, dice: &mut Dice) -> Result<(),
     }
     let refusal = node.refused.get(&signed.id());
     Err(format!("what `decide` said to write was not admitted: {what}: {refusal:?}"))
+}
+
+/// What they write, if what they try is allowed.
+fn next(world: &World, node: &Node, dice: &mut Dice) -> Option<Record> {
+    let (me, member) = node.roster.standing().member_of(&device(node.seed))?;
+    let creates = me == world.header.creator && member.role >= MemberRole::Member;
+    let Some(view) = node.view() else {
+        let wants = creates && !is_retired(world, node) && (world.pool.records.is_empty() || dice.one_in(8));
+        return wants.then(|| world.open(node.seed, &node.roster_heads()));
+    };
+    let command = command(world, node, creates, &view, dice)?;
+    match decide(&node.session, &view, me, command) {
+        Ok(Decision::Write(payload)) => {
+            let deps = node.session.write_deps(view.tip);
+            Some(world.record(node.seed, &node.roster_heads(), &deps, payload))
+        }
+        Ok(Decision::Already(_)) | Err(_) => None,
+    }
+}
+
+fn is_retired(world: &World, node: &Node) -> bool {
+    node.roster.standing().agent(&world.header.agent).is_none_or(|agent| agent.retired)
 }
 
 fn command(world: &World, node: &Node, creates: bool, view: &View, dice: &mut Dice) -> Option<Command> {

@@ -20,28 +20,24 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Of a replica that was given everything.
-    pub(super) fn of(pool: &Pool, node: &Node) -> Self {
+    /// Of a replica that was given everything; `judge` was, in the order in which it was written, and so heard each
+    /// refusal.
+    pub(super) fn of(pool: &Pool, node: &Node, judge: &Node) -> Self {
         let session = &node.session;
-        let mut tally = Self {
+        let mut refused = BTreeMap::new();
+        for refusal in judge.refused.values() {
+            *refused.entry(format!("{refusal:?}")).or_insert(0) += 1;
+        }
+        Self {
             histories: 1,
             offered: pool.records.len(),
             admitted: session.admitted().count(),
+            refused,
             waiting: session.waiting().0,
             counted: session.len(),
             aside: session.aside(),
             forked: usize::from(node.view().is_some_and(|view| view.fork.is_some())),
-            refused: BTreeMap::new(),
-        };
-        for refusal in node.refused.values() {
-            *tally.refused.entry(format!("{refusal:?}")).or_insert(0) += 1;
         }
-        let told = tally.admitted + tally.waiting + node.refused.len();
-        if tally.offered > told {
-            // Those that waited for a refused record fell with it.
-            *tally.refused.entry("DependsOnRefused".to_owned()).or_insert(0) += tally.offered - told;
-        }
-        tally
     }
 
     pub(super) fn add(&mut self, other: &Self) {

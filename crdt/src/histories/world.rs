@@ -118,12 +118,14 @@ impl World {
     /// One step. Its choices come out of `choice` alone.
     pub(super) fn step(&mut self, choice: u64) -> Result<(), Violation> {
         let mut dice = Dice::new(choice);
-        let at = dice.below(self.nodes.len());
+        // The last two mostly read.
+        let seats = if dice.one_in(3) { self.nodes.len() } else { 3 };
+        let at = dice.below(seats);
         let (hostile, roster) = self.kind.shares();
         match dice.below(100) {
             n if n < hostile && !self.is_full() => self.hostile(at, &mut dice)?,
             n if n < hostile + roster => standing::event(self, at, &mut dice)?,
-            n if n < 65 && !self.is_full() => people::write(self, at, &mut dice)?,
+            n if n < 75 && !self.is_full() => people::write(self, at, &mut dice)?,
             _ => self.carry(at, &mut dice)?,
         }
         self.nodes[at].look(&self.pool)

@@ -14,10 +14,11 @@ use crate::roster::Standing;
 use crate::session::{Entry, Session, body_of};
 use crate::text::RequestId;
 
-/// Folds a session under today's roster. `None` before its first record.
+/// Folds a session under today's roster. `None` while nothing counts: before its first record, and when a revocation took
+/// all of them away. A replica that never had those sees nothing either.
 #[must_use]
 pub fn fold(session: &Session, standing: &Standing) -> Option<View> {
-    let header = session.header()?;
+    let header = session.header().filter(|_| !session.is_empty())?;
     let facts = session.facts();
     let chain = Chain::winning(session, standing);
     let mut lines = Numbering::new(session);
