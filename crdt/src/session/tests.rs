@@ -1,5 +1,6 @@
 //! Each rule of `rules`, both ways: what it admits and what it refuses, with the exact refusal.
 
+mod counted;
 mod graph;
 mod place;
 mod waiting;
