@@ -44,6 +44,8 @@ pub(crate) enum Fault {
     ActorTruncated,
     /// The archive or unarchive that arrived last stands.
     ArchiveByArrival,
+    /// A claim seals whatever is older by stamp, seen by it or not, so that what arrives late pushes sealed lines.
+    SealsByStamp,
     /// A reply that has its number is numbered again.
     LineSealedTwice,
     /// A request that two devices brought is shown twice.

@@ -54,7 +54,7 @@ fn run(kind: Kind, choices: &[u32]) -> Result<Tally, Violation> {
     if kind == Kind::Honest {
         among_honest(&world, &late)?;
     }
-    let tally = Tally::of(&world.pool, &late, &world.all);
+    let tally = Tally::of(&world, &late);
     fall(&mut world, nodes, &mut dice)?;
     Ok(tally)
 }

@@ -13,7 +13,7 @@ use crate::fault::{Fault, with};
 const BOUND: u64 = 60;
 
 /// Each bug, and the kind of history that is to bring it to light.
-const PLANTED: [(Fault, Kind); 22] = [
+const PLANTED: [(Fault, Kind); 23] = [
     (Fault::GateOff, Kind::GateBreaker),
     (Fault::GateByState, Kind::GateBreaker),
     (Fault::GateFromFirstDep, Kind::OldDeps),
@@ -32,6 +32,7 @@ const PLANTED: [(Fault, Kind); 22] = [
     (Fault::RecountKeepsDocument, Kind::Revoker),
     (Fault::ActorTruncated, Kind::Honest),
     (Fault::ArchiveByArrival, Kind::Honest),
+    (Fault::SealsByStamp, Kind::Honest),
     (Fault::LineSealedTwice, Kind::Honest),
     (Fault::RepetitionShown, Kind::Repeater),
     (Fault::LosingBranchWins, Kind::Equivocator),
@@ -48,7 +49,7 @@ fn noticed(fault: Fault, kind: Kind) -> Option<(u64, Violation)> {
         match outcome {
             Ok(Ok(_)) => None,
             Ok(Err(violation)) => Some((n, violation)),
-            Err(_) => Some((n, "an assertion in the code".to_owned())),
+            Err(_) => Some((n, "a panic: an assertion, in ours or in automerge".to_owned())),
         }
     })
 }

@@ -37,16 +37,19 @@ pub(super) fn put(world: &mut World, at: usize, payload: Payload) -> Result<(), 
     }
 }
 
-/// The founder's first device stays: somebody has to be there in the end.
-fn target(dice: &mut Dice) -> Option<u8> {
+/// Whom to revoke, now and then once more, with another cut. The founder's first device stays: somebody has to be there
+/// in the end.
+fn target(node: &Node, dice: &mut Dice) -> Option<u8> {
     let others: Vec<u8> = DEVICES.into_iter().filter(|seed| *seed != FOUNDER).collect();
-    dice.pick(&others)
+    let fallen = |seed: &u8| !node.roster.standing().stands(&device(*seed));
+    let again: Vec<u8> = others.iter().copied().filter(fallen).collect();
+    if dice.one_in(3) { dice.pick(&again) } else { dice.pick(&others) }
 }
 
 fn takes_away(world: &World, node: &Node, dice: &mut Dice) -> Option<Payload> {
     let bob = world.start.bob;
     Some(match dice.below(10) {
-        0..=6 => Payload::RevokeDevice { cut: cut(world, node, device(target(dice)?), dice) },
+        0..=6 => Payload::RevokeDevice { cut: cut(world, node, device(target(node, dice)?), dice) },
         7 | 8 => {
             let mut devices: Vec<DeviceKey> = [BOB, super::world::TABLET].map(device).into();
             devices.sort_unstable();
@@ -76,6 +79,11 @@ pub(super) fn cut(world: &World, node: &Node, of: DeviceKey, dice: &mut Dice) ->
     Cut { device: of, kept }
 }
 
+/// Somebody who is there to accept a handover.
+fn heir(world: &World, dice: &mut Dice) -> Option<u8> {
+    dice.pick(&world.nodes.iter().map(|node| node.seed).collect::<Vec<_>>())
+}
+
 fn moves(world: &World, node: &Node, dice: &mut Dice) -> Option<Payload> {
     let agent = world.header.agent;
     let standing = node.roster.standing();
@@ -88,6 +96,6 @@ fn moves(world: &World, node: &Node, dice: &mut Dice) -> Option<Payload> {
     Some(match dice.below(12) {
         0 => Payload::RetireAgent { agent },
         1..=5 => Payload::MoveAgent { agent, device: me, epoch, handover: None },
-        _ => Payload::Handover { agent, to: device(target(dice)?), tips: agent },
+        _ => Payload::Handover { agent, to: device(heir(world, dice)?), tips: agent },
     })
 }

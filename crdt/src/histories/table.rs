@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::adversary::Kind;
 use super::node::Node;
-use super::pool::Pool;
+use super::world::World;
 
 /// Counts of records at the end of histories.
 #[derive(Debug, Clone, Default)]
@@ -17,12 +17,14 @@ pub(super) struct Tally {
     pub(super) counted: usize,
     pub(super) aside: usize,
     pub(super) forked: usize,
+    /// Roster records in the middle of the history.
+    pub(super) roster: usize,
 }
 
 impl Tally {
-    /// Of a replica that was given everything; `judge` was, in the order in which it was written, and so heard each
-    /// refusal.
-    pub(super) fn of(pool: &Pool, node: &Node, judge: &Node) -> Self {
+    /// Of a replica that was given everything. Who was told of each record when it was written heard each refusal.
+    pub(super) fn of(world: &World, node: &Node) -> Self {
+        let (pool, judge) = (&world.pool, &world.all);
         let session = &node.session;
         let mut refused = BTreeMap::new();
         for refusal in judge.refused.values() {
@@ -36,6 +38,7 @@ impl Tally {
             waiting: session.waiting().0,
             counted: session.len(),
             aside: session.aside(),
+            roster: world.roster.len(),
             forked: usize::from(node.view().is_some_and(|view| view.fork.is_some())),
         }
     }
@@ -48,6 +51,7 @@ impl Tally {
         self.counted += other.counted;
         self.aside += other.aside;
         self.forked += other.forked;
+        self.roster += other.roster;
         for (reason, count) in &other.refused {
             *self.refused.entry(reason.clone()).or_insert(0) += count;
         }
@@ -56,7 +60,7 @@ impl Tally {
 
 pub(super) fn print(tallies: &BTreeMap<Kind, Tally>) {
     let mut total = Tally::default();
-    println!("adversary    histories  forked records admitted refused waiting counted   aside");
+    println!("adversary    histories  forked  roster records admitted refused waiting counted   aside");
     for (kind, tally) in tallies {
         line(&format!("{kind:?}"), tally);
         total.add(tally);
@@ -68,9 +72,9 @@ pub(super) fn print(tallies: &BTreeMap<Kind, Tally>) {
 }
 
 fn line(name: &str, tally: &Tally) {
-    let Tally { histories, forked, offered, admitted, waiting, counted, aside, .. } = tally;
+    let Tally { histories, forked, roster, offered, admitted, waiting, counted, aside, .. } = tally;
     let refused: usize = tally.refused.values().sum();
     println!(
-        "{name:<12} {histories:>9} {forked:>7} {offered:>7} {admitted:>8} {refused:>7} {waiting:>7} {counted:>7} {aside:>7}"
+        "{name:<12} {histories:>9} {forked:>7} {roster:>7} {offered:>7} {admitted:>8} {refused:>7} {waiting:>7} {counted:>7} {aside:>7}"
     );
 }

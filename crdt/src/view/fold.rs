@@ -263,9 +263,10 @@ impl<'a> Numbering<'a> {
                 let session = self.session;
                 let later = self.left.partition_point(|line| line.stamp() < entry.stamp());
                 let rest = self.left.split_off(later);
-                let (covered, left): (Vec<&Entry>, _) = std::mem::take(&mut self.left)
-                    .into_iter()
-                    .partition(|line| session.is_in_past(&line.signed.id(), &id));
+                let (covered, left): (Vec<&Entry>, _) =
+                    std::mem::take(&mut self.left).into_iter().partition(|line| {
+                        session.is_in_past(&line.signed.id(), &id) || planted(Fault::SealsByStamp)
+                    });
                 self.left = left;
                 self.left.extend(rest);
                 for line in covered {
@@ -274,10 +275,9 @@ impl<'a> Numbering<'a> {
                 self.inputs.insert(turn.attempt, self.human_line());
             }
             Payload::Reply { turn, .. } => {
-                if let Ok(at) = self.left.binary_search_by_key(&entry.stamp(), |line| line.stamp()) {
-                    if !planted(Fault::LineSealedTwice) {
-                        self.left.remove(at);
-                    }
+                let at = self.left.binary_search_by_key(&entry.stamp(), |line| line.stamp()).ok();
+                if let Some(at) = at.filter(|_| !planted(Fault::LineSealedTwice)) {
+                    self.left.remove(at);
                 }
                 self.on_chain.insert(id);
                 self.place(entry, true);
