@@ -49,6 +49,9 @@ fn run(kind: Kind, choices: &[u32]) -> Result<Tally, Violation> {
     if world.pool.records.is_empty() {
         return Ok(Tally::default());
     }
+    for node in &world.nodes {
+        checks::partial(&world, node)?;
+    }
     let mut nodes = std::mem::take(&mut world.nodes);
     let late = settle(&world, &mut nodes, &mut dice)?;
     if kind == Kind::Honest {
@@ -63,7 +66,7 @@ fn run(kind: Kind, choices: &[u32]) -> Result<Tally, Violation> {
 fn settle(world: &World, nodes: &mut [Node], dice: &mut Dice) -> Result<Node, Violation> {
     let mut late = new_node(world);
     world.flood(&mut late, dice)?;
-    checks::replica(world, &late)?;
+    checks::whole(world, &late)?;
     for node in nodes.iter_mut() {
         world.flood(node, dice)?;
         checks::same(&late, node)?;

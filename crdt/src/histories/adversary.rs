@@ -245,8 +245,8 @@ fn break_gate(world: &World, dice: &mut Dice) -> Record {
     let pool = &world.pool;
     let admitted = pool.set(world.all.session.admitted().map(|entry| entry.signed.id()));
     let bare = |at: &usize| pool.open(pool.past(*at)) != 0 && !pool.is_titled(pool.past(*at));
-    let places: Vec<usize> = places(admitted).filter(bare).collect();
-    let Some(at) = dice.pick(&places) else {
+    let untitled: Vec<usize> = places(admitted).filter(bare).collect();
+    let Some(at) = dice.pick(&untitled) else {
         return on_old(world, dice);
     };
     let mut deps = vec![pool.id(at)];
@@ -257,7 +257,7 @@ fn break_gate(world: &World, dice: &mut Dice) -> Record {
         deps = ids(world, pool.maximal(set));
     }
     let below = pool.below(&deps);
-    let open = super::pool::places(pool.open(below)).next().and_then(|at| pool.payload(at).turn());
+    let open = places(pool.open(below)).next().and_then(|at| pool.payload(at).turn());
     let mut inside = turn(0, dice.pick(&ids(world, pool.tips(below))));
     inside.attempt = open.map_or_else(|| attempt(0), |open| open.attempt);
     let payload = if dice.one_in(4) { summary("gate")(inside) } else { reply("gate")(inside) };

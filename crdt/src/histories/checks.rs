@@ -1,35 +1,54 @@
 //! What has to hold at the end of every history, each check by itself: a violation comes back in words.
 
+use std::collections::BTreeSet;
+
 use super::adversary::Kind;
 use super::naive::Naive;
 use super::naive_view::Essentials;
 use super::node::{Node, Violation};
-use super::pool::{Pool, check_facts, equal, has, places};
+use super::pool::{Pool, Set, check_facts, equal, has, places};
 use super::world::World;
 use crate::id::RecordId;
 use crate::payload::Payload;
 use crate::session::Session;
 use crate::signed::{Signed, Verified};
 
-/// One replica against the definitions.
-pub(super) fn replica(world: &World, node: &Node) -> Result<(), Violation> {
+/// One replica that was given everything, against the definitions.
+pub(super) fn whole(world: &World, node: &Node) -> Result<(), Violation> {
     let naive = Naive::judge(&world.pool, &node.roster, &world.header);
-    let admitted = world.pool.set(node.session.admitted().map(|entry| entry.signed.id()));
-    let counted = world.pool.set(node.session.entries().map(|entry| entry.signed.id()));
-    verdicts(&naive, admitted, node)?;
-    counts(&naive, counted, node)?;
+    verdicts(&naive, admitted(world, node), node)?;
     check_facts(&node.session)?;
-    let today = node.roster.standing();
+    meaning(&naive, node)
+}
+
+/// One replica in the middle of things: it admitted nothing that is not to be, and what it has means what it should.
+pub(super) fn partial(world: &World, node: &Node) -> Result<(), Violation> {
+    let mut naive = Naive::judge(&world.pool, &node.roster, &world.header);
+    let admitted = admitted(world, node);
+    equal("admitted and not to be", &world.pool.ids(admitted & !naive.admitted), &BTreeSet::new())?;
+    naive.admitted = admitted;
+    meaning(&naive, node)
+}
+
+fn admitted(world: &World, node: &Node) -> Set {
+    world.pool.set(node.session.admitted().map(|entry| entry.signed.id()))
+}
+
+/// What counts, the view and the mirror, from what is admitted.
+fn meaning(naive: &Naive<'_>, node: &Node) -> Result<(), Violation> {
+    let counted = naive.pool.set(node.session.entries().map(|entry| entry.signed.id()));
+    counts(naive, counted, node)?;
     if let Some(view) = node.view() {
-        equal("the view", &Essentials::of(&view), &naive.essentials(today))?;
+        equal("the view", &Essentials::of(&view), &naive.essentials(node.roster.standing()))?;
     } else if counted != 0 {
         return Err("records count and nothing is seen".to_owned());
     }
-    equal("aside", &node.session.aside(), &((admitted & !counted).count_ones() as usize))?;
-    mirror(&world.pool, counted, node)
+    let aside = (naive.admitted & !counted).count_ones() as usize;
+    equal("aside", &node.session.aside(), &aside)?;
+    mirror(naive.pool, counted, node)
 }
 
-fn verdicts(naive: &Naive<'_>, admitted: u128, node: &Node) -> Result<(), Violation> {
+fn verdicts(naive: &Naive<'_>, admitted: Set, node: &Node) -> Result<(), Violation> {
     let Some(at) = places(admitted ^ naive.admitted).next() else {
         return Ok(());
     };
@@ -43,7 +62,7 @@ fn verdicts(naive: &Naive<'_>, admitted: u128, node: &Node) -> Result<(), Violat
 }
 
 /// INV-5: the closure by brute force, and that each maximal record counts by itself.
-fn counts(naive: &Naive<'_>, counted: u128, node: &Node) -> Result<(), Violation> {
+fn counts(naive: &Naive<'_>, counted: Set, node: &Node) -> Result<(), Violation> {
     let today = node.roster.standing();
     equal("INV-5: what counts", &naive.pool.ids(counted), &naive.pool.ids(naive.counted(today)))?;
     let closure = node.session.closure_of_standing(today);
@@ -56,7 +75,7 @@ fn counts(naive: &Naive<'_>, counted: u128, node: &Node) -> Result<(), Violation
 }
 
 /// Automerge, asked at the place of each record, knows the titles of its past and nothing else.
-fn mirror(pool: &Pool, counted: u128, node: &Node) -> Result<(), Violation> {
+fn mirror(pool: &Pool, counted: Set, node: &Node) -> Result<(), Violation> {
     let Some(document) = node.session.document().filter(|_| counted != 0) else {
         return if counted == 0 { Ok(()) } else { Err("records count and there is no document".to_owned()) };
     };
@@ -97,7 +116,7 @@ pub(super) fn again(left: &Node, right: &Node) -> Result<(), Violation> {
 /// INV-2 for what counts alone: one of the two may hold records aside that the other never saw.
 pub(super) fn alike(left: &Node, right: &Node) -> Result<(), Violation> {
     equal("INV-2: heads", left.session.heads(), right.session.heads())?;
-    let counted = |node: &Node| -> std::collections::BTreeSet<RecordId> {
+    let counted = |node: &Node| -> BTreeSet<RecordId> {
         node.session.entries().map(|entry| entry.signed.id()).collect()
     };
     equal("INV-2: what counts", &counted(left), &counted(right))?;
