@@ -8,6 +8,52 @@
 pub(crate) enum Fault {
     /// Replies and summaries are admitted without a title.
     GateOff,
+    /// The gate asks what the replica holds, not what the record's past holds.
+    GateByState,
+    /// The gate asks the first dep alone.
+    GateFromFirstDep,
+    /// A bad signature is remembered under the record's id, and the good record is turned away. Whoever receives bytes
+    /// could do so, which outside tests is not this crate.
+    #[cfg_attr(not(test), expect(dead_code, reason = "planted where the histories receive bytes"))]
+    BadSignatureRemembered,
+    /// A record is admitted before its deps.
+    DepsNotAwaited,
+    /// What depends on a refused record is judged as if that one were not named.
+    RefusedDepForgiven,
+    /// Anybody may write in any role.
+    RoleIgnored,
+    /// Deps may be in each other's past.
+    AntichainNotChecked,
+    /// Roster heads may be older than those of the deps.
+    RosterMayGoBack,
+    /// A claim is admitted while another is open.
+    OpenClaimIgnored,
+    /// `prev` may name anything.
+    PrevNotChecked,
+    /// Of the records that wait for one id only the first comes back.
+    WaitingLost,
+    /// Cuts keep nothing.
+    CutIgnored,
+    /// A record counts without its past.
+    ClosureMissing,
+    /// What does not count is shown all the same.
+    UncountedShown,
+    /// A recount keeps the changes of records that ceased to count.
+    RecountKeepsDocument,
+    /// An automerge actor is named by its counter alone, so two records can collide.
+    ActorTruncated,
+    /// The archive or unarchive that arrived last stands.
+    ArchiveByArrival,
+    /// A claim seals whatever is older by stamp, seen by it or not, so that what arrives late pushes sealed lines.
+    SealsByStamp,
+    /// A reply that has its number is numbered again.
+    LineSealedTwice,
+    /// A request that two devices brought is shown twice.
+    RepetitionShown,
+    /// Of two branches the lighter one wins.
+    LosingBranchWins,
+    /// A branch's epoch does not weigh.
+    EpochIgnored,
     /// No removal makes anything void.
     StrongRemovalOff,
     /// The word of a more junior one makes void what a senior wrote.

@@ -11,6 +11,8 @@ pub mod command;
 pub mod document;
 pub mod facts;
 mod fault;
+#[cfg(test)]
+mod histories;
 pub mod id;
 pub mod limits;
 pub mod payload;

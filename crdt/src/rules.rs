@@ -128,7 +128,7 @@ fn may_write(
         }),
         Role::Member => return Err(Refusal::WrongKind),
     };
-    if allowed { Ok(()) } else { Err(Refusal::NotAllowed(role)) }
+    if allowed || planted(Fault::RoleIgnored) { Ok(()) } else { Err(Refusal::NotAllowed(role)) }
 }
 
 fn judge_in_past(payload: &Payload, past: &impl Past) -> Result<(), Refusal> {
@@ -176,7 +176,7 @@ pub const fn is_line(payload: &Payload) -> bool {
 
 fn claim(turn: &Turn, past: &impl Past) -> Result<(), Refusal> {
     let facts = past.facts();
-    check(facts.open.is_empty(), Refusal::ClaimOpen)?;
+    check(facts.open.is_empty() || planted(Fault::OpenClaimIgnored), Refusal::ClaimOpen)?;
     check(past.claims(&turn.attempt).is_empty(), Refusal::AttemptReused)?;
     check(past.has_input(), Refusal::NothingToClaim)?;
     follows(turn, facts)
@@ -190,7 +190,7 @@ fn in_turn(turn: &Turn, past: &impl Past) -> Result<(), Refusal> {
 
 fn follows(turn: &Turn, facts: &Facts) -> Result<(), Refusal> {
     let newest = turn.prev.map_or(facts.tips.is_empty(), |prev| facts.tips.contains(&prev));
-    check(newest, Refusal::WrongPrev)
+    check(newest || planted(Fault::PrevNotChecked), Refusal::WrongPrev)
 }
 
 const fn check(holds: bool, refusal: Refusal) -> Result<(), Refusal> {

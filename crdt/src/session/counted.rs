@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::{ASIDE_RECORDS_MAX, BTreeMap, Document, Session, Standing};
+use crate::fault::{Fault, planted};
 use crate::id::RecordId;
 use crate::signed::{Signed, Verified};
 
@@ -15,7 +16,8 @@ impl Session {
     /// Whether a record counts by itself, not for what depends on it.
     fn counts_alone(&self, signed: &Signed<Verified>, standing: &Standing) -> bool {
         let author = &signed.record().author;
-        standing.stands(author) || standing.keeps(author, &self.key, &signed.id())
+        standing.stands(author)
+            || standing.keeps(author, &self.key, &signed.id()) && !planted(Fault::CutIgnored)
     }
 
     /// Whether there is room for a record: always if it counts, or if one that does waits for it.
@@ -31,7 +33,8 @@ impl Session {
             let mut found: BTreeMap<usize, RecordId> = BTreeMap::new();
             let mut todo = vec![signed.id()];
             while let Some(entry) = todo.pop().and_then(|id| self.entries.get(&id)) {
-                if !entry.counted && found.insert(entry.at, entry.signed.id()).is_none() {
+                let new = !entry.counted && found.insert(entry.at, entry.signed.id()).is_none();
+                if new && !planted(Fault::ClosureMissing) {
                     todo.extend(&entry.signed.record().deps);
                 }
             }
@@ -75,7 +78,7 @@ impl Session {
             self.entries.iter_mut().for_each(|entry| entry.counted = false);
             self.aside = self.entries.len();
             self.heads.clear();
-            self.document = None;
+            self.document = self.document.take().filter(|_| planted(Fault::RecountKeepsDocument));
         } else if self.len() == counted.len() {
             return false;
         }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::past::Pasts;
 use super::{Entry, Session};
 use crate::facts::{Facts, Live, Stamp};
+use crate::fault::{Fault, planted};
 use crate::id::{AttemptId, DeviceKey, RecordId};
 use crate::limits::DEPS_MAX;
 use crate::payload::Payload;
@@ -128,6 +129,8 @@ impl Session {
                 facts.open.retain(|claim| !claims.contains(claim));
             }
             Payload::Archive {} | Payload::Unarchive {} => {
+                let arrival = (self.entries.len() as u64, id);
+                let stamp = if planted(Fault::ArchiveByArrival) { arrival } else { stamp };
                 facts.archived = Some((stamp, matches!(record.payload, Payload::Archive {})));
                 facts.archives = [id].into();
             }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Entry, Session, body_of};
 use crate::facts::{Facts, Live, Stamp};
+use crate::fault::{Fault, planted};
 use crate::id::{AttemptId, RecordId};
 use crate::payload::{Header, Payload};
 use crate::record::Record;
@@ -61,7 +62,9 @@ pub(super) struct PastOf<'a> {
 
 impl<'a> PastOf<'a> {
     pub(super) fn new(session: &'a Session, deps: &[RecordId]) -> Self {
-        Self { session, pasts: Pasts::of(session, deps), facts: session.facts_at(deps) }
+        let mut facts = session.facts_at(deps);
+        facts.titled |= planted(Fault::GateByState) && session.facts().titled;
+        Self { session, pasts: Pasts::of(session, deps), facts }
     }
 
     pub(super) fn into_facts(self) -> Facts {

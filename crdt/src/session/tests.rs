@@ -1,8 +1,7 @@
 //! Each rule of `rules`, both ways: what it admits and what it refuses, with the exact refusal.
 
-mod converge;
+mod counted;
 mod graph;
-mod oracle;
 mod place;
 mod waiting;
 

@@ -7,16 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Archived, Author, Completed, Failed, Fork, Line, Processing, Status, View};
 use crate::facts::{Facts, Live, Stamp};
+use crate::fault::{Fault, planted};
 use crate::id::{AttemptId, RecordId};
 use crate::payload::{Header, Payload};
 use crate::roster::Standing;
 use crate::session::{Entry, Session, body_of};
 use crate::text::RequestId;
 
-/// Folds a session under today's roster. `None` before its first record.
+/// Folds a session under today's roster. `None` while nothing counts: before its first record, and when a revocation took
+/// all of them away. A replica that never had those sees nothing either.
 #[must_use]
 pub fn fold(session: &Session, standing: &Standing) -> Option<View> {
-    let header = session.header()?;
+    let header = session.header().filter(|_| !session.is_empty())?;
     let facts = session.facts();
     let chain = Chain::winning(session, standing);
     let mut lines = Numbering::new(session);
@@ -170,7 +172,8 @@ impl<'a> Chain<'a> {
                 chain.fork.get_or_insert_with(|| Fork::of(first, second));
             }
             let key = |entry: &&&Entry| (weights.get(&entry.signed.id()).copied(), entry.stamp());
-            let Some(winner) = branches.iter().max_by_key(key) else {
+            let lightest = branches.iter().min_by_key(key).filter(|_| planted(Fault::LosingBranchWins));
+            let Some(winner) = lightest.or_else(|| branches.iter().max_by_key(key)) else {
                 break;
             };
             chain.records.push(winner);
@@ -191,7 +194,8 @@ impl<'a> Chain<'a> {
         for entry in entries {
             let record = entry.signed.record();
             let stands = standing.stands(&record.author);
-            let host = if stands { (true, entry.epoch) } else { (false, 0) };
+            let epoch = if planted(Fault::EpochIgnored) { 0 } else { entry.epoch };
+            let host = if stands { (true, epoch) } else { (false, 0) };
             let weight = weights.entry(entry.signed.id()).or_default();
             *weight = weight.with(Weight { host, claim: None });
             let is_claim = matches!(record.payload, Payload::Claim { .. });
@@ -259,9 +263,10 @@ impl<'a> Numbering<'a> {
                 let session = self.session;
                 let later = self.left.partition_point(|line| line.stamp() < entry.stamp());
                 let rest = self.left.split_off(later);
-                let (covered, left): (Vec<&Entry>, _) = std::mem::take(&mut self.left)
-                    .into_iter()
-                    .partition(|line| session.is_in_past(&line.signed.id(), &id));
+                let (covered, left): (Vec<&Entry>, _) =
+                    std::mem::take(&mut self.left).into_iter().partition(|line| {
+                        session.is_in_past(&line.signed.id(), &id) || planted(Fault::SealsByStamp)
+                    });
                 self.left = left;
                 self.left.extend(rest);
                 for line in covered {
@@ -270,7 +275,8 @@ impl<'a> Numbering<'a> {
                 self.inputs.insert(turn.attempt, self.human_line());
             }
             Payload::Reply { turn, .. } => {
-                if let Ok(at) = self.left.binary_search_by_key(&entry.stamp(), |line| line.stamp()) {
+                let at = self.left.binary_search_by_key(&entry.stamp(), |line| line.stamp()).ok();
+                if let Some(at) = at.filter(|_| !planted(Fault::LineSealedTwice)) {
                     self.left.remove(at);
                 }
                 self.on_chain.insert(id);
@@ -332,7 +338,8 @@ impl<'a> Numbering<'a> {
 
     fn repeated(&self, request: &RequestId, id: RecordId) -> Option<u64> {
         let body = |id: &RecordId| self.session.entry(id).and_then(|e| body_of(&e.signed.record().payload));
-        let same = self.shown.get(request)?.iter().find(|other| body(other) == body(&id))?;
+        let shown = self.shown.get(request).filter(|_| !planted(Fault::RepetitionShown));
+        let same = shown?.iter().find(|other| body(other) == body(&id))?;
         self.line_of.get(same).copied()
     }
 

@@ -1,5 +1,6 @@
-//! What a session means: statuses and what a reader sees beside the lines. `lines` has the numbering.
+//! What a session means: statuses and what a reader sees beside the lines. `lines` has the numbering, `forks` the branches.
 
+mod forks;
 mod lines;
 
 use crate::payload::Payload;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::oracle;
+use crate::histories::check_facts;
 use crate::id::RecordId;
 use crate::signed::{Signed, Verified};
 use crate::testing::{FOUNDER, HOST, PHONE, Replica, claim, message, reply, retry, title};
@@ -28,7 +28,7 @@ fn forked() -> Replica {
 #[test]
 fn the_past_of_a_forked_author_is_walked() {
     let replica = forked();
-    oracle::check(&replica.session);
+    check_facts(&replica.session).unwrap();
     assert!(!replica.session.author_counts().contains_key(&crate::testing::device(FOUNDER)));
     // Its second device forked too: "on merged" is beside nothing of its own, so it did not.
     assert!(replica.session.author_counts().contains_key(&crate::testing::device(PHONE)));
@@ -42,7 +42,7 @@ fn a_fork_is_found_in_any_order_of_arrival() {
         replica.take(record);
     }
     assert_eq!(replica.session.author_counts(), whole.session.author_counts());
-    oracle::check(&replica.session);
+    check_facts(&replica.session).unwrap();
 }
 
 #[test]
@@ -61,14 +61,14 @@ fn facts_join_over_branches_that_closed_and_opened_things() {
     right.put(PHONE, crate::payload::Payload::Unarchive {});
     right.put(PHONE, title("three"));
     left.pull(&right);
-    oracle::check(&left.session);
+    check_facts(&left.session).unwrap();
     left.put(PHONE, message("merged"));
-    oracle::check(&left.session);
+    check_facts(&left.session).unwrap();
     assert_eq!(left.session.facts().open.len(), 1, "attempt 2");
     assert_eq!(left.view().pending_inputs, 2, "more, merged");
     left.agent(2, crate::testing::failure("f"));
     left.put(FOUNDER, retry(2));
-    oracle::check(&left.session);
+    check_facts(&left.session).unwrap();
     assert_eq!(left.view().pending_inputs, 3);
     assert_eq!(left.session.document().unwrap().title().unwrap(), left.view().title.unwrap().as_str());
 }
