@@ -316,6 +316,9 @@ pub enum Payload {
         #[n(0)]
         agent: AgentId,
     },
+    /// Changes nothing and joins the roster's heads, so that a record has few to name.
+    #[n(42)]
+    Merge {},
 }
 
 impl Payload {
@@ -345,6 +348,7 @@ impl Payload {
             Self::Handover { .. } => 39,
             Self::MoveAgent { .. } => 40,
             Self::RetireAgent { .. } => 41,
+            Self::Merge {} => 42,
         }
     }
 
@@ -374,7 +378,8 @@ impl Payload {
             | Self::HostAgent { .. }
             | Self::Handover { .. }
             | Self::MoveAgent { .. }
-            | Self::RetireAgent { .. } => Role::Member,
+            | Self::RetireAgent { .. }
+            | Self::Merge {} => Role::Member,
         }
     }
 
@@ -393,7 +398,7 @@ impl Payload {
 
     /// Whether kind `kind` is one that this version knows.
     pub(crate) const fn knows(kind: u8) -> bool {
-        matches!(kind, 1..=11 | 32..=41 | 65)
+        matches!(kind, 1..=11 | 32..=42 | 65)
     }
 
     pub(crate) fn cuts(&self) -> &[Cut] {

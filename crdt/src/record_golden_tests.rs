@@ -46,6 +46,7 @@ fn every_kind() -> Replica {
     roster.put(FOUNDER, Payload::RevokeDevice { cut: Cut { device: device(PHONE), kept } });
     let cuts = vec![Cut { device: device(BOB), kept: Vec::new() }];
     roster.put(FOUNDER, Payload::RemoveMember { member: bob, cuts });
+    roster.put(FOUNDER, Payload::Merge {});
     replica
 }
 

@@ -112,6 +112,7 @@ fn roster_payload() -> BoxedStrategy<Payload> {
             |(agent, device, epoch, handover)| Payload::MoveAgent { agent, device, epoch, handover }
         ),
         id().prop_map(|agent| Payload::RetireAgent { agent }),
+        Just(Payload::Merge {}),
     ]
     .boxed()
 }

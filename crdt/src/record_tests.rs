@@ -218,7 +218,9 @@ fn cuts_are_bounded_and_sorted() {
 
 #[test]
 fn records_of_other_versions_and_kinds_are_held() {
-    for (version, kind) in [(2, 2), (255, 2), (1, 0), (1, 12), (1, 31), (1, 42), (1, 64), (1, 255), (2, 64)] {
+    for (version, kind) in
+        [(2, 2), (255, 2), (1, 0), (1, 12), (1, 31), (1, 43), (1, 64), (1, 66), (1, 255), (2, 64)]
+    {
         let decoded = decode_with(|e| {
             (e.version, e.kind, e.role) = (version, kind, 77);
             e.payload = b"what nobody knows yet".to_vec();

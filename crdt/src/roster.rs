@@ -18,7 +18,7 @@ use fixedbitset::FixedBitSet;
 
 use crate::facts::Stamp;
 use crate::id::{DeviceKey, MemberId, RecordId, StreamKey, WorkspaceId};
-use crate::limits::STANDINGS_KEPT;
+use crate::limits::{ROSTER_HEADS_MAX, STANDINGS_KEPT};
 use crate::payload::{MemberRole, Payload, Role};
 use crate::record::Record;
 use crate::rules::Refusal;
@@ -280,6 +280,26 @@ impl Roster {
     #[must_use]
     pub const fn heads(&self) -> &BTreeSet<RecordId> {
         &self.heads
+    }
+
+    /// The heads that a record by `author` names: all of them, or, should there be more than it may name (whoever writes
+    /// on old heads can make any number), those that have the author's own device in their past, then those that stand,
+    /// then the most senior. Who finds more writes a [`Payload::Merge`] on these first, so that nothing is left out.
+    #[must_use]
+    pub fn write_heads(&self, author: &DeviceKey) -> Vec<RecordId> {
+        let mut heads: Vec<&Entry> = self.heads.iter().filter_map(|head| self.entry(head)).collect();
+        if heads.len() > ROSTER_HEADS_MAX {
+            let own = self.standing.device(author).and_then(|device| self.positions.get(&device.record));
+            heads.sort_by_cached_key(|head| {
+                let has_own = own.is_some_and(|own| head.past.contains(*own));
+                let id = head.signed.id();
+                (!has_own, self.standing.is_void(&id), head.rank.clone(), id)
+            });
+            heads.truncate(ROSTER_HEADS_MAX);
+        }
+        let mut heads: Vec<RecordId> = heads.into_iter().map(|head| head.signed.id()).collect();
+        heads.sort_unstable();
+        heads
     }
 
     /// All records in topological order, void ones too: who has the same records agrees on what is void.

@@ -164,7 +164,8 @@ fn judge_in_past(payload: &Payload, past: &impl Past) -> Result<(), Refusal> {
         | Payload::HostAgent { .. }
         | Payload::Handover { .. }
         | Payload::MoveAgent { .. }
-        | Payload::RetireAgent { .. } => Err(Refusal::WrongKind),
+        | Payload::RetireAgent { .. }
+        | Payload::Merge {} => Err(Refusal::WrongKind),
     }
 }
 

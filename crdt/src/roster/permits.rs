@@ -117,6 +117,7 @@ impl Standing {
                 let found = self.agents.get(agent).filter(|found| !found.retired)?;
                 Some(own_or(mine(&found.host), MemberRole::Admin))
             }
+            Payload::Merge {} => Some(MemberRole::Guest),
             _ => None,
         }
     }

@@ -119,7 +119,7 @@ impl History {
     }
 
     fn payload(&self, choices: &mut Choices<'_>) -> Payload {
-        match choices.below(9) {
+        match choices.below(10) {
             0 => Payload::AddMember { handle: name(choices), role: role(choices) },
             1 => Payload::AddDevice {
                 member: self.member(choices),
@@ -141,6 +141,7 @@ impl History {
                 to: someone(choices),
                 tips: RecordId::from_bytes([8; 32]),
             },
+            8 => Payload::Merge {},
             _ => Payload::RetireAgent { agent: self.agent(choices) },
         }
     }

@@ -1,12 +1,15 @@
 //! The order of roster records: what waits, what dominates what, what a peer lacks.
 
-use super::{NEW, NOT_ALLOWED, heads, on};
+use super::{NEW, NOT_ALLOWED, heads, on, revoke};
 use crate::id::RecordId;
-use crate::payload::MemberRole;
+use crate::limits::ROSTER_HEADS_MAX;
+use crate::payload::{MemberRole, Payload};
 use crate::roster::Roster;
 use crate::rules::Refusal;
 use crate::session::Offer;
-use crate::testing::{ADMIN, BOB, FOUNDER, PHONE, STRANGER, Workspace, add_device, add_member, device};
+use crate::testing::{
+    ADMIN, BOB, FOUNDER, PHONE, STRANGER, Workspace, add_device, add_member, device, host_agent,
+};
 
 #[test]
 fn records_wait_for_their_past_in_any_order() {
@@ -121,4 +124,25 @@ fn a_proof_admits_its_device_on_an_empty_roster() {
     }
     assert_eq!(w.roster.proof_of(&device(FOUNDER)).len(), 1);
     assert!(w.roster.proof_of(&device(STRANGER)).is_empty());
+}
+
+#[test]
+fn more_heads_than_a_record_may_name_are_merged() {
+    let mut w = Workspace::new();
+    let start = heads(&w);
+    for n in 0..40 {
+        let late = on(&w, BOB, &start, host_agent(&format!("a{n}"), BOB));
+        assert!(matches!(w.roster.offer(late), Offer::Admitted(_)));
+    }
+    w.roster.offer(on(&w, FOUNDER, &start, revoke(BOB)));
+    // The phone's addition is in the past of each head; a device that was just added is in that of one.
+    w.roster.offer(on(&w, FOUNDER, &start, add_device(w.founder, NEW)));
+    for seed in [NEW, PHONE] {
+        let named = w.roster.write_heads(&device(seed));
+        assert_eq!(named.len(), ROSTER_HEADS_MAX);
+        let merge = on(&w, seed, &named, Payload::Merge {});
+        assert!(matches!(w.roster.offer(merge), Offer::Admitted(_)));
+    }
+    assert!(w.roster.heads().len() <= ROSTER_HEADS_MAX);
+    assert_eq!(w.roster.write_heads(&device(PHONE)), heads(&w));
 }

@@ -163,6 +163,7 @@ impl Oracle {
                 rests = own(host).then_some(*since);
                 (admin_unless(own(host)), own(device) && *epoch == now + 1)
             }
+            Payload::Merge {} => (MemberRole::Guest, true),
             Payload::RetireAgent { agent: name } => {
                 let (host, _, since) = agent(name)?;
                 rests = own(host).then_some(*since);

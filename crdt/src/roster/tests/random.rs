@@ -40,6 +40,7 @@ impl Dice {
             12 | 13 => Act::Take,
             14 => Act::Hand(whom),
             15 if n.is_multiple_of(40) => Act::Retire,
+            15 if n.is_multiple_of(4) => Act::Merge,
             _ => Act::Accept,
         }
     }

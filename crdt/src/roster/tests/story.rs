@@ -44,6 +44,8 @@ pub(super) enum Act {
     /// Accepts any handover that was ever made.
     Accept,
     Retire,
+    /// Joins the heads.
+    Merge,
 }
 
 /// A history: a start, then records in a topological order.
@@ -134,6 +136,7 @@ impl Story {
             Act::Take => Some(take(None)),
             Act::Hand(to) => Some(super::hand_over(agent, to)),
             Act::Accept => return standing.handovers.keys().map(|id| take(Some(*id))).collect(),
+            Act::Merge => Some(Payload::Merge {}),
             Act::Retire => Some(Payload::RetireAgent { agent }),
         };
         one.into_iter().collect()
