@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use starling_crdt::id::{DeviceKey, RecordId, StreamKey};
-use starling_crdt::session::Offer;
+use starling_crdt::session::{Entry, Offer};
 use starling_crdt::signed::{Received, Signed, Unverified, Verified};
-use starling_net::proto::limits::{PROOF_BYTES_MAX, PROOF_RECORDS_MAX};
+use starling_crdt::payload::Payload;
+use starling_net::proto::limits::{PROOF_BYTES_MAX, PROOF_RECORDS_MAX, REFUSAL_RECORDS_MAX};
 use starling_net::proto::{self, FrameToken, RefusalCode, Verdict};
 
 use super::Node;
@@ -121,8 +122,10 @@ impl Node {
                 Offer::Waiting { .. } => {
                     missing = missing.or(Some(key));
                     let grown = session.waiting().0.saturating_sub(waited);
-                    new += if session.is_empty() { 0 } else { grown };
+                    new += if session.header().is_none() { 0 } else { grown };
                 }
+                // It comes again with the next comparison, if the peer counts it: then something that counts depends
+                // on it, and waits for it here.
                 Offer::NoRoom | Offer::Refused(_) | Offer::Known => {}
             }
         }
@@ -132,8 +135,18 @@ impl Node {
         self.stage_session(key, &admitted, false);
         match origin {
             Origin::Frame { token } => self.commits.finish_frame(token, new + admitted.len(), missing),
-            Origin::Gossip { token, .. } => self.commits.accept_gossip(token),
+            Origin::Gossip { token, .. } if records.iter().all(|record| self.counts(&key, &record.id())) => {
+                self.commits.accept_gossip(token);
+            }
+            // Who sent it may not have heard of the revocation yet: it is kept, not passed on, and nobody is blamed.
+            Origin::Gossip { .. } => self.settle(origin, GossipVerdict::Ignore, 0, None),
         }
+    }
+
+    /// Whether a record counts: only such are passed on (INV-5).
+    fn counts(&self, key: &StreamKey, id: &RecordId) -> bool {
+        let session = self.slots.get(key).and_then(|slot| slot.session());
+        session.and_then(|session| session.entry(id)).is_some_and(Entry::is_counted)
     }
 
     /// Nothing was admitted, so nothing has to become durable first.
@@ -229,7 +242,37 @@ impl Node {
         } else {
             (RefusalCode::NotMember, "this device is not a member of the workspace; ask for an invitation")
         };
-        Verdict::Refuse { code, detail: detail.to_owned(), records: Vec::new() }
+        Verdict::Refuse { code, detail: detail.to_owned(), records: self.farewell(peer) }
+    }
+
+    /// The roster records that took a device's standing away, with those just before them: the device has the older
+    /// ones. It can tell its user then. Empty if it has not lost any.
+    fn farewell(&self, device: &DeviceKey) -> Vec<Vec<u8>> {
+        let standing = self.standing();
+        let Some(known) = standing.device(device).filter(|_| !standing.stands(device)) else {
+            return Vec::new();
+        };
+        let takes = |record: &&Signed<Verified>| match &record.record().payload {
+            Payload::RevokeDevice { cut } => cut.device == *device,
+            Payload::RemoveMember { member, .. } => *member == known.member,
+            _ => false,
+        };
+        let records: Vec<_> = self.roster.records().collect();
+        let stands = |record: &&Signed<Verified>| takes(record) && !standing.is_void(&record.id());
+        let Some(at) = records.iter().position(stands) else {
+            return Vec::new();
+        };
+        let upto = records.get(..=at).unwrap_or_default().iter().rev().copied().take(REFUSAL_RECORDS_MAX);
+        let (mut wires, _) = super::showing::fill(upto, PROOF_BYTES_MAX);
+        wires.reverse();
+        wires
+    }
+
+    /// We were told that this device lost its standing, and why. Roster records speak for themselves, whoever brings
+    /// them.
+    pub(super) fn on_refused(&mut self, records: &[Vec<u8>]) {
+        let records = self.verified(records);
+        self.offer_roster(records);
     }
 
     /// Tells the sync machine and the transport who is in good standing now.
@@ -238,10 +281,18 @@ impl Node {
         let digest = super::rows::digest_of(self.roster.heads().iter().copied());
         let proof = self.roster.proof_of(&self.me);
         let (proof, _) = super::showing::fill(proof.into_iter().take(PROOF_RECORDS_MAX), PROOF_BYTES_MAX);
+        for peer in self.peers.connected().filter(|peer| !allowed.contains(peer)).collect::<Vec<_>>() {
+            let detail = "this device was removed from the workspace".to_owned();
+            let records = self.farewell(&peer);
+            self.feed(proto::Input::Dismiss { peer, detail, records });
+        }
         self.feed(proto::Input::RosterChanged { allowed: allowed.clone(), proof, digest });
         self.allow(allowed);
         self.exporter.mark_roster();
         self.host_agents();
+        if !self.standing().stands(&self.me) {
+            self.cancel_all_turns();
+        }
         self.effects.push(Effect::Notify(super::info::Notice::Roster));
         self.dial_lost_peers();
     }
