@@ -7,6 +7,7 @@
 //! computer), `network`, `disk`, `agents`, `export`, `liar` (a device that breaks the rules), `checks` (what must hold
 //! after each step), `trace` (what makes two runs comparable), `people` (what tests do to a world).
 
+pub mod counted;
 pub mod agents;
 pub mod checks;
 pub mod disk;

@@ -203,7 +203,12 @@ pub enum Answer {
         next_cursor: Option<String>,
     },
     /// One session.
-    Session(Box<View>),
+    Session {
+        /// As it is now.
+        view: Box<View>,
+        /// The session that it goes on from, if that one is known here.
+        continues: Option<SessionId>,
+    },
     /// Ids.
     Ids(Vec<SessionId>),
     /// The workspace's agents.

@@ -323,7 +323,10 @@ impl Node {
     }
 
     fn show(&mut self, key: StreamKey, ticket: Ticket) {
-        let answer = self.view(&key).map(|(_, view)| super::Answer::Session(Box::new(view)));
+        let answer = self.view(&key).map(|(_, view)| {
+            let before = view.continues.and_then(|previous| self.slots.get(&previous)?.row.as_ref());
+            super::Answer::Session { continues: before.map(|row| row.id), view: Box::new(view) }
+        });
         self.answer(
             ticket,
             answer.ok_or_else(|| Rejection::new(Code::QuickSessionNotFound, "there is no such session")),

@@ -85,7 +85,7 @@ impl Model {
             Request::Show { session } if session != f::session() => {
                 return Err(Rejection::new(Code::QuickSessionNotFound, "no such session"));
             }
-            Request::Show { .. } => Answer::Session(Box::new(f::view())),
+            Request::Show { .. } => Answer::Session { view: Box::new(f::view()), continues: None },
             Request::Resolve { .. } => Answer::Ids(vec![f::session()]),
             Request::Agents | Request::AddAgent { .. } | Request::RemoveAgent { .. } => {
                 Answer::Agents(vec![f::agent()])

@@ -124,6 +124,7 @@ async fn a_create_tells_new_from_repeated() {
     assert_eq!((reply.status.as_u16(), reply.json()), (200, want));
     let asked = node.model.take_asked();
     let create = |session, text: &str, request: Option<&str>| Request::Create {
+        continues: None,
         session,
         agent: f::handle("scribe"),
         body: starling_crdt::text::Body::new(text).unwrap(),
