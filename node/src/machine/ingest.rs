@@ -248,22 +248,41 @@ impl Node {
     /// The roster records that took a device's standing away, with those just before them: the device has the older
     /// ones. It can tell its user then. Empty if it has not lost any.
     fn farewell(&self, device: &DeviceKey) -> Vec<Vec<u8>> {
-        let standing = self.standing();
-        let Some(known) = standing.device(device).filter(|_| !standing.stands(device)) else {
+        if self.standing().stands(device) {
             return Vec::new();
+        }
+        let takes = |record: &Signed<Verified>| {
+            self.takes_from(record, device) && !self.standing().is_void(&record.id())
         };
-        let takes = |record: &&Signed<Verified>| match &record.record().payload {
+        let at = self.roster.records().position(takes);
+        at.map_or_else(Vec::new, |at| self.newest_roster(at + 1, REFUSAL_RECORDS_MAX))
+    }
+
+    /// What shows a door that does not know this device, or knows it as removed, that it stands. Where somebody removed
+    /// it and a more senior word made that void, the door may lack that word, and nobody else may have it: so the newest
+    /// records go along, as many as a proof may have.
+    fn proof(&self) -> Vec<Vec<u8>> {
+        if self.roster.records().any(|record| self.takes_from(record, &self.me)) {
+            return self.newest_roster(usize::MAX, PROOF_RECORDS_MAX);
+        }
+        let proof = self.roster.proof_of(&self.me);
+        super::showing::fill(proof.into_iter().take(PROOF_RECORDS_MAX), PROOF_BYTES_MAX).0
+    }
+
+    fn takes_from(&self, record: &Signed<Verified>, device: &DeviceKey) -> bool {
+        let owner = self.standing().device(device).map(|known| known.member);
+        match &record.record().payload {
             Payload::RevokeDevice { cut } => cut.device == *device,
-            Payload::RemoveMember { member, .. } => *member == known.member,
+            Payload::RemoveMember { member, .. } => Some(*member) == owner,
             _ => false,
-        };
-        let records: Vec<_> = self.roster.records().collect();
-        let stands = |record: &&Signed<Verified>| takes(record) && !standing.is_void(&record.id());
-        let Some(at) = records.iter().position(stands) else {
-            return Vec::new();
-        };
-        let upto = records.get(..=at).unwrap_or_default().iter().rev().copied().take(REFUSAL_RECORDS_MAX);
-        let (mut wires, _) = super::showing::fill(upto, PROOF_BYTES_MAX);
+        }
+    }
+
+    /// Of the first `upto` roster records the newest, as many as `max` and the bytes of a proof allow, in topological
+    /// order.
+    fn newest_roster(&self, upto: usize, max: usize) -> Vec<Vec<u8>> {
+        let records: Vec<_> = self.roster.records().take(upto).collect();
+        let (mut wires, _) = super::showing::fill(records.into_iter().rev().take(max), PROOF_BYTES_MAX);
         wires.reverse();
         wires
     }
@@ -279,8 +298,7 @@ impl Node {
     pub(super) fn announce_roster(&mut self) {
         let allowed: std::collections::BTreeSet<_> = self.standing().admitted_devices().copied().collect();
         let digest = super::rows::digest_of(self.roster.heads().iter().copied());
-        let proof = self.roster.proof_of(&self.me);
-        let (proof, _) = super::showing::fill(proof.into_iter().take(PROOF_RECORDS_MAX), PROOF_BYTES_MAX);
+        let proof = self.proof();
         for peer in self.peers.connected().filter(|peer| !allowed.contains(peer)).collect::<Vec<_>>() {
             let detail = "this device was removed from the workspace".to_owned();
             let records = self.farewell(&peer);
