@@ -38,8 +38,8 @@ use ed25519_dalek::SigningKey;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use starling_crdt::id::{AttemptId, DeviceKey, Handle, MemberId, SessionId, WorkspaceId};
-use starling_crdt::roster::{Roster, Standing};
 use starling_crdt::payload::Payload;
+use starling_crdt::roster::{Roster, Standing};
 use starling_crdt::signed::{Received, Signed, Unverified, Verified, device_key};
 use starling_net::proto::{self, Proto};
 

@@ -7,9 +7,9 @@
 //! computer), `network`, `disk`, `agents`, `export`, `liar` (a device that breaks the rules), `checks` (what must hold
 //! after each step), `trace` (what makes two runs comparable), `people` (what tests do to a world).
 
-pub mod counted;
 pub mod agents;
 pub mod checks;
+pub mod counted;
 pub mod disk;
 mod effects;
 pub mod export;

@@ -114,14 +114,13 @@ impl World {
     /// # Errors
     /// The node's refusal.
     pub fn create(&mut self, node: usize, agent: &str, body: &str) -> Result<SessionId, Rejection> {
-        let request =
-            Request::Create {
-                session: None,
-                agent: parse(agent)?,
-                body: text(body)?,
-                request_id: None,
-                continues: None,
-            };
+        let request = Request::Create {
+            session: None,
+            agent: parse(agent)?,
+            body: text(body)?,
+            request_id: None,
+            continues: None,
+        };
         match self.ask(node, request)? {
             Answer::Created { view, .. } => Ok(view.id),
             _ => Err(nobody("not created")),

@@ -61,7 +61,11 @@ impl Index {
             let first = first_byte(stream);
             // An index that never knew it has no such bucket either, and the roots must be equal.
             let left = bucket(&self.items, first).next().is_some();
-            if left { self.buckets.insert(first, None) } else { self.buckets.remove(&first) };
+            if left {
+                self.buckets.insert(first, None)
+            } else {
+                self.buckets.remove(&first)
+            };
             self.root = None;
         }
         known
@@ -201,10 +205,7 @@ fn first_byte(stream: &StreamKey) -> u8 {
     first
 }
 
-fn bucket(
-    items: &BTreeMap<StreamKey, [u8; 32]>,
-    first: u8,
-) -> impl Iterator<Item = (&StreamKey, &[u8; 32])> {
+fn bucket(items: &BTreeMap<StreamKey, [u8; 32]>, first: u8) -> impl Iterator<Item = (&StreamKey, &[u8; 32])> {
     let (mut from, mut to) = ([0; 32], [0xff; 32]);
     from[0] = first;
     to[0] = first;

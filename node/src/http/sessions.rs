@@ -27,6 +27,8 @@ pub(super) struct NewSession {
     first_message: String,
     /// The same id makes a retry the same session. Default: the session id.
     request_id: Option<String>,
+    /// The id of the session that it goes on from, which was full.
+    continues: Option<String>,
 }
 
 /// Opens a session.

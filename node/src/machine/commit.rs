@@ -209,6 +209,10 @@ impl Node {
         let batch = std::mem::take(&mut commits.batch);
         let after = std::mem::take(&mut commits.after);
         if batch == Batch::default() {
+            debug_assert!(
+                after.publish.is_empty() && after.rows.is_empty() && after.turns.is_empty(),
+                "INV-3: something would be shown that no batch stores"
+            );
             // Nothing to write: what follows may follow at once, or with what it speaks of.
             match commits.pending.values_mut().next_back() {
                 Some(last) => last.merge(after),

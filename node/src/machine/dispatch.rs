@@ -190,6 +190,10 @@ impl Node {
     /// The claim is durable: start the process.
     pub(super) fn run_turn(&mut self, key: StreamKey, attempt: AttemptId) {
         let order = self.view(&key).and_then(|(_, view)| self.order(&view, attempt));
+        debug_assert!(
+            order.as_ref().is_none_or(|order| self.hosting.turns.contains_key(&order.attempt)),
+            "INV-7: a turn starts that this node has not claimed"
+        );
         match order {
             Some(order) => self.effects.push(Effect::RunTurn(order)),
             None => self.forget_turn(attempt),

@@ -4,16 +4,18 @@
 use std::collections::BTreeMap;
 
 use starling_crdt::id::{DeviceKey, RecordId, StreamKey};
+use starling_crdt::payload::Payload;
 use starling_crdt::session::{Entry, Offer};
 use starling_crdt::signed::{Received, Signed, Unverified, Verified};
-use starling_crdt::payload::Payload;
-use starling_net::proto::limits::{PROOF_BYTES_MAX, PROOF_RECORDS_MAX, REFUSAL_RECORDS_MAX};
+use starling_net::proto::limits::{PROOF_BYTES_MAX, PROOF_RECORDS_MAX, REFUSAL_RECORDS_MAX, WINDOW_FRAMES};
 use starling_net::proto::{self, FrameToken, RefusalCode, Verdict};
 
 use super::Node;
 use super::input::{Effect, GossipVerdict, NetEffect};
 use super::task::Task;
 
+/// Frames of one peer in work: those of its window, and of the one before it when it has just come back.
+const FRAMES_MAX: usize = 2 * WINDOW_FRAMES;
 /// Records of later versions that are held for an upgrade.
 const ASIDE_MAX: u64 = 10_000;
 
@@ -42,6 +44,10 @@ impl Node {
     /// A frame of records: the roster's at once, each session's through its queue.
     pub(super) fn on_records(&mut self, peer: DeviceKey, token: FrameToken, batches: Vec<proto::Batch>) {
         self.frames.0.insert(token, Frame { peer, parts: 1, new: 0, missing: None });
+        debug_assert!(
+            self.frames.0.values().filter(|frame| frame.peer == peer).count() <= FRAMES_MAX,
+            "INV-8: a peer has more frames in work than its window"
+        );
         let mut roster_new = 0;
         for batch in batches {
             let records = self.verified(&batch.records);

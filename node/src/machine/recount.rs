@@ -107,6 +107,12 @@ impl Node {
         self.recount.loading.remove(&key);
     }
 
+    /// Whether a session has a stored row that is to be trusted: nothing is on its way, and the roster is the same.
+    pub(super) fn has_settled_row(&self, key: &StreamKey) -> bool {
+        let settled = |slot: &super::slots::Slot| slot.row.is_some() && slot.dirty.is_none() && !slot.stale;
+        !self.recount.due && !self.commits.is_staged(key) && self.slots.get(key).is_some_and(settled)
+    }
+
     /// Whether a session has records of which none counts.
     pub(super) fn is_hidden(&self, key: &StreamKey) -> bool {
         let session = self.slots.get(key).and_then(|slot| slot.session());

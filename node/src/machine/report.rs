@@ -82,7 +82,8 @@ impl Node {
         let reason = if agent.retired {
             format!("@{} was removed; nobody will answer", item.agent)
         } else if row.held {
-            "what waits was written by a device that was revoked; a message from another one starts a turn".to_owned()
+            "what waits was written by a device that was revoked; a message from another one starts a turn"
+                .to_owned()
         } else if !self.standing().stands(&self.me) {
             "this device was removed from the workspace, and hears of nothing".to_owned()
         } else if !self.standing().stands(&agent.host) {

@@ -177,13 +177,16 @@ mod tests {
 
     #[test]
     fn a_cut_of_any_size_fits_into_records() {
-        for (devices, sessions, tips) in [(1, 1, 1), (1, 1_024, 1), (1, 1_025, 1), (3, 2_000, 2), (2, 900, 16)] {
+        for (devices, sessions, tips) in
+            [(1, 1, 1), (1, 1_024, 1), (1, 1_025, 1), (3, 2_000, 2), (2, 900, 16)]
+        {
             let all = kept(devices, sessions, tips);
             let records = in_records(all.clone(), Vec::new());
             let mut seen = 0;
             for cuts in &records {
                 let named: usize = cuts.iter().map(|cut| cut.kept.len()).sum();
-                let bytes: usize = cuts.iter().flat_map(|c| &c.kept).map(|(_, t)| (1 + t.len()) * ID_BYTES).sum();
+                let bytes: usize =
+                    cuts.iter().flat_map(|c| &c.kept).map(|(_, t)| (1 + t.len()) * ID_BYTES).sum();
                 assert!(named <= CUT_SESSIONS_MAX && bytes <= CUT_BYTES_MAX);
                 assert!(cuts.is_sorted_by(|a, b| a.device < b.device));
                 seen += named;

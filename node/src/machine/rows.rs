@@ -159,8 +159,7 @@ fn basis_of<'a>(
 
 /// Every author of a session with its maximal records, at most as many as a cut may name: the newest.
 fn authors_of(session: &Session) -> Vec<AuthorRow> {
-    let devices: BTreeSet<DeviceKey> =
-        session.admitted().map(|entry| entry.signed.record().author).collect();
+    let devices: BTreeSet<DeviceKey> = session.admitted().map(|entry| entry.signed.record().author).collect();
     devices.into_iter().map(|device| AuthorRow { device, tips: tips_of(session, &device) }).collect()
 }
 

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use starling_crdt::id::{DeviceKey, SessionId, StreamKey};
-use starling_crdt::session::{Offer, Session};
+use starling_crdt::session::{Entry, Offer, Session};
 use starling_crdt::signed::{Received, Signed, Unverified};
 use starling_crdt::view::{View, fold};
 use starling_net::proto::Have;
@@ -178,7 +178,9 @@ impl Node {
             );
             return;
         }
-        self.slots.slot(key).queue.push_back(task);
+        let queue = &mut self.slots.slot(key).queue;
+        queue.push_back(task);
+        debug_assert!(queue.len() <= TASKS_MAX, "INV-8: a session's queue is full");
         self.pump(key);
     }
 
@@ -225,6 +227,10 @@ impl Node {
     }
 
     fn run_task(&mut self, key: StreamKey, task: Task) {
+        debug_assert!(
+            !task.reads() || self.slots.get(&key).is_none_or(|slot| slot.dirty.is_none()),
+            "INV-3: a session is shown with changes that are not durable"
+        );
         match task {
             Task::Create { ticket, header, body, request_id, continues } => {
                 self.create(key, ticket, header, body, request_id, continues)
@@ -284,6 +290,11 @@ impl Node {
         }
         self.slots.open += 1;
         self.slots.slot(key).replica = Replica::Open(Box::new(session));
+        debug_assert!(
+            !self.has_settled_row(&key)
+                || self.slots.get(&key).and_then(|s| s.row.clone()) == self.row_of(&key),
+            "INV-10: the stored row of {key} is not what its records come to"
+        );
         self.pump(key);
     }
 
@@ -344,6 +355,10 @@ impl Node {
             return self.collected(key, peer, Vec::new(), false);
         };
         let missing = session.missing_for(&theirs.heads, &super::showing::counts_of(theirs));
+        debug_assert!(
+            missing.iter().all(|record| session.entry(&record.id()).is_some_and(Entry::is_counted)),
+            "INV-5: a peer would be sent what does not count"
+        );
         let (records, more) = super::showing::fill(missing.into_iter(), bytes_max);
         self.collected(key, peer, records, more);
     }

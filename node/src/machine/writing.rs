@@ -63,8 +63,7 @@ impl Node {
         // A session id is a request id too: it names the first message unless the caller names it otherwise.
         let fallback = RequestId::new(session.to_string());
         let request_id = request_id.map_or(fallback, Ok);
-        let request_id =
-            request_id.map_err(|error| Rejection::new(Code::InvalidField, error.to_string()))?;
+        let request_id = request_id.map_err(|error| Rejection::new(Code::InvalidField, error.to_string()))?;
         Ok((key, header, body, request_id, continues))
     }
 

@@ -64,7 +64,10 @@ fn a_lost_phone_loses_no_word_and_adds_none() {
         world.converge(2 * MINUTE).unwrap();
         let info = revoke(world, laptop, phone, true).unwrap();
         assert_eq!((info.kept_sessions, info.already), (1, false));
-        assert!(world.run_until(10_000, |world| world.net.between(laptop, phone).is_none()), "the link is up");
+        assert!(
+            world.run_until(10_000, |world| world.net.between(laptop, phone).is_none()),
+            "the link is up"
+        );
         world.agree(&[laptop, server], MINUTE).unwrap();
         assert!(says(world, laptop, id, "from the phone"));
         // It was told, and says so; what it has it still shows; it writes nothing more.
@@ -150,7 +153,9 @@ fn what_a_revoked_device_writes_behind_everybodys_back_counts_nowhere() {
             assert_eq!(world.show(node, fresh).unwrap_err().code, Code::QuickSessionNotFound);
         }
         assert_eq!(world.nodes[server].turns.len(), turns, "its messages start no turn");
-        let Ok(Answer::Sync(sync)) = world.ask(laptop, Request::Sync { wait: true }) else { panic!("no answer") };
+        let Ok(Answer::Sync(sync)) = world.ask(laptop, Request::Sync { wait: true }) else {
+            panic!("no answer")
+        };
         assert_eq!((sync.connected, sync.in_step), (2, 2), "what does not count is no difference");
     });
 }
