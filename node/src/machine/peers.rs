@@ -296,7 +296,8 @@ impl Node {
     /// Every other device of the workspace.
     pub(super) fn peer_infos(&self) -> Vec<PeerInfo> {
         let status: BTreeMap<_, _> = self.proto.peers().into_iter().map(|peer| (peer.peer, peer)).collect();
-        let others = self.standing().devices().filter(|(device, _)| **device != self.me);
+        let standing = self.standing();
+        let others = standing.devices().filter(|(device, _)| **device != self.me && standing.stands(device));
         others
             .map(|(device, info)| {
                 let state = self.peers.peers.get(device);

@@ -131,6 +131,22 @@ mod tests {
     }
 
     #[test]
+    fn forks_lost_answers_and_what_does_not_count_are_told() {
+        let mut body: SessionBody = serde_json::from_str(SESSION).unwrap();
+        let fork =
+            r#"[{"code": "agent_forked", "detail": "the history forked", "records": ["aa", "bb\u001b"]}]"#;
+        body.session.warnings = serde_json::from_str(fork).unwrap();
+        body.session.uncounted = 2;
+        body.session.continues = Some("qs-01JYYYYYYYYYYYYYYYYYYYYYYY".to_owned());
+        body.session.entries[1].lost = true;
+        let shown = strip_str(&show(&body, NOW_MS)).to_string();
+        assert!(shown.contains("\n! the history forked (aa and bb␛)\n"), "{shown}");
+        assert!(shown.contains("\n2 records by devices that were removed, not counted\n"), "{shown}");
+        assert!(shown.contains("\ncontinues session:qs-01JYYYYYYYYYYYYYYYYYYYYYYY\n"), "{shown}");
+        assert!(shown.contains("L000002 (lost its place) ↩ L000001"), "{shown}");
+    }
+
+    #[test]
     fn an_error_and_a_running_turn_are_told() {
         let mut body: SessionBody = serde_json::from_str(SESSION).unwrap();
         body.session.meta.processing_started_at = Some("2026-07-12T23:59:00Z".to_owned());
