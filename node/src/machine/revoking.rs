@@ -20,6 +20,8 @@ const CUT_BYTES_MAX: usize = 96 * 1024;
 /// Bytes of an id in a cut.
 const ID_BYTES: usize = 36;
 
+/// A session and the maximal records of one device there.
+type Tips = (StreamKey, Vec<RecordId>);
 /// What is kept: by device, the maximal records of each session, sorted.
 type Kept = Vec<(DeviceKey, StreamKey, Vec<RecordId>)>;
 
@@ -134,7 +136,7 @@ impl Node {
 
 /// Deals what is kept out to records within their bounds: at least one, which has `nothing` if nothing is kept.
 fn in_records(kept: Kept, nothing: Vec<Cut>) -> Vec<Vec<Cut>> {
-    let mut records: Vec<BTreeMap<DeviceKey, Vec<(StreamKey, Vec<RecordId>)>>> = Vec::new();
+    let mut records: Vec<BTreeMap<DeviceKey, Vec<Tips>>> = Vec::new();
     let (mut sessions, mut bytes) = (CUT_SESSIONS_MAX, 0);
     for (device, key, tips) in kept {
         let more = (1 + tips.len()) * ID_BYTES;

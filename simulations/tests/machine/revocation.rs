@@ -1,9 +1,16 @@
 //! Revoked devices and removed members: whoever hears of it when, and in whatever order, all honest nodes come to the same
 //! sessions, rows, views and exports, and nothing of a device without standing adds to them.
 
-use starling_crdt::id::{DeviceKey, SessionId};
+use starling_crdt::id::{DeviceKey, RecordId, SessionId};
+use starling_crdt::limits::ASIDE_RECORDS_MAX;
+use starling_crdt::payload::Payload;
+use starling_crdt::record::Record;
+use starling_crdt::session::Offer;
+use starling_crdt::signed::Signed;
+use starling_crdt::text::{Body, RequestId};
 use starling_node::machine::info::RevokedInfo;
 use starling_node::machine::request::{Answer, Code, Rejection, Request};
+use starling_node::store::{Batch, IndexRow, RecordRow};
 use starling_simulations::World;
 use starling_simulations::world::{Crashes, address};
 
@@ -298,5 +305,72 @@ fn an_agent_on_a_revoked_device_answers_nobody() {
         assert_eq!(world.nodes[server].turns.len(), turns);
         let Ok(Answer::Status(status)) = world.ask(laptop, Request::Status) else { panic!("no status") };
         assert!(status.waiting[0].reason.contains("revoked"), "{}", status.waiting[0].reason);
+    });
+}
+
+/// Puts messages into a session on a node's disk while it is down: as it would have written them, and much faster.
+/// Returns the last.
+fn write_many(world: &mut World, node: usize, id: SessionId, count: usize) -> RecordId {
+    let key = world.show(node, id).unwrap().key;
+    world.crash(node);
+    let at_ms = world.now_ms();
+    let sim = &mut world.nodes[node];
+    sim.open().unwrap();
+    let roster = sim.roster().unwrap();
+    let mut session = sim.session(key, &roster).unwrap();
+    let mut batch = Batch::default();
+    // A row that cannot be read is made anew.
+    batch.index.push(IndexRow { stream: *key.as_bytes(), row: Vec::new() });
+    for (n, position) in (session.len() as u64..).take(count).enumerate() {
+        let record = Record {
+            workspace: roster.workspace(),
+            stream: key,
+            author: sim.me,
+            roster: roster.heads().iter().copied().collect(),
+            deps: session.write_deps(None),
+            at_ms,
+            payload: Payload::Message {
+                body: Body::new(format!("back-dated {n}.")).unwrap(),
+                request_id: RequestId::new(format!("back-dated-{n}")).unwrap(),
+                reply_to: None,
+            },
+        };
+        let signed = Signed::sign(record, &sim.key).unwrap();
+        let (id, wire) = (*signed.id().as_bytes(), signed.wire().to_vec());
+        batch.records.push(RecordRow { stream: *key.as_bytes(), position, id, wire, outbox: false });
+        assert!(matches!(session.offer(signed, &roster), Offer::Admitted(_)));
+    }
+    let last = RecordId::from_bytes(batch.records.last().unwrap().id);
+    sim.store.as_ref().unwrap().commit(&[batch]).unwrap();
+    world.start(node);
+    last
+}
+
+#[test]
+fn more_than_there_is_room_for_comes_again_when_somebody_builds_upon_it() {
+    over(0..1, |world| {
+        let (laptop, server, phone) = three(world);
+        let tablet = world.invite(laptop, None).unwrap();
+        world.converge(MINUTE).unwrap();
+        meet(world, tablet, phone);
+        let id = world.create(laptop, "scribe", "hello").unwrap();
+        await_answer(world, laptop, id);
+        world.converge(2 * MINUTE).unwrap();
+        for one in [phone, tablet] {
+            isolate(world, one, &[laptop, server]);
+        }
+        revoke(world, laptop, phone, false).unwrap();
+        let last = write_many(world, phone, id, ASIDE_RECORDS_MAX + 40);
+        assert!(world.run_until(5 * MINUTE, |world| world.nodes[tablet].holds(&last)));
+        world.say(tablet, id, "upon it").unwrap();
+        for other in [laptop, server] {
+            world.heal(tablet, other);
+        }
+        world.agree(&[laptop, server, tablet], 10 * MINUTE).unwrap();
+        assert!(says(world, laptop, id, "upon it") && says(world, server, id, "back-dated 0."));
+        let before: u64 = world.nodes.iter().map(|sim| sim.inputs).sum();
+        world.run_for(10 * MINUTE);
+        let inputs = world.nodes.iter().map(|sim| sim.inputs).sum::<u64>() - before;
+        assert!(inputs < 1_500, "{inputs} inputs in ten quiet minutes");
     });
 }
