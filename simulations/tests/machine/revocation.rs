@@ -374,3 +374,30 @@ fn more_than_there_is_room_for_comes_again_when_somebody_builds_upon_it() {
         assert!(inputs < 1_500, "{inputs} inputs in ten quiet minutes");
     });
 }
+
+#[test]
+fn what_ceased_to_count_is_read_again_however_much_it_is() {
+    over(0..1, |world| {
+        let (laptop, server, phone) = three(world);
+        let id = world.create(laptop, "scribe", "hello").unwrap();
+        await_answer(world, laptop, id);
+        world.converge(2 * MINUTE).unwrap();
+        world.crash(server);
+        let last = write_many(world, phone, id, ASIDE_RECORDS_MAX + 40);
+        assert!(world.run_until(5 * MINUTE, |world| world.nodes[laptop].holds(&last)));
+        world.agree(&[laptop, phone], MINUTE).unwrap();
+        revoke(world, laptop, phone, false).unwrap();
+        world.start(server);
+        world.agree(&[laptop, server], 2 * MINUTE).unwrap();
+        world.crash(laptop);
+        world.start(laptop);
+        let view = world.show(laptop, id).unwrap();
+        assert_eq!((view.aside, view.lines.len()), (ASIDE_RECORDS_MAX as u64 + 40, 2));
+        world.say(laptop, id, "it goes on").unwrap();
+        await_answer(world, laptop, id);
+        world.agree(&[laptop, server], 2 * MINUTE).unwrap();
+        world.crash(laptop);
+        world.start(laptop);
+        assert_eq!(world.show(laptop, id).unwrap().lines.len(), 4);
+    });
+}
