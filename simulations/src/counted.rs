@@ -15,7 +15,7 @@ use starling_node::boot;
 use starling_node::machine::input::{Input, NetInput};
 use starling_node::machine::rows::{self, IndexRow, Stored};
 
-use crate::node::{Life, SimNode};
+use crate::node::{Heard, Life, SimNode};
 use crate::world::World;
 
 /// One session as far as it counts.
@@ -120,9 +120,22 @@ impl World {
             payload,
         };
         let signed = Signed::sign(record, &sim.key).ok()?;
-        let (from, bytes) = (sim.me, signed.wire().to_vec());
-        self.feed(node, Input::Net(NetInput::Gossip { from, token: u64::MAX, bytes }));
+        self.hear(node, node, &signed);
         Some(signed.id())
+    }
+
+    /// A node hears a record by gossip from another one, to be passed on if it accepts it.
+    pub fn hear(&mut self, node: usize, from: usize, record: &Signed<Verified>) {
+        let Some(device) = self.nodes.get(from).map(|sim| sim.me) else {
+            return;
+        };
+        let token = self.draw(1 << 32, u64::MAX - 1);
+        let bytes = record.wire().to_vec();
+        if let Some(sim) = self.nodes.get_mut(node) {
+            sim.heard.insert(record.id());
+            sim.judged.insert(token, Heard { id: record.id(), bytes: bytes.clone(), from });
+        }
+        self.feed(node, Input::Net(NetInput::Gossip { from: device, token, bytes }));
     }
 
     /// Makes a member an admin, in the name of a device of the founder's.

@@ -1,12 +1,14 @@
 //! Revoked devices and removed members: whoever hears of it when, and in whatever order, all honest nodes come to the same
 //! sessions, rows, views and exports, and nothing of a device without standing adds to them.
 
+use ed25519_dalek::SigningKey;
 use starling_crdt::id::{DeviceKey, RecordId, SessionId};
 use starling_crdt::limits::ASIDE_RECORDS_MAX;
 use starling_crdt::payload::Payload;
 use starling_crdt::record::Record;
-use starling_crdt::session::Offer;
-use starling_crdt::signed::Signed;
+use starling_crdt::roster::Roster;
+use starling_crdt::session::{Offer, Session};
+use starling_crdt::signed::{Signed, Verified, device_key};
 use starling_crdt::text::{Body, RequestId};
 use starling_node::machine::info::RevokedInfo;
 use starling_node::machine::request::{Answer, Code, Rejection, Request};
@@ -308,6 +310,59 @@ fn an_agent_on_a_revoked_device_answers_nobody() {
     });
 }
 
+/// A message as a device would have written it upon what it had.
+fn back_dated(
+    key: &SigningKey,
+    roster: &Roster,
+    session: &Session,
+    n: usize,
+    at_ms: u64,
+) -> Signed<Verified> {
+    let record = Record {
+        workspace: roster.workspace(),
+        stream: session.key(),
+        author: device_key(key),
+        roster: roster.heads().iter().copied().collect(),
+        deps: session.write_deps(None),
+        at_ms,
+        payload: Payload::Message {
+            body: Body::new(format!("back-dated {n}.")).unwrap(),
+            request_id: RequestId::new(format!("back-dated-{n}")).unwrap(),
+            reply_to: None,
+        },
+    };
+    Signed::sign(record, key).unwrap()
+}
+
+#[test]
+fn what_does_not_count_is_kept_and_passed_on_by_nobody() {
+    over(0..20, |world| {
+        let (laptop, server, phone) = three(world);
+        let id = world.create(phone, "scribe", "from the phone").unwrap();
+        await_answer(world, phone, id);
+        world.converge(2 * MINUTE).unwrap();
+        let view = world.show(phone, id).unwrap();
+        let sim = &world.nodes[phone];
+        let roster = sim.roster().unwrap();
+        let session = sim.session(view.key, &roster).unwrap();
+        let [before, after] = [0, 1].map(|n| back_dated(&sim.key, &roster, &session, n, world.now_ms()));
+        world.crash(phone);
+        world.hear(server, phone, &before);
+        assert!(world.run_until(5_000, |world| world.nodes[laptop].holds(&before.id())), "passed on");
+        revoke(world, laptop, phone, true).unwrap();
+        world.agree(&[laptop, server], MINUTE).unwrap();
+        world.hear(server, phone, &after);
+        world.run_for(2 * MINUTE);
+        assert!(world.nodes[server].holds(&after.id()), "kept");
+        assert!(!world.nodes[laptop].holds(&after.id()), "passed on");
+        assert!(world.nodes[laptop].holds(&before.id()) && says(world, server, id, "back-dated 0."));
+        let shown = world.show(server, id).unwrap();
+        assert_eq!(shown.aside, 1);
+        assert!(world.net.between(laptop, server).is_some(), "nobody is blamed");
+        world.agree(&[laptop, server], MINUTE).unwrap();
+    });
+}
+
 /// Puts messages into a session on a node's disk while it is down: as it would have written them, and much faster.
 /// Returns the last.
 fn write_many(world: &mut World, node: usize, id: SessionId, count: usize) -> RecordId {
@@ -322,20 +377,7 @@ fn write_many(world: &mut World, node: usize, id: SessionId, count: usize) -> Re
     // A row that cannot be read is made anew.
     batch.index.push(IndexRow { stream: *key.as_bytes(), row: Vec::new() });
     for (n, position) in (session.len() as u64..).take(count).enumerate() {
-        let record = Record {
-            workspace: roster.workspace(),
-            stream: key,
-            author: sim.me,
-            roster: roster.heads().iter().copied().collect(),
-            deps: session.write_deps(None),
-            at_ms,
-            payload: Payload::Message {
-                body: Body::new(format!("back-dated {n}.")).unwrap(),
-                request_id: RequestId::new(format!("back-dated-{n}")).unwrap(),
-                reply_to: None,
-            },
-        };
-        let signed = Signed::sign(record, &sim.key).unwrap();
+        let signed = back_dated(&sim.key, &roster, &session, n, at_ms);
         let (id, wire) = (*signed.id().as_bytes(), signed.wire().to_vec());
         batch.records.push(RecordRow { stream: *key.as_bytes(), position, id, wire, outbox: false });
         assert!(matches!(session.offer(signed, &roster), Offer::Admitted(_)));
