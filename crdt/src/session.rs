@@ -129,10 +129,16 @@ impl Session {
     /// Offers a verified record. Returns what was admitted by it; a second offer of the same record changes
     /// nothing.
     pub fn offer(&mut self, record: Signed<Verified>, roster: &Roster) -> Offer {
-        match self.offer_one(record, roster) {
+        match self.offer_one(record, roster, false) {
             Offer::Admitted(first) => Offer::Admitted(self.release(first, roster)),
             other => other,
         }
+    }
+
+    /// Takes back a record that was admitted before and stored: as [`Session::offer`], but it has its place whether it
+    /// counts today or not.
+    pub fn restore(&mut self, record: Signed<Verified>, roster: &Roster) -> Offer {
+        self.offer_one(record, roster, true)
     }
 
     /// Offers again what waited for a roster record. Returns what was admitted.
@@ -152,7 +158,7 @@ impl Session {
         while let Some(id) = admitted.get(next).map(Signed::id) {
             next += 1;
             for record in self.door.room_mut().release(id) {
-                if let Offer::Admitted(more) = self.offer_one(record, roster) {
+                if let Offer::Admitted(more) = self.offer_one(record, roster, false) {
                     admitted.extend(more);
                 }
             }
@@ -160,7 +166,7 @@ impl Session {
         admitted
     }
 
-    fn offer_one(&mut self, signed: Signed<Verified>, roster: &Roster) -> Offer {
+    fn offer_one(&mut self, signed: Signed<Verified>, roster: &Roster, stored: bool) -> Offer {
         let id = signed.id();
         if self.entries.contains_key(&id) {
             return Offer::Known;
@@ -181,7 +187,7 @@ impl Session {
             return if kept { Offer::Waiting { missing } } else { Offer::NoRoom };
         }
         self.door.room_mut().remove(&id);
-        if !self.has_room_for(&signed, roster.standing()) {
+        if !stored && !self.has_room_for(&signed, roster.standing()) {
             return Offer::NoRoom;
         }
         match self.verdict(record, roster) {
@@ -230,6 +236,11 @@ impl Session {
 
     fn admit(&mut self, signed: Signed<Verified>, (past, epoch): (Facts, u32)) {
         let (id, record) = (signed.id(), signed.record());
+        let deps_are_here = record.deps.iter().all(|dep| self.entries.contains_key(dep));
+        debug_assert!(
+            deps_are_here || planted(Fault::DepsNotAwaited) || planted(Fault::RefusedDepForgiven),
+            "INV-4: a record is admitted before its deps"
+        );
         if let Payload::Open { header, .. } = &record.payload {
             self.header.get_or_insert_with(|| header.clone());
         }

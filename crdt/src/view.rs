@@ -2,6 +2,7 @@
 //! stored or merged; any two replicas with the same records and roster have equal views. Status is derived, so that no
 //! combination of fields can contradict itself.
 
+mod chain;
 mod fold;
 
 use crate::id::{AgentId, AttemptId, Handle, MemberId, RecordId, SessionId, StreamKey};

@@ -102,6 +102,10 @@ impl Proto {
                 });
             }
             Input::Changed { stream, digest } => self.on_changed(stream, digest, now_ms),
+            Input::Gone { stream } => self.on_gone(&stream, now_ms),
+            Input::Dismiss { peer, detail, records } => self.with(peer, outputs, |peer, _, out| {
+                if peer.is_open() { door::refuse(RefusalCode::Revoked, detail, records, out) } else { Ok(()) }
+            }),
             Input::RosterChanged { allowed, proof, digest } => {
                 self.on_roster(allowed, proof, digest, now_ms, outputs);
             }
@@ -154,6 +158,12 @@ impl Proto {
 
     fn on_changed(&mut self, stream: StreamKey, digest: [u8; 32], now_ms: u64) {
         if stream != self.local.roster() && self.local.index.set(stream, digest) {
+            self.peers.values_mut().for_each(|peer| peer.note_change(now_ms));
+        }
+    }
+
+    fn on_gone(&mut self, stream: &StreamKey, now_ms: u64) {
+        if self.local.index.remove(stream) {
             self.peers.values_mut().for_each(|peer| peer.note_change(now_ms));
         }
     }

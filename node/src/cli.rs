@@ -317,7 +317,7 @@ async fn dispatch(mut context: Context, verb: Verb) -> Result<(), Failure> {
         Verb::Export => node::export(cx).await,
         Verb::Events { since } => node::events(cx, since).await,
         Verb::Invite(verb) => workspace::invite(cx, verb).await,
-        Verb::Member(args::MemberVerb::List) => workspace::members(cx).await,
+        Verb::Member(verb) => workspace::member(cx, verb).await,
         Verb::Peer(verb) => workspace::peer(cx, verb).await,
         Verb::Sync(verb) => sync::run(cx, verb).await,
         Verb::Session(verb) => session::run(cx, verb).await,

@@ -144,6 +144,8 @@ fn private_routes() -> OpenApiRouter<App> {
         .routes(routes!(workspace::agents, workspace::add_agent))
         .routes(routes!(workspace::remove_agent))
         .routes(routes!(workspace::members))
+        .routes(routes!(workspace::remove_member))
+        .routes(routes!(workspace::revoke_device))
         .routes(routes!(workspace::invites, workspace::invite))
         .routes(routes!(workspace::revoke_invite))
         .routes(routes!(device::peers, device::add_peer))

@@ -19,9 +19,11 @@ pub mod input;
 mod invites;
 pub mod joining;
 mod peers;
+mod recount;
 mod report;
 pub mod request;
 mod requests;
+mod revoking;
 pub mod rows;
 mod showing;
 mod slots;
@@ -35,9 +37,10 @@ use std::collections::{BTreeMap, VecDeque};
 use ed25519_dalek::SigningKey;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use starling_crdt::id::{AttemptId, DeviceKey, MemberId, SessionId, WorkspaceId};
+use starling_crdt::id::{AttemptId, DeviceKey, Handle, MemberId, SessionId, WorkspaceId};
+use starling_crdt::payload::Payload;
 use starling_crdt::roster::{Roster, Standing};
-use starling_crdt::signed::{Received, Signed, Unverified, device_key};
+use starling_crdt::signed::{Received, Signed, Unverified, Verified, device_key};
 use starling_net::proto::{self, Proto};
 
 use commit::Commits;
@@ -48,12 +51,17 @@ use ingest::Frames;
 use input::{Effect, Input};
 use invites::Invites;
 use peers::Peers;
+use recount::Recount;
 use request::{Answer, Code, Rejection};
 use rows::Stored;
 use slots::Slots;
 
 /// How often what follows from an input may itself be followed up before the shell is heard again.
 const ROUNDS_MAX: usize = 8;
+
+/// What a device is told that asks to write and lost its standing.
+const LOST_STANDING: &str = "this device was removed from the workspace: what it has can be read, and nothing can be \
+    written; ask an admin for an invitation, and join with it in a new home (`starling --home DIR join TICKET`)";
 
 /// What a node is made from.
 pub struct Boot {
@@ -100,6 +108,7 @@ pub struct Node {
     invites: Invites,
     hosting: Hosting,
     exporter: Exporter,
+    recount: Recount,
     aside: u64,
     stopping: bool,
     effects: Vec<Effect>,
@@ -121,7 +130,8 @@ impl Node {
     pub fn start(boot: Boot) -> Result<(Self, Vec<Effect>), BootError> {
         let me = device_key(&boot.key);
         let roster = load_roster(boot.workspace, &boot.stored.roster)?;
-        if roster.standing().member_of(&me).is_none() {
+        // A device that lost its standing may go on reading.
+        if !roster.records().any(|record| names(record, &me)) {
             return Err(BootError::NotMember);
         }
         let mut rng = ChaCha12Rng::from_seed(boot.seed);
@@ -142,6 +152,7 @@ impl Node {
             invites: Invites::load(&boot.stored.invites),
             hosting: Hosting::load(&boot.stored.profiles),
             exporter: Exporter::new(boot.export),
+            recount: Recount::default(),
             aside: boot.stored.aside,
             stopping: false,
             effects: Vec::new(),
@@ -166,9 +177,11 @@ impl Node {
             }
             match rows.get(&key).and_then(|row| rows::decode::<rows::IndexRow>(row)) {
                 Some(row) => self.adopt_row(key, row),
-                None => self.with_session(key, task::Task::Reindex),
+                // Its row is made when it is counted.
+                None => drop(self.slots.slot(key)),
             }
         }
+        self.recount.look();
         self.renamed();
         self.announce_roster();
         for key in stored.export_queue {
@@ -208,6 +221,7 @@ impl Node {
 
     /// What every input ends with: turns that can start, an export that is due, the commit, and when to come back.
     fn finish(&mut self) -> Vec<Effect> {
+        self.recount();
         for _ in 0..ROUNDS_MAX {
             self.dispatch();
             self.plan_export();
@@ -277,9 +291,7 @@ impl Node {
     /// The member whose device this is. A revoked device has none.
     fn my_member(&self) -> Result<MemberId, Rejection> {
         let found = self.standing().member_of(&self.me).map(|(id, _)| id);
-        found.ok_or_else(|| {
-            Rejection::new(Code::QuickSessionForbidden, "this device is no longer a member of the workspace")
-        })
+        found.ok_or_else(|| Rejection::new(Code::QuickSessionForbidden, LOST_STANDING))
     }
 
     fn random<const N: usize>(&mut self) -> [u8; N] {
@@ -296,6 +308,20 @@ impl Node {
     fn draw_attempt_id(&mut self) -> AttemptId {
         let random = u128::from_be_bytes(self.random());
         AttemptId::from_parts(self.now, random)
+    }
+}
+
+/// A name for whom the roster has none any more.
+fn nobody() -> Handle {
+    Handle::fit("unknown").unwrap_or_else(|| unreachable!("`unknown` is a handle"))
+}
+
+/// Whether a roster record gives a device a place.
+fn names(record: &Signed<Verified>, device: &DeviceKey) -> bool {
+    match &record.record().payload {
+        Payload::Found { .. } => record.record().author == *device,
+        Payload::AddDevice { device: added, .. } => added == device,
+        _ => false,
     }
 }
 

@@ -43,7 +43,7 @@ pub fn reveals_too_early(node: &SimNode, effect: &Effect) -> Option<String> {
 
 fn shown_early(node: &SimNode, answer: &Answer) -> Option<RecordId> {
     match answer {
-        Answer::Created { view, .. } | Answer::Session(view) => {
+        Answer::Created { view, .. } | Answer::Session { view, .. } => {
             view.lines.iter().map(|line| line.message_id).find(|id| !node.holds(id))
         }
         Answer::Written { message_id, .. } => (!node.holds(message_id)).then_some(*message_id),

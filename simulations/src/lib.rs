@@ -9,6 +9,7 @@
 
 pub mod agents;
 pub mod checks;
+pub mod counted;
 pub mod disk;
 mod effects;
 pub mod export;

@@ -114,8 +114,13 @@ impl World {
     /// # Errors
     /// The node's refusal.
     pub fn create(&mut self, node: usize, agent: &str, body: &str) -> Result<SessionId, Rejection> {
-        let request =
-            Request::Create { session: None, agent: parse(agent)?, body: text(body)?, request_id: None };
+        let request = Request::Create {
+            session: None,
+            agent: parse(agent)?,
+            body: text(body)?,
+            request_id: None,
+            continues: None,
+        };
         match self.ask(node, request)? {
             Answer::Created { view, .. } => Ok(view.id),
             _ => Err(nobody("not created")),
@@ -148,7 +153,7 @@ impl World {
     /// The node's refusal.
     pub fn show(&mut self, node: usize, session: SessionId) -> Result<View, Rejection> {
         match self.ask(node, Request::Show { session })? {
-            Answer::Session(view) => Ok(*view),
+            Answer::Session { view, .. } => Ok(*view),
             _ => Err(nobody("not shown")),
         }
     }

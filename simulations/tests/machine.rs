@@ -10,5 +10,6 @@ mod machine {
     mod liars;
     mod network;
     mod one_node;
+    mod revocation;
     mod two_nodes;
 }

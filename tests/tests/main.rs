@@ -16,5 +16,6 @@ mod http_door;
 mod invites;
 mod limits;
 mod partition_heals;
+mod revoked_device;
 mod title_gate;
 mod waits_while_the_agent_is_away;

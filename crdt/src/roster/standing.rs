@@ -124,6 +124,11 @@ impl Standing {
         kept.is_some_and(|kept| kept.contains(id))
     }
 
+    /// What the cuts of a device keep in a stream, in order.
+    pub fn kept(&self, author: &DeviceKey, stream: &StreamKey) -> impl Iterator<Item = &RecordId> {
+        self.cuts.get(author).and_then(|cut| cut.get(stream)).into_iter().flatten()
+    }
+
     /// Whether an admitted roster record is void: a more senior one removed its author without having seen it.
     #[must_use]
     pub fn is_void(&self, record: &RecordId) -> bool {

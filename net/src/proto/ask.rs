@@ -99,6 +99,7 @@ impl Ask {
         }
         self.received_records += batches.iter().map(|batch| batch.records.len() as u64).sum::<u64>();
         self.incoming.insert(next, Incoming { token, again });
+        debug_assert!(self.incoming.len() <= WINDOW_FRAMES, "INV-8: more frames in work than the window");
         out.push(Output::Records { peer: out.peer, token: next, batches });
         Ok(())
     }

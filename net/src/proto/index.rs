@@ -54,6 +54,23 @@ impl Index {
         true
     }
 
+    /// Forgets a session of which nothing counts any more. Returns whether it was known.
+    pub(super) fn remove(&mut self, stream: &StreamKey) -> bool {
+        let known = self.items.remove(stream).is_some();
+        if known {
+            let first = first_byte(stream);
+            // An index that never knew it has no such bucket either, and the roots must be equal.
+            let left = bucket(&self.items, first).next().is_some();
+            if left {
+                self.buckets.insert(first, None)
+            } else {
+                self.buckets.remove(&first)
+            };
+            self.root = None;
+        }
+        known
+    }
+
     /// How many sessions there are.
     pub(super) fn len(&self) -> usize {
         self.items.len()
@@ -188,12 +205,16 @@ fn first_byte(stream: &StreamKey) -> u8 {
     first
 }
 
-fn bucket_digest(items: &BTreeMap<StreamKey, [u8; 32]>, first: u8) -> [u8; 32] {
+fn bucket(items: &BTreeMap<StreamKey, [u8; 32]>, first: u8) -> impl Iterator<Item = (&StreamKey, &[u8; 32])> {
     let (mut from, mut to) = ([0; 32], [0xff; 32]);
     from[0] = first;
     to[0] = first;
+    items.range(StreamKey::from_bytes(from)..=StreamKey::from_bytes(to))
+}
+
+fn bucket_digest(items: &BTreeMap<StreamKey, [u8; 32]>, first: u8) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new_derive_key(BUCKET_DOMAIN);
-    for (stream, digest) in items.range(StreamKey::from_bytes(from)..=StreamKey::from_bytes(to)) {
+    for (stream, digest) in bucket(items, first) {
         hasher.update(stream.as_bytes()).update(digest);
     }
     *hasher.finalize().as_bytes()

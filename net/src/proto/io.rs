@@ -102,6 +102,22 @@ pub enum Input {
         /// Digest of the heads of its counted records.
         digest: [u8; 32],
     },
+    /// Nothing of a session counts here any more: it is as if we had none of it.
+    Gone {
+        /// The session.
+        stream: StreamKey,
+    },
+    /// A peer lost its standing. It is told why, with the records that took it away, and dropped. Give this before
+    /// [`Input::RosterChanged`], which would drop it without a word.
+    Dismiss {
+        /// The peer; nothing happens if it was not let in.
+        peer: DeviceKey,
+        /// For its user.
+        detail: String,
+        /// Roster records in topological order, the one that took its standing away among them; at most
+        /// [`super::limits::REFUSAL_RECORDS_MAX`].
+        records: Vec<Vec<u8>>,
+    },
     /// Our committed roster changed, or was loaded at the start. Give this one before the first `Connected`.
     RosterChanged {
         /// The devices in good standing, without this one or with it. Peers outside are dropped at once.

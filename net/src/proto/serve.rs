@@ -92,6 +92,10 @@ impl Serve {
                 break;
             };
             self.collecting.insert(stream, asked);
+            debug_assert!(
+                self.collecting.len() <= STREAMS_AT_ONCE,
+                "INV-8: too much is collected for one peer"
+            );
             out.push(Output::Collect { peer: out.peer, stream, theirs, bytes_max: COLLECT_BYTES_MAX });
         }
         self.flush(out);

@@ -206,11 +206,33 @@ pub(super) enum RecoveryVerb {
     Show,
 }
 
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(super) enum MemberVerb {
     /// Members and their devices
     #[command(after_help = "Example:\n  starling member list")]
     List,
+    /// Take a device's standing away: it writes nothing more, and nobody lets it in
+    #[command(
+        after_help = "Examples:\n  starling member revoke 3f9a21c0\n  starling member revoke 3f9a21c0 --keep-none"
+    )]
+    Revoke {
+        /// The device's key, or its unique beginning: `starling member list` shows them
+        #[arg(value_name = "DEVICE", value_parser = values::device)]
+        device: String,
+        /// Keep nothing of what it wrote, but what others built upon: for a device that was stolen
+        #[arg(long)]
+        keep_none: bool,
+    },
+    /// Remove a member with all its devices
+    #[command(after_help = "Example:\n  starling member remove bob")]
+    Remove {
+        /// Who
+        #[arg(value_parser = values::handle)]
+        handle: Handle,
+        /// Keep nothing of what they wrote, but what others built upon
+        #[arg(long)]
+        keep_none: bool,
+    },
 }
 
 #[derive(Debug, Clone, Subcommand)]

@@ -223,7 +223,9 @@ fn hint_for(code: &str) -> Option<&'static str> {
         "unauthorized" => {
             "inside a turn, use the variables that the turn was given; otherwise use the Unix socket"
         }
-        "quick_session_forbidden" => "only the session's creator writes in it",
+        "quick_session_forbidden" => {
+            "only the session's creator writes in it; `starling status` says whether this device still may"
+        }
         "quick_session_not_found" => {
             "`starling session list` shows the sessions; `--archived` the closed ones"
         }

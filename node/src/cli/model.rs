@@ -21,6 +21,17 @@ pub(super) struct Detail {
     pub(super) meta: Meta,
     pub(super) entries: Vec<Entry>,
     pub(super) archived: bool,
+    pub(super) continues: Option<String>,
+    pub(super) warnings: Vec<Warning>,
+    pub(super) uncounted: u64,
+}
+
+/// Something that is wrong with a session's history.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Warning {
+    pub(super) detail: String,
+    pub(super) records: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -43,6 +54,7 @@ pub(super) struct Entry {
     pub(super) message_id: String,
     pub(super) line_number: u64,
     pub(super) sealed: bool,
+    pub(super) lost: bool,
     pub(super) point_to: u64,
     pub(super) author: String,
     pub(super) timestamp: String,
@@ -94,6 +106,17 @@ pub(super) struct Status {
     pub(super) export: Export,
     pub(super) waiting: Vec<Waiting>,
     pub(super) paused: bool,
+    pub(super) revoked: bool,
+}
+
+/// What lost its standing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Revoked {
+    pub(super) devices: Vec<String>,
+    pub(super) agents: Vec<String>,
+    pub(super) kept_sessions: usize,
+    pub(super) already: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]

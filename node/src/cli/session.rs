@@ -58,13 +58,13 @@ impl Turn {
 pub(super) async fn run(cx: &mut Context, verb: SessionVerb) -> Result<(), Failure> {
     let stdin = &mut io::stdin();
     match verb {
-        SessionVerb::New { agent, message, id, request_id, follow } => {
-            let new = New {
-                id: id.map_or_else(|| fresh_id(cx), Ok)?,
-                agent,
-                body: message.take(stdin)?,
-                request_id,
+        SessionVerb::New { agent, message, id, request_id, continues, follow } => {
+            let body = message.take(stdin)?;
+            let continues = match continues {
+                Some(target) => Some(resolve(cx, &target).await?),
+                None => None,
             };
+            let new = New { id: id.map_or_else(|| fresh_id(cx), Ok)?, agent, body, request_id, continues };
             create(cx, new, follow).await
         }
         SessionVerb::Send { id, text, request_id, reply_to } => {
@@ -102,6 +102,7 @@ struct New {
     agent: Handle,
     body: Body,
     request_id: Option<RequestId>,
+    continues: Option<SessionId>,
 }
 
 /// Drawn here, so that the same create can be sent again.
@@ -117,6 +118,9 @@ async fn create(cx: &mut Context, new: New, follow: bool) -> Result<(), Failure>
     });
     if let Some(request_id) = &new.request_id {
         body["request_id"] = json!(request_id.as_str());
+    }
+    if let Some(continues) = new.continues {
+        body["continues"] = json!(continues.to_string());
     }
     let answer = cx.client.ask(Call::post(paths::SESSIONS, body).repeatable()).await?;
     let created: SessionBody = answer.parse()?;

@@ -280,6 +280,16 @@ pub(super) fn label(word: &str) -> Result<String, Invalid> {
         .map_err(|error| Invalid::new(Code::InvalidField, format!("the label is refused: {error}")))
 }
 
+/// A device's key, or the beginning of one: at least four hexadecimal digits.
+pub(super) fn device(word: &str) -> Result<String, Invalid> {
+    let digits = word.to_ascii_lowercase();
+    if (4..=64).contains(&digits.len()) && digits.bytes().all(|c| c.is_ascii_hexdigit()) {
+        return Ok(digits);
+    }
+    let detail = format!("{word:?} is no device key, nor the beginning of one (4 to 64 hexadecimal digits)");
+    Err(Invalid::new(Code::InvalidField, detail))
+}
+
 /// An id that only the node can judge: one word that is safe in a path.
 pub(super) fn plain_id(word: &str) -> Result<String, Invalid> {
     let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');

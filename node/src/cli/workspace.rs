@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::args::{InviteVerb, PeerVerb};
+use super::args::{InviteVerb, MemberVerb, PeerVerb};
 use super::client::{Answer, Call, paths};
 use super::failure::Failure;
-use super::model::{Invite, Invites, Members, Peers};
-use super::render::{clean, until};
+use super::model::{Invite, Invites, Members, Peers, Revoked};
+use super::render::{clean, count, until};
 use super::{Context, render};
+use crate::machine::request::Code;
 use starling_crdt::id::Handle;
+
+/// Characters of a device key: 32 bytes in hexadecimal.
+const DEVICE_KEY_CHARS: usize = 64;
 
 /// `starling invite`.
 pub(super) async fn invite(cx: &mut Context, verb: InviteVerb) -> Result<(), Failure> {
@@ -58,8 +62,68 @@ fn show_invites(cx: &mut Context, answer: &Answer) -> Result<(), Failure> {
     cx.out.data(&text)
 }
 
-/// `starling member list`.
-pub(super) async fn members(cx: &mut Context) -> Result<(), Failure> {
+/// `starling member`.
+pub(super) async fn member(cx: &mut Context, verb: MemberVerb) -> Result<(), Failure> {
+    match verb {
+        MemberVerb::List => members(cx).await,
+        MemberVerb::Revoke { device, keep_none } => {
+            let path = paths::revoke_device(&find_device(cx, &device).await?);
+            take_away(cx, path, keep_none).await
+        }
+        MemberVerb::Remove { handle, keep_none } => {
+            take_away(cx, paths::remove_member(&handle), keep_none).await
+        }
+    }
+}
+
+/// The key that begins with `word`. A full key is taken as it is: a device that was revoked before is not listed.
+async fn find_device(cx: &Context, word: &str) -> Result<String, Failure> {
+    if word.len() == DEVICE_KEY_CHARS {
+        return Ok(word.to_owned());
+    }
+    let members: Members = cx.client.ask(Call::get(paths::MEMBERS)).await?.parse()?;
+    let devices = members.members.into_iter().flat_map(|member| member.devices);
+    let found: Vec<String> =
+        devices.map(|device| device.device).filter(|key| key.starts_with(word)).collect();
+    match found.as_slice() {
+        [key] => Ok(key.clone()),
+        [] => Err(Failure::of(Code::NotFound, format!("no device's key begins with {word}"))
+            .hint("`starling member list` shows the devices")),
+        several => {
+            let detail = format!("{} devices' keys begin with {word}", several.len());
+            Err(Failure::of(Code::InvalidField, detail).hint("give more of the key"))
+        }
+    }
+}
+
+async fn take_away(cx: &mut Context, path: String, keep_none: bool) -> Result<(), Failure> {
+    let call = Call::post(path, json!({ "keep_none": keep_none })).repeatable();
+    let answer = cx.client.ask(call).await?;
+    if cx.out.json {
+        return cx.out.document(&answer.body);
+    }
+    let revoked: Revoked = answer.parse()?;
+    for device in &revoked.devices {
+        cx.out.data(&format!("revoked {}\n", clean(device)))?;
+    }
+    if revoked.already {
+        cx.out.note("it was revoked before; nothing changed");
+        return Ok(());
+    }
+    let sessions = count(revoked.kept_sessions, "session");
+    cx.out.note(&if keep_none {
+        "nothing of what it wrote stays, but what others built upon".to_owned()
+    } else {
+        format!("what it wrote stays in {sessions}, as far as this node has it")
+    });
+    cx.out.note("what it had stays readable on it: that cannot be recalled");
+    for agent in &revoked.agents {
+        cx.out.note(&format!("@{} was hosted there: nobody runs it now", clean(agent)));
+    }
+    Ok(())
+}
+
+async fn members(cx: &mut Context) -> Result<(), Failure> {
     let answer = cx.client.ask(Call::get(paths::MEMBERS)).await?;
     if cx.out.json {
         return cx.out.document(&answer.body);

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use starling_crdt::id::{AttemptId, Handle, RecordId, SessionId};
+use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, SessionId};
 use starling_crdt::text::{Body, RequestId, Summary, Title};
 
 use super::problem::Problem;
@@ -26,6 +26,11 @@ pub(super) fn session_id(text: &str) -> Result<SessionId, Problem> {
 
 pub(super) fn handle(name: &str, text: &str) -> Result<Handle, Problem> {
     text.parse::<Handle>().map_err(|e| Problem::new(Code::InvalidHandle, format!("`{name}`: {e}")))
+}
+
+/// A device key, in full.
+pub(super) fn device(name: &str, text: &str) -> Result<DeviceKey, Problem> {
+    text.parse::<DeviceKey>().map_err(|e| field(name, e))
 }
 
 pub(super) fn title(text: &str) -> Result<Title, Problem> {

@@ -27,6 +27,8 @@ pub(super) struct NewSession {
     first_message: String,
     /// The same id makes a retry the same session. Default: the session id.
     request_id: Option<String>,
+    /// The id of the session that it goes on from, which was full.
+    continues: Option<String>,
 }
 
 /// Opens a session.
@@ -47,6 +49,7 @@ pub(super) async fn create(
         agent: parse::handle("agent_id", &new.agent_id)?,
         body: parse::body("first_message", new.first_message)?,
         request_id: new.request_id.map(parse::request_id).transpose()?,
+        continues: new.continues.as_deref().map(parse::session_id).transpose()?,
     };
     match ask.ask(request).await? {
         Answer::Created { view, new } => {
@@ -121,8 +124,9 @@ pub(super) async fn show(
 ) -> Result<Json<dto::Shown>, Problem> {
     let limit = parse::bounded_limit(params.limit)?;
     match ask.ask(Request::Show { session }).await? {
-        Answer::Session(view) => {
-            Ok(Json(dto::Shown { session: dto::Detail::part(&view, params.since, limit) }))
+        Answer::Session { view, continues } => {
+            let detail = dto::Detail::part(&view, params.since, limit).continuing(continues);
+            Ok(Json(dto::Shown { session: detail }))
         }
         other => Err(Problem::unexpected(&other)),
     }
@@ -205,7 +209,7 @@ pub(super) async fn title(
 async fn check_attempt(ask: &Ask, session: SessionId, text: &str) -> Result<(), Problem> {
     let attempt = parse::attempt_id(text)?;
     let view = match ask.ask(Request::Show { session }).await? {
-        Answer::Session(view) => view,
+        Answer::Session { view, .. } => view,
         other => return Err(Problem::unexpected(&other)),
     };
     if view.processing.is_some_and(|turn| turn.attempt == attempt) {

@@ -176,6 +176,51 @@ pub(super) async fn members(State(ask): State<Ask>) -> Result<Json<dto::Members>
     }
 }
 
+/// What becomes of what was written.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Removal {
+    /// Keep nothing of it, but what somebody in good standing built upon. Default: all that this node has stays.
+    #[serde(default)]
+    #[schema(required = false)]
+    keep_none: bool,
+}
+
+/// Takes a device's standing away: it writes nothing more, and is let in nowhere. Its key never comes back.
+#[utoipa::path(
+    post, path = "/im/devices/{device}/revoke", tag = "workspace", params(("device" = String, Path)),
+    request_body = Removal, responses((status = 200, body = dto::Revoked), Problem),
+)]
+pub(super) async fn revoke_device(
+    State(ask): State<Ask>,
+    PathText(text): PathText,
+    Input(removal): Input<Removal>,
+) -> Result<Json<dto::Revoked>, Problem> {
+    let device = parse::device("device", &text)?;
+    revoked(ask.ask(Request::Revoke { device, keep: !removal.keep_none }).await?)
+}
+
+/// Removes a member and takes the standing of all its devices away.
+#[utoipa::path(
+    post, path = "/im/members/{handle}/remove", tag = "workspace", params(("handle" = String, Path)),
+    request_body = Removal, responses((status = 200, body = dto::Revoked), Problem),
+)]
+pub(super) async fn remove_member(
+    State(ask): State<Ask>,
+    PathText(text): PathText,
+    Input(removal): Input<Removal>,
+) -> Result<Json<dto::Revoked>, Problem> {
+    let handle = parse::handle("handle", &text)?;
+    revoked(ask.ask(Request::RemoveMember { handle, keep: !removal.keep_none }).await?)
+}
+
+fn revoked(answer: Answer) -> Result<Json<dto::Revoked>, Problem> {
+    match answer {
+        Answer::Revoked(info) => Ok(Json(info.into())),
+        other => Err(Problem::unexpected(&other)),
+    }
+}
+
 /// An invitation to make.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use starling_crdt::id::{AttemptId, RecordId, StreamKey};
 use starling_crdt::record::Record;
+use starling_crdt::session::Entry;
 use starling_crdt::signed::{Signed, Verified};
 use starling_net::proto;
 
@@ -89,6 +90,13 @@ impl Commits {
         self.after.rows.insert(key, row);
     }
 
+    /// A session was counted anew: its row, and its files in the export, are made anew.
+    pub(super) fn stage_recounted(&mut self, key: StreamKey) {
+        self.touched.insert(key);
+        self.batch.export_pending.push(*key.as_bytes());
+        self.after.renamed.push(key);
+    }
+
     pub(super) fn stage_local(&mut self, space: Space, key: Vec<u8>, value: Option<Vec<u8>>) {
         self.batch.local.push(LocalRow { space, key, value });
     }
@@ -140,21 +148,27 @@ impl Commits {
 }
 
 impl Node {
-    /// Stages records that a session has just admitted; they are its newest ones.
+    /// Stages records that a session has just admitted; they are its newest ones. Those that do not count are stored,
+    /// and change nothing that anybody sees.
     pub(super) fn stage_session(&mut self, key: StreamKey, admitted: &[Signed<Verified>], local: bool) {
         let Some(session) = self.slots.get(&key).and_then(|slot| slot.session()) else {
             return;
         };
-        let first = session.len().saturating_sub(admitted.len()) as u64;
+        let first = (session.len() + session.aside()).saturating_sub(admitted.len()) as u64;
+        let counts = |record: &Signed<Verified>| session.entry(&record.id()).is_some_and(Entry::is_counted);
+        let counted: Vec<_> = admitted.iter().filter(|r| counts(r)).map(Signed::id).collect();
+        debug_assert!(!local || counted.len() == admitted.len(), "INV-5: wrote a record that does not count");
         if let Some(header) = session.header() {
             self.slots.name(header.session, key);
         }
         for (position, record) in (first..).zip(admitted) {
             self.stage_record(key, position, record, local);
-            self.commits.after.changes.push((key, record.id()));
         }
         self.commits.touched.insert(key);
-        self.commits.batch.export_pending.push(*key.as_bytes());
+        if !counted.is_empty() {
+            self.commits.after.changes.extend(counted.into_iter().map(|id| (key, id)));
+            self.commits.batch.export_pending.push(*key.as_bytes());
+        }
     }
 
     /// Stages records that the roster has just admitted.
@@ -165,6 +179,7 @@ impl Node {
             self.roster_len += 1;
         }
         self.commits.after.roster = true;
+        self.recount.look();
         let renamed = self.renamed();
         let pending = renamed.iter().map(|key| *key.as_bytes());
         self.commits.batch.export_pending.extend(pending);
@@ -185,8 +200,8 @@ impl Node {
     /// Sends what was staged to the disk, with the index rows of the sessions that it touches.
     pub(super) fn flush(&mut self) {
         for key in std::mem::take(&mut self.commits.touched) {
-            if let Some((session, view)) = self.view(&key) {
-                let row = IndexRow::of(&view, session.heads().iter().copied());
+            self.settle_count(key);
+            if let Some(row) = self.row_of(&key) {
                 self.commits.stage_row(key, row);
             }
         }
@@ -194,6 +209,10 @@ impl Node {
         let batch = std::mem::take(&mut commits.batch);
         let after = std::mem::take(&mut commits.after);
         if batch == Batch::default() {
+            debug_assert!(
+                after.publish.is_empty() && after.rows.is_empty() && after.turns.is_empty(),
+                "INV-3: something would be shown that no batch stores"
+            );
             // Nothing to write: what follows may follow at once, or with what it speaks of.
             match commits.pending.values_mut().next_back() {
                 Some(last) => last.merge(after),
@@ -237,11 +256,7 @@ impl Node {
         }
         self.note_changes(&after.changes);
         for (key, row) in after.rows {
-            self.feed(proto::Input::Changed { stream: key, digest: row.digest });
-            self.watch_row(key, &row);
-            let item = self.item(&row);
-            self.effects.push(Effect::Notify(Notice::Session(item)));
-            self.slots.slot(key).row = Some(row);
+            self.show_row(key, row);
         }
         for (ticket, answer) in after.answers {
             self.answer(ticket, Ok(answer));
@@ -260,6 +275,27 @@ impl Node {
         }
         for (key, attempt) in after.turns {
             self.run_turn(key, attempt);
+        }
+    }
+
+    /// A session's row is durable: peers, turns and clients hear of it. Of one of which nothing counts (any more) they
+    /// hear that it is gone.
+    fn show_row(&mut self, key: StreamKey, row: IndexRow) {
+        let was_shown = self.slots.get(&key).and_then(|s| s.row.as_ref()).is_some_and(IndexRow::is_shown);
+        if row.is_shown() {
+            self.feed(proto::Input::Changed { stream: key, digest: row.digest });
+        } else {
+            self.feed(proto::Input::Gone { stream: key });
+        }
+        self.watch_row(key, &row);
+        if row.is_shown() || was_shown {
+            let item = self.item(&row);
+            self.effects.push(Effect::Notify(Notice::Session(item)));
+        }
+        let changed_sides = row.is_shown() != was_shown;
+        self.slots.slot(key).row = Some(row);
+        if changed_sides {
+            self.mark_collisions(key);
         }
     }
 
@@ -302,6 +338,7 @@ impl Node {
             }
             after.rows.into_keys().for_each(|key| self.reload(key));
         }
+        self.recount.look();
         let at = self.now + RETRY_MS;
         self.retry_ms = Some(at);
         self.wake("retry", at);
@@ -313,9 +350,7 @@ impl Node {
     /// The row of the list.
     pub(super) fn item(&self, row: &IndexRow) -> Item {
         let standing = self.standing();
-        let nobody = || {
-            starling_crdt::id::Handle::fit("unknown").unwrap_or_else(|| unreachable!("`unknown` is a handle"))
-        };
+        let nobody = super::nobody;
         Item {
             id: row.id,
             title: row.title.clone(),

@@ -82,9 +82,11 @@ impl Hosting {
 }
 
 impl Node {
-    /// Whether this device hosts an agent now.
+    /// Whether this device hosts an agent now. One that lost its standing hosts nobody (INV-5).
     pub(super) fn hosts(&self, agent: &AgentId) -> bool {
-        self.standing().agent(agent).is_some_and(|found| found.host == self.me && !found.retired)
+        let standing = self.standing();
+        let here = standing.agent(agent).is_some_and(|found| found.host == self.me && !found.retired);
+        here && standing.stands(&self.me)
     }
 
     /// Tells the shell which agents run here, after a start or a change of the roster.
@@ -108,13 +110,13 @@ impl Node {
             return;
         }
         let host = self.hosting.hosts.entry(row.agent).or_default();
-        if row.is_actionable() && !host.queue.contains(&key) {
+        if row.is_actionable() && !row.held && !host.queue.contains(&key) {
             host.queue.push_back(key);
         }
         if row.open > 0 && self.hosting.turns.values().all(|turn| turn.key != key) {
             self.with_session(key, Task::Recover);
         }
-        if row.stop {
+        if row.stop || !row.is_shown() {
             for (attempt, turn) in self.hosting.turns.iter_mut().filter(|(_, turn)| turn.key == key) {
                 if !turn.cancelled {
                     turn.cancelled = true;
@@ -156,8 +158,9 @@ impl Node {
     /// Claims a session's input, if there still is one and local policy lets its author start turns.
     pub(super) fn claim(&mut self, key: StreamKey) {
         self.claimed(key);
-        let ready = self.view(&key).and_then(|(_, view)| {
-            let ready = view.is_actionable() && self.hosts(&view.agent) && self.may_start(&view);
+        let ready = self.view(&key).and_then(|(session, view)| {
+            let held = rows::is_held(session, self.standing());
+            let ready = view.is_actionable() && !held && self.hosts(&view.agent) && self.may_start(&view);
             ready.then_some(view.agent)
         });
         let Some(agent) = ready.filter(|_| !self.stopping) else {
@@ -165,6 +168,10 @@ impl Node {
         };
         let attempt = self.draw_attempt_id();
         if let Ok(Done::Wrote(_)) = self.command(key, Command::Claim(attempt)) {
+            debug_assert!(
+                self.hosting.hosts.get(&agent).is_none_or(|host| host.running.is_none()),
+                "INV-7: one agent runs two turns"
+            );
             let secret = data_encoding::HEXLOWER.encode(&self.random::<32>());
             let turn = Turn { key, agent, secret, asked_for_title: false, cancelled: false };
             self.hosting.turns.insert(attempt, turn);
@@ -183,6 +190,10 @@ impl Node {
     /// The claim is durable: start the process.
     pub(super) fn run_turn(&mut self, key: StreamKey, attempt: AttemptId) {
         let order = self.view(&key).and_then(|(_, view)| self.order(&view, attempt));
+        debug_assert!(
+            order.as_ref().is_none_or(|order| self.hosting.turns.contains_key(&order.attempt)),
+            "INV-7: a turn starts that this node has not claimed"
+        );
         match order {
             Some(order) => self.effects.push(Effect::RunTurn(order)),
             None => self.forget_turn(attempt),

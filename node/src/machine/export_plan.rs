@@ -198,10 +198,16 @@ impl Node {
     /// Adds a session's files to the plan that is being made.
     pub(super) fn export_session(&mut self, key: StreamKey) {
         let marked = self.exporter.marked.remove(&key).unwrap_or_default();
+        let hidden = self.is_hidden(&key).then(|| self.slots.get(&key)?.session()?.header()).flatten();
+        let gone = hidden.map(|header| {
+            let others = !self.slots.called(&header.session).is_empty();
+            (files::gone(&header.session, &key, others), None, 0)
+        });
         let shown = self.view(&key).map(|(_, view)| {
             let collides = self.slots.called(&view.id).len() > 1;
             (files::session(&view, collides), subject(&view, &marked), view.updated_at_ms)
         });
+        let shown = shown.or(gone);
         let Some(gathering) = &mut self.exporter.gathering else {
             return;
         };

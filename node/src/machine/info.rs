@@ -114,6 +114,8 @@ pub struct NodeStatus {
     pub workspace: RecordId,
     /// The member whose device this is.
     pub handle: Handle,
+    /// Whether this device lost its standing: it reads what it has, and writes nothing.
+    pub revoked: bool,
     /// Addresses that others can dial.
     pub listen: Vec<String>,
     /// Peers that are known.
@@ -169,6 +171,19 @@ pub struct InviteInfo {
     pub expires_at_ms: u64,
     /// The device that used it.
     pub used_by: Option<DeviceKey>,
+}
+
+/// What a revocation or a removal did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RevokedInfo {
+    /// The devices that have no standing any more.
+    pub devices: Vec<DeviceKey>,
+    /// Agents that they host, which nobody runs now.
+    pub agents: Vec<Handle>,
+    /// In how many sessions the cut keeps what they wrote.
+    pub kept_sessions: usize,
+    /// Whether they had lost their standing before, and nothing was written.
+    pub already: bool,
 }
 
 /// The state of the git export.

@@ -4,15 +4,18 @@
 use std::collections::BTreeMap;
 
 use starling_crdt::id::{DeviceKey, RecordId, StreamKey};
-use starling_crdt::session::Offer;
+use starling_crdt::payload::Payload;
+use starling_crdt::session::{Entry, Offer};
 use starling_crdt::signed::{Received, Signed, Unverified, Verified};
-use starling_net::proto::limits::{PROOF_BYTES_MAX, PROOF_RECORDS_MAX};
+use starling_net::proto::limits::{PROOF_BYTES_MAX, PROOF_RECORDS_MAX, REFUSAL_RECORDS_MAX, WINDOW_FRAMES};
 use starling_net::proto::{self, FrameToken, RefusalCode, Verdict};
 
 use super::Node;
 use super::input::{Effect, GossipVerdict, NetEffect};
 use super::task::Task;
 
+/// Frames of one peer in work: those of its window, and of some links before, when it has just come back.
+const FRAMES_MAX: usize = 4 * WINDOW_FRAMES;
 /// Records of later versions that are held for an upgrade.
 const ASIDE_MAX: u64 = 10_000;
 
@@ -40,6 +43,10 @@ pub(super) struct Frames(BTreeMap<FrameToken, Frame>);
 impl Node {
     /// A frame of records: the roster's at once, each session's through its queue.
     pub(super) fn on_records(&mut self, peer: DeviceKey, token: FrameToken, batches: Vec<proto::Batch>) {
+        // INV-8: a peer that comes back again and again while its frames are in work is not listened to for a while.
+        if self.frames.0.values().filter(|frame| frame.peer == peer).count() >= FRAMES_MAX {
+            return self.feed(proto::Input::Processed { peer, token, new: 0, missing: None });
+        }
         self.frames.0.insert(token, Frame { peer, parts: 1, new: 0, missing: None });
         let mut roster_new = 0;
         for batch in batches {
@@ -121,8 +128,10 @@ impl Node {
                 Offer::Waiting { .. } => {
                     missing = missing.or(Some(key));
                     let grown = session.waiting().0.saturating_sub(waited);
-                    new += if session.is_empty() { 0 } else { grown };
+                    new += if session.header().is_none() { 0 } else { grown };
                 }
+                // It comes again with the next comparison, if the peer counts it: then something that counts depends
+                // on it, and waits for it here.
                 Offer::NoRoom | Offer::Refused(_) | Offer::Known => {}
             }
         }
@@ -132,8 +141,18 @@ impl Node {
         self.stage_session(key, &admitted, false);
         match origin {
             Origin::Frame { token } => self.commits.finish_frame(token, new + admitted.len(), missing),
-            Origin::Gossip { token, .. } => self.commits.accept_gossip(token),
+            Origin::Gossip { token, .. } if records.iter().all(|record| self.counts(&key, &record.id())) => {
+                self.commits.accept_gossip(token);
+            }
+            // Who sent it may not have heard of the revocation yet: it is kept, not passed on, and nobody is blamed.
+            Origin::Gossip { .. } => self.settle(origin, GossipVerdict::Ignore, 0, None),
         }
+    }
+
+    /// Whether a record counts: only such are passed on (INV-5).
+    fn counts(&self, key: &StreamKey, id: &RecordId) -> bool {
+        let session = self.slots.get(key).and_then(|slot| slot.session());
+        session.and_then(|session| session.entry(id)).is_some_and(Entry::is_counted)
     }
 
     /// Nothing was admitted, so nothing has to become durable first.
@@ -229,19 +248,75 @@ impl Node {
         } else {
             (RefusalCode::NotMember, "this device is not a member of the workspace; ask for an invitation")
         };
-        Verdict::Refuse { code, detail: detail.to_owned(), records: Vec::new() }
+        Verdict::Refuse { code, detail: detail.to_owned(), records: self.farewell(peer) }
+    }
+
+    /// The roster records that took a device's standing away, with those just before them: the device has the older
+    /// ones. It can tell its user then. Empty if it has not lost any.
+    fn farewell(&self, device: &DeviceKey) -> Vec<Vec<u8>> {
+        if self.standing().stands(device) {
+            return Vec::new();
+        }
+        let takes = |record: &Signed<Verified>| {
+            self.takes_from(record, device) && !self.standing().is_void(&record.id())
+        };
+        let at = self.roster.records().position(takes);
+        at.map_or_else(Vec::new, |at| self.newest_roster(at + 1, REFUSAL_RECORDS_MAX))
+    }
+
+    /// What shows a door that does not know this device, or knows it as removed, that it stands. Where somebody removed
+    /// it and a more senior word made that void, the door may lack that word, and nobody else may have it: so the newest
+    /// records go along, as many as a proof may have.
+    fn proof(&self) -> Vec<Vec<u8>> {
+        if self.roster.records().any(|record| self.takes_from(record, &self.me)) {
+            return self.newest_roster(usize::MAX, PROOF_RECORDS_MAX);
+        }
+        let proof = self.roster.proof_of(&self.me);
+        super::showing::fill(proof.into_iter().take(PROOF_RECORDS_MAX), PROOF_BYTES_MAX).0
+    }
+
+    fn takes_from(&self, record: &Signed<Verified>, device: &DeviceKey) -> bool {
+        let owner = self.standing().device(device).map(|known| known.member);
+        match &record.record().payload {
+            Payload::RevokeDevice { cut } => cut.device == *device,
+            Payload::RemoveMember { member, .. } => Some(*member) == owner,
+            _ => false,
+        }
+    }
+
+    /// Of the first `upto` roster records the newest, as many as `max` and the bytes of a proof allow, in topological
+    /// order.
+    fn newest_roster(&self, upto: usize, max: usize) -> Vec<Vec<u8>> {
+        let records: Vec<_> = self.roster.records().take(upto).collect();
+        let (mut wires, _) = super::showing::fill(records.into_iter().rev().take(max), PROOF_BYTES_MAX);
+        wires.reverse();
+        wires
+    }
+
+    /// We were told that this device lost its standing, and why. Roster records speak for themselves, whoever brings
+    /// them.
+    pub(super) fn on_refused(&mut self, records: &[Vec<u8>]) {
+        let records = self.verified(records);
+        self.offer_roster(records);
     }
 
     /// Tells the sync machine and the transport who is in good standing now.
     pub(super) fn announce_roster(&mut self) {
         let allowed: std::collections::BTreeSet<_> = self.standing().admitted_devices().copied().collect();
         let digest = super::rows::digest_of(self.roster.heads().iter().copied());
-        let proof = self.roster.proof_of(&self.me);
-        let (proof, _) = super::showing::fill(proof.into_iter().take(PROOF_RECORDS_MAX), PROOF_BYTES_MAX);
+        let proof = self.proof();
+        for peer in self.peers.connected().filter(|peer| !allowed.contains(peer)).collect::<Vec<_>>() {
+            let detail = "this device was removed from the workspace".to_owned();
+            let records = self.farewell(&peer);
+            self.feed(proto::Input::Dismiss { peer, detail, records });
+        }
         self.feed(proto::Input::RosterChanged { allowed: allowed.clone(), proof, digest });
         self.allow(allowed);
         self.exporter.mark_roster();
         self.host_agents();
+        if !self.standing().stands(&self.me) {
+            self.cancel_all_turns();
+        }
         self.effects.push(Effect::Notify(super::info::Notice::Roster));
         self.dial_lost_peers();
     }

@@ -191,6 +191,7 @@ impl Node {
         &mut self,
         payload: Payload,
     ) -> Result<starling_crdt::id::RecordId, Rejection> {
+        self.my_member()?;
         let record = Record {
             workspace: self.roster.workspace(),
             stream: self.roster.key(),

@@ -70,6 +70,11 @@ impl Peers {
         self.links.get(device).is_some_and(|link| link.accepted)
     }
 
+    /// The devices that are connected and let in.
+    pub(super) fn connected(&self) -> impl Iterator<Item = DeviceKey> {
+        self.links.iter().filter(|(_, link)| link.accepted).map(|(device, _)| *device)
+    }
+
     pub(super) fn last_seen_ms(&self, device: &DeviceKey) -> Option<u64> {
         self.peers.get(device)?.row.last_seen_ms
     }
@@ -189,7 +194,8 @@ impl Node {
 
     /// Dials the devices of the workspace that are due. `all` asks for every one now.
     pub(super) fn redial(&mut self, all: bool) {
-        if self.proto.is_paused() || self.stopping {
+        // Nobody lets a device in that lost its standing; should it get it back, the others come to it.
+        if self.proto.is_paused() || self.stopping || !self.standing().stands(&self.me) {
             return;
         }
         let now = self.now;
@@ -290,7 +296,8 @@ impl Node {
     /// Every other device of the workspace.
     pub(super) fn peer_infos(&self) -> Vec<PeerInfo> {
         let status: BTreeMap<_, _> = self.proto.peers().into_iter().map(|peer| (peer.peer, peer)).collect();
-        let others = self.standing().devices().filter(|(device, _)| **device != self.me);
+        let standing = self.standing();
+        let others = standing.devices().filter(|(device, _)| **device != self.me && standing.stands(device));
         others
             .map(|(device, info)| {
                 let state = self.peers.peers.get(device);

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use starling_crdt::id::DeviceKey;
-use starling_crdt::payload::MemberRole;
+use starling_crdt::id::{DeviceKey, MemberId};
+use starling_crdt::payload::{MemberRole, Payload};
+use starling_crdt::signed::{Signed, Verified};
 
 use super::Node;
 use super::info::{AgentInfo, DeviceInfo, MemberInfo, NodeStatus, SyncInfo, WaitingInfo};
@@ -16,18 +17,19 @@ const WAITING_MAX: usize = 100;
 
 impl Node {
     pub(super) fn status(&self) -> Result<Answer, Rejection> {
-        let lost = || Rejection::new(Code::QuickSessionForbidden, "this device is no longer on the roster");
-        let device = self.standing().device(&self.me).ok_or_else(lost)?;
-        let member = self.standing().member(&device.member).ok_or_else(lost)?;
+        let lost = || Rejection::new(Code::QuickSessionForbidden, "this device was never on the roster");
+        let (member, label) = self.own_place().ok_or_else(lost)?;
+        let member = self.standing().member(&member);
         let mut sessions = BTreeMap::new();
         for (_, row) in self.slots.rows() {
             *sessions.entry(row.status().as_str()).or_insert(0) += 1;
         }
         Ok(Answer::Status(Box::new(NodeStatus {
             device: self.me,
-            label: device.label.clone(),
+            label,
             workspace: starling_crdt::id::RecordId::from_bytes(*self.roster.workspace().as_bytes()),
-            handle: member.handle.clone(),
+            handle: member.map_or_else(super::nobody, |member| member.handle.clone()),
+            revoked: !self.standing().stands(&self.me),
             listen: self.peers.listen().cloned().collect(),
             peers: self.peer_infos(),
             sessions,
@@ -36,6 +38,21 @@ impl Node {
             paused: self.proto.is_paused(),
             started_at_ms: self.started_at_ms,
         })))
+    }
+
+    /// Whose device this is and what it is called, by the roster record that added it, whatever became of that.
+    fn own_place(&self) -> Option<(MemberId, String)> {
+        let place = |record: &Signed<Verified>| match &record.record().payload {
+            Payload::Found { label, .. } if record.record().author == self.me => {
+                Some((record.id(), label.as_str().to_owned()))
+            }
+            Payload::AddDevice { member, device, label } if *device == self.me => {
+                Some((*member, label.as_str().to_owned()))
+            }
+            _ => None,
+        };
+        let known = self.standing().device(&self.me).map(|device| (device.member, device.label.clone()));
+        known.or_else(|| self.roster.records().find_map(place))
     }
 
     pub(super) fn sync_info(&self) -> Answer {
@@ -64,6 +81,13 @@ impl Node {
         let last_seen_ms = self.last_seen(&agent.host);
         let reason = if agent.retired {
             format!("@{} was removed; nobody will answer", item.agent)
+        } else if row.held {
+            "what waits was written by a device that was revoked; a message from another one starts a turn"
+                .to_owned()
+        } else if !self.standing().stands(&self.me) {
+            "this device was removed from the workspace, and hears of nothing".to_owned()
+        } else if !self.standing().stands(&agent.host) {
+            format!("@{}'s node ({}) was revoked", item.agent, self.label(&agent.host))
         } else if self.hosts(&row.agent) {
             self.why_not_here(row, &item.agent)?
         } else if self.proto.is_paused() {

@@ -5,7 +5,9 @@ use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, SessionId};
 use starling_crdt::text::{Body, RequestId, Summary, Title};
 use starling_crdt::view::{Status, View};
 
-use super::info::{AgentInfo, ExportState, InviteInfo, Item, MemberInfo, NodeStatus, PeerInfo, SyncInfo};
+use super::info::{
+    AgentInfo, ExportState, InviteInfo, Item, MemberInfo, NodeStatus, PeerInfo, RevokedInfo, SyncInfo,
+};
 use super::input::AgentProfile;
 
 /// What a client asks. Texts and ids are parsed already.
@@ -21,6 +23,8 @@ pub enum Request {
         body: Body,
         /// Default: the session id.
         request_id: Option<RequestId>,
+        /// The session that it goes on from.
+        continues: Option<SessionId>,
     },
     /// Write a message. Answer: [`Answer::Written`].
     Message {
@@ -115,6 +119,20 @@ pub enum Request {
         /// Its handle.
         handle: Handle,
     },
+    /// Take a device's standing away. Answer: [`Answer::Revoked`].
+    Revoke {
+        /// The device.
+        device: DeviceKey,
+        /// Whether what it wrote, as far as it is held here, stays counted.
+        keep: bool,
+    },
+    /// Remove a member and all its devices. Answer: [`Answer::Revoked`].
+    RemoveMember {
+        /// The member.
+        handle: Handle,
+        /// Whether what it wrote, as far as it is held here, stays counted.
+        keep: bool,
+    },
     /// Bring the export up to date now. Answer: [`Answer::Exported`].
     Export,
 }
@@ -187,7 +205,12 @@ pub enum Answer {
         next_cursor: Option<String>,
     },
     /// One session.
-    Session(Box<View>),
+    Session {
+        /// As it is now.
+        view: Box<View>,
+        /// The session that it goes on from, if that one is known here.
+        continues: Option<SessionId>,
+    },
     /// Ids.
     Ids(Vec<SessionId>),
     /// The workspace's agents.
@@ -211,6 +234,8 @@ pub enum Answer {
         /// Until when, ms.
         expires_at_ms: u64,
     },
+    /// What lost its standing.
+    Revoked(RevokedInfo),
     /// Open invitations.
     Invites(Vec<InviteInfo>),
     /// The export's state.

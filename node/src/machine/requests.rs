@@ -25,8 +25,9 @@ impl Node {
             return self.answer(ticket, Err(Rejection::new(Code::ShuttingDown, "the node is stopping")));
         }
         match request {
-            Request::Create { session, agent, body, request_id } => {
-                self.on_create(ticket, session, &agent, body, request_id);
+            Request::Create { session, agent, body, request_id, continues } => {
+                let opening = super::writing::Opening { session, agent, body, request_id, continues };
+                self.on_create(ticket, opening);
             }
             Request::Message { session, body, request_id, reply_to } => {
                 self.in_session(ticket, &session, Task::Message { ticket, body, request_id, reply_to });
@@ -61,6 +62,8 @@ impl Node {
             Request::AddPeer { address, device } => self.on_add_peer(ticket, address, device),
             Request::AddAgent { handle, profile } => self.on_add_agent(ticket, &handle, profile),
             Request::RemoveAgent { handle } => self.on_remove_agent(ticket, &handle),
+            Request::Revoke { device, keep } => self.on_revoke(ticket, device, keep),
+            Request::RemoveMember { handle, keep } => self.on_remove_member(ticket, &handle, keep),
             Request::Export => self.on_export_now(ticket),
         }
     }
@@ -73,7 +76,7 @@ impl Node {
         }
     }
 
-    fn find(&self, session: &SessionId) -> Result<StreamKey, Rejection> {
+    pub(super) fn find(&self, session: &SessionId) -> Result<StreamKey, Rejection> {
         let keys = self.slots.called(session);
         if let [key] = keys.as_slice() {
             return Ok(*key);

@@ -2,8 +2,13 @@
 //! agents. CBOR, versioned by a leading number; a row that cannot be read is dropped and rebuilt from the records or
 //! learned again, and never stops a start (INV-10).
 
+use std::collections::BTreeSet;
+
 use minicbor::{Decode, Encode};
 use starling_crdt::id::{AgentId, DeviceKey, Handle, MemberId, RecordId, SessionId, StreamKey};
+use starling_crdt::limits::CUT_HEADS_MAX;
+use starling_crdt::roster::Standing;
+use starling_crdt::session::{Entry, Session};
 use starling_crdt::view::{Status, View};
 
 use super::input::AgentProfile;
@@ -48,17 +53,40 @@ pub struct IndexRow {
     /// Whether the running turn is to end.
     #[n(11)]
     pub stop: bool,
+    /// Whether all that waits for the agent was written by devices that lost their standing.
+    #[n(12)]
+    pub held: bool,
+    /// Digest of what the roster said of its authors and its agent when this row was made: another one, and the row has
+    /// to be made anew.
+    #[cbor(n(13), with = "minicbor::bytes")]
+    pub basis: [u8; 32],
+    /// Who wrote it, counted or not, and the last that each wrote.
+    #[n(14)]
+    pub authors: Vec<AuthorRow>,
+}
+
+/// One author of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct AuthorRow {
+    /// The device.
+    #[n(0)]
+    pub device: DeviceKey,
+    /// Its maximal records, sorted: one, unless it forked.
+    #[n(1)]
+    pub tips: Vec<RecordId>,
 }
 
 impl IndexRow {
     /// The row of a session as it is now.
     #[must_use]
-    pub fn of(view: &View, heads: impl IntoIterator<Item = RecordId>) -> Self {
+    pub fn of(session: &Session, view: &View, standing: &Standing) -> Self {
+        let authors = authors_of(session);
         Self {
             id: view.id,
             creator: view.creator,
             agent: view.agent,
-            digest: digest_of(heads),
+            digest: digest_of(session.heads().iter().copied()),
             title: view.title.as_ref().map(ToString::to_string),
             status: status_code(view.status),
             updated_at_ms: view.updated_at_ms,
@@ -67,7 +95,23 @@ impl IndexRow {
             pending: u32::try_from(view.pending_inputs).unwrap_or(u32::MAX),
             open: u32::try_from(view.open_attempts.len()).unwrap_or(u32::MAX),
             stop: view.archived.is_some() || view.processing.as_ref().is_some_and(|turn| turn.stop_requested),
+            held: is_held(session, standing),
+            basis: basis_of(&view.key, &view.agent, authors.iter().map(|author| &author.device), standing),
+            authors,
         }
+    }
+
+    /// Whether anything of the session counts. One of which nothing does is kept for when that changes, and is shown to
+    /// nobody.
+    #[must_use]
+    pub const fn is_shown(&self) -> bool {
+        self.revision > 0
+    }
+
+    /// Whether the row still is what the session comes to under this roster.
+    #[must_use]
+    pub fn is_current(&self, key: &StreamKey, standing: &Standing) -> bool {
+        self.basis == basis_of(key, &self.agent, self.authors.iter().map(|author| &author.device), standing)
     }
 
     /// Where it stands.
@@ -87,6 +131,71 @@ impl IndexRow {
     pub fn is_actionable(&self) -> bool {
         self.pending > 0 && self.open == 0 && self.status() != Status::Archived
     }
+}
+
+/// Digest of all that a session's counting and view take from the roster: who of its authors stands, what cuts keep of
+/// those who do not, and which device hosts its agent. Handles are not in it: rows name members and agents by id.
+fn basis_of<'a>(
+    key: &StreamKey,
+    agent: &AgentId,
+    authors: impl Iterator<Item = &'a DeviceKey>,
+    standing: &Standing,
+) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_derive_key("starling/row-basis/1");
+    if let Some(agent) = standing.agent(agent) {
+        hasher.update(agent.host.as_bytes()).update(&[u8::from(standing.stands(&agent.host))]);
+    }
+    for author in authors {
+        let stands = standing.stands(author);
+        hasher.update(author.as_bytes()).update(&[u8::from(stands)]);
+        if !stands {
+            for (kept, id) in standing.kept(author, key).zip(1_u64..) {
+                hasher.update(&id.to_be_bytes()).update(kept.as_bytes());
+            }
+        }
+    }
+    *hasher.finalize().as_bytes()
+}
+
+/// Every author of a session with its maximal records, at most as many as a cut may name: the newest.
+fn authors_of(session: &Session) -> Vec<AuthorRow> {
+    let devices: BTreeSet<DeviceKey> = session.admitted().map(|entry| entry.signed.record().author).collect();
+    devices.into_iter().map(|device| AuthorRow { device, tips: tips_of(session, &device) }).collect()
+}
+
+/// A device's maximal records in a session: those that none of its others depends on, directly or not. Sorted, at most
+/// as many as a cut may name: the newest.
+#[must_use]
+pub fn tips_of(session: &Session, device: &DeviceKey) -> Vec<RecordId> {
+    let entries: Vec<&Entry> = session.admitted().collect();
+    let mut below: BTreeSet<RecordId> = BTreeSet::new();
+    let mut tips: Vec<&Entry> = Vec::new();
+    // Newest first, so that a record comes after all that depend on it.
+    for entry in entries.into_iter().rev() {
+        let (id, record) = (entry.signed.id(), entry.signed.record());
+        let is_below = below.remove(&id);
+        if record.author == *device && !is_below {
+            tips.push(entry);
+        }
+        if is_below || record.author == *device {
+            below.extend(&record.deps);
+        }
+    }
+    tips.sort_by_key(|entry| std::cmp::Reverse(entry.stamp()));
+    let mut tips: Vec<RecordId> = tips.iter().take(CUT_HEADS_MAX).map(|entry| entry.signed.id()).collect();
+    tips.sort_unstable();
+    tips
+}
+
+/// Whether something waits for the agent, and all of it was written by devices that lost their standing: a cut keeps
+/// their words, but starts no turn.
+#[must_use]
+pub fn is_held(session: &Session, standing: &Standing) -> bool {
+    let heads: Vec<RecordId> = session.heads().iter().copied().collect();
+    let inputs = session.inputs(&heads);
+    let stands =
+        |id: &RecordId| session.entry(id).is_some_and(|e| standing.stands(&e.signed.record().author));
+    !inputs.is_empty() && !inputs.iter().any(stands)
 }
 
 /// The number of a status in an [`IndexRow`].

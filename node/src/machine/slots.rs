@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use starling_crdt::id::{DeviceKey, SessionId, StreamKey};
-use starling_crdt::session::{Offer, Session};
+use starling_crdt::session::{Entry, Offer, Session};
 use starling_crdt::signed::{Received, Signed, Unverified};
 use starling_crdt::view::{View, fold};
 use starling_net::proto::Have;
@@ -38,6 +38,8 @@ pub(super) struct Slot {
     pub(super) dirty: Option<BatchSeq>,
     queue: VecDeque<Task>,
     used: u64,
+    /// The roster changed under it: it has to be counted anew, and its row made anew (`recount`).
+    pub(super) stale: bool,
 }
 
 /// All sessions, by key.
@@ -65,14 +67,21 @@ impl Slots {
         slot
     }
 
-    /// Committed rows, by key.
+    /// Committed rows of the sessions that are shown, by key.
     pub(super) fn rows(&self) -> impl Iterator<Item = (&StreamKey, &IndexRow)> {
-        self.slots.iter().filter_map(|(key, slot)| slot.row.as_ref().map(|row| (key, row)))
+        let rows = self.slots.iter().filter_map(|(key, slot)| slot.row.as_ref().map(|row| (key, row)));
+        rows.filter(|(_, row)| row.is_shown())
     }
 
-    /// The sessions that have this id: one, or several that collide.
+    /// All sessions, also those of which nothing counts.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&StreamKey, &Slot)> {
+        self.slots.iter()
+    }
+
+    /// The sessions that have this id: one, or several that collide. Those of which nothing counts are not among them.
     pub(super) fn called(&self, id: &SessionId) -> Vec<StreamKey> {
-        self.by_id.get(id).into_iter().flatten().copied().collect()
+        let shown = |key: &&StreamKey| self.slots.get(key).is_some_and(Slot::is_shown);
+        self.by_id.get(id).into_iter().flatten().filter(shown).copied().collect()
     }
 
     pub(super) fn name(&mut self, id: SessionId, key: StreamKey) {
@@ -80,7 +89,8 @@ impl Slots {
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = &SessionId> {
-        self.by_id.keys()
+        let shown = |key: &StreamKey| self.slots.get(key).is_some_and(Slot::is_shown);
+        self.by_id.iter().filter(move |(_, keys)| keys.iter().any(shown)).map(|(id, _)| id)
     }
 
     /// Keys of the replicas that are open.
@@ -124,6 +134,12 @@ impl Slots {
 }
 
 impl Slot {
+    /// Whether anything of it counts.
+    fn is_shown(&self) -> bool {
+        let by_row = || self.row.as_ref().is_some_and(IndexRow::is_shown);
+        self.session().map_or_else(by_row, |session| !session.is_empty())
+    }
+
     /// The replica, if it is open.
     pub(super) fn session(&self) -> Option<&Session> {
         match &self.replica {
@@ -144,7 +160,9 @@ impl Node {
     /// Takes over a row that was read from the store.
     pub(super) fn adopt_row(&mut self, key: StreamKey, row: IndexRow) {
         self.slots.name(row.id, key);
-        self.feed(starling_net::proto::Input::Changed { stream: key, digest: row.digest });
+        if row.is_shown() {
+            self.feed(starling_net::proto::Input::Changed { stream: key, digest: row.digest });
+        }
         self.watch_row(key, &row);
         self.slots.slot(key).row = Some(row);
     }
@@ -160,7 +178,9 @@ impl Node {
             );
             return;
         }
-        self.slots.slot(key).queue.push_back(task);
+        let queue = &mut self.slots.slot(key).queue;
+        queue.push_back(task);
+        debug_assert!(queue.len() <= TASKS_MAX, "INV-8: a session's queue is full");
         self.pump(key);
     }
 
@@ -175,6 +195,10 @@ impl Node {
                     slot.replica = Replica::Loading;
                     self.effects.push(Effect::Load { stream: key });
                     return;
+                }
+                Replica::Open(_) if slot.stale => {
+                    self.settle_count(key);
+                    continue;
                 }
                 Replica::Open(_)
                     if front.reads()
@@ -196,16 +220,20 @@ impl Node {
 
     fn drop_if_empty(&mut self, key: StreamKey) {
         let Some(slot) = self.slots.get(&key) else { return };
-        let empty = slot.session().is_some_and(Session::is_empty);
+        let empty = slot.session().is_some_and(|session| session.header().is_none());
         if empty && slot.row.is_none() && slot.dirty.is_none() && slot.queue.is_empty() {
             self.slots.forget(&key);
         }
     }
 
     fn run_task(&mut self, key: StreamKey, task: Task) {
+        debug_assert!(
+            !task.reads() || self.slots.get(&key).is_none_or(|slot| slot.dirty.is_none()),
+            "INV-3: a session is shown with changes that are not durable"
+        );
         match task {
-            Task::Create { ticket, header, body, request_id } => {
-                self.create(key, ticket, header, body, request_id)
+            Task::Create { ticket, header, body, request_id, continues } => {
+                self.create(key, ticket, header, body, request_id, continues)
             }
             Task::Message { ticket, body, request_id, reply_to } => {
                 self.message(key, ticket, body, request_id, reply_to)
@@ -219,7 +247,7 @@ impl Node {
             Task::Claim => self.claim(key),
             Task::Recover => self.recover(key),
             Task::Turn { attempt, event } => self.end_turn(key, attempt, event),
-            Task::Reindex => self.reindex(key),
+            Task::Recount => self.counted(key),
             Task::Export => self.export_session(key),
         }
     }
@@ -235,14 +263,14 @@ impl Node {
             Task::Collect { peer, .. } => self.collected(key, peer, Vec::new(), false),
             Task::Export => self.exporter.skip(key),
             Task::Claim => self.claimed(key),
+            Task::Recount => self.counted(key),
             Task::Turn { attempt, .. } => self.forget_turn(attempt),
             Task::Create { .. }
             | Task::Message { .. }
             | Task::Change { .. }
             | Task::Call { .. }
             | Task::Show { .. }
-            | Task::Recover
-            | Task::Reindex => {}
+            | Task::Recover => {}
         }
     }
 
@@ -254,14 +282,19 @@ impl Node {
         let mut session = Session::new(self.roster.workspace(), key);
         for wire in &records {
             if let Ok(Received::Record(record)) = Signed::<Unverified>::decode(wire) {
-                session.offer(record.trust(), &self.roster);
+                session.restore(record.trust(), &self.roster);
             }
         }
-        if session.len() != records.len() {
+        if session.len() + session.aside() != records.len() {
             return self.on_unreadable(key, "its stored records do not fit together");
         }
         self.slots.open += 1;
         self.slots.slot(key).replica = Replica::Open(Box::new(session));
+        debug_assert!(
+            !self.has_settled_row(&key)
+                || self.slots.get(&key).and_then(|s| s.row.clone()) == self.row_of(&key),
+            "INV-10: the stored row of {key} is not what its records come to"
+        );
         self.pump(key);
     }
 
@@ -287,22 +320,24 @@ impl Node {
         self.pump(key);
     }
 
-    /// The session and its view, if it is open and has a record.
+    /// The session and its view, if it is open and something of it counts.
     pub(super) fn view(&self, key: &StreamKey) -> Option<(&Session, View)> {
-        let session = self.slots.get(key)?.session()?;
+        let session = self.slots.get(key)?.session().filter(|session| !session.is_empty())?;
         fold(session, self.standing()).map(|view| (session, view))
     }
 
-    fn reindex(&mut self, key: StreamKey) {
-        let Some((session, view)) = self.view(&key) else {
-            return;
-        };
-        let row = IndexRow::of(&view, session.heads().iter().copied());
-        self.commits.stage_row(key, row);
+    /// The row of an open session that has a record, whether anything of it counts or not.
+    pub(super) fn row_of(&self, key: &StreamKey) -> Option<IndexRow> {
+        let session = self.slots.get(key)?.session()?;
+        let view = fold(session, self.standing())?;
+        Some(IndexRow::of(session, &view, self.standing()))
     }
 
     fn show(&mut self, key: StreamKey, ticket: Ticket) {
-        let answer = self.view(&key).map(|(_, view)| super::Answer::Session(Box::new(view)));
+        let answer = self.view(&key).map(|(_, view)| {
+            let before = view.continues.and_then(|previous| self.slots.get(&previous)?.row.as_ref());
+            super::Answer::Session { continues: before.map(|row| row.id), view: Box::new(view) }
+        });
         self.answer(
             ticket,
             answer.ok_or_else(|| Rejection::new(Code::QuickSessionNotFound, "there is no such session")),
@@ -320,6 +355,10 @@ impl Node {
             return self.collected(key, peer, Vec::new(), false);
         };
         let missing = session.missing_for(&theirs.heads, &super::showing::counts_of(theirs));
+        debug_assert!(
+            missing.iter().all(|record| session.entry(&record.id()).is_some_and(Entry::is_counted)),
+            "INV-5: a peer would be sent what does not count"
+        );
         let (records, more) = super::showing::fill(missing.into_iter(), bytes_max);
         self.collected(key, peer, records, more);
     }

@@ -36,8 +36,9 @@ impl Node {
             Output::JoinRequest { peer, secret, label } => self.on_join_request(peer, &secret, &label),
             // Only a joiner is welcomed; a member that is has what it needs.
             Output::Welcome { .. } => {}
-            Output::Refused { peer, code, detail, .. } => {
-                self.note_error(peer, format!("{code}: {}", printable(&detail)))
+            Output::Refused { peer, code, detail, records } => {
+                self.note_error(peer, format!("{code}: {}", printable(&detail)));
+                self.on_refused(&records);
             }
             Output::Drop { peer, reason } => self.on_drop(peer, &reason),
             Output::Accepted { peer } => self.on_accepted(peer),

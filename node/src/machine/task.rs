@@ -1,6 +1,6 @@
 //! What can be done with a session: the items of its queue (`slots`). Data only; what each does is told where it is done.
 
-use starling_crdt::id::{AttemptId, DeviceKey, RecordId};
+use starling_crdt::id::{AttemptId, DeviceKey, RecordId, StreamKey};
 use starling_crdt::payload::Header;
 use starling_crdt::signed::{Signed, Verified};
 use starling_crdt::text::{Body, RequestId};
@@ -14,7 +14,7 @@ use super::request::{Change, TurnCall};
 #[derive(Debug)]
 pub(super) enum Task {
     /// Open it with its first message.
-    Create { ticket: Ticket, header: Header, body: Body, request_id: RequestId },
+    Create { ticket: Ticket, header: Header, body: Body, request_id: RequestId, continues: Option<StreamKey> },
     /// A message of its creator.
     Message { ticket: Ticket, body: Body, request_id: RequestId, reply_to: Option<RecordId> },
     /// Another act of its creator.
@@ -35,8 +35,8 @@ pub(super) enum Task {
     Recover,
     /// A turn's process reported.
     Turn { attempt: AttemptId, event: TurnInput },
-    /// Make its index row anew.
-    Reindex,
+    /// Have it counted, and its index row made, anew: `pump` does that to whatever it opens; this only opens it.
+    Recount,
     /// Show it in the export.
     Export,
 }
@@ -54,7 +54,7 @@ impl Task {
             | Self::Claim
             | Self::Recover
             | Self::Turn { .. }
-            | Self::Reindex => false,
+            | Self::Recount => false,
         }
     }
 

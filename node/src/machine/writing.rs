@@ -3,7 +3,7 @@
 //! like any other, and staged. Answers wait until it is durable.
 
 use starling_crdt::command::{Command, Decision, Rejected, decide};
-use starling_crdt::id::{AttemptId, MemberId, RecordId, SessionId, StreamKey};
+use starling_crdt::id::{AttemptId, Handle, MemberId, RecordId, SessionId, StreamKey};
 use starling_crdt::payload::{Header, Payload};
 use starling_crdt::record::Record;
 use starling_crdt::session::{Offer, Session};
@@ -16,6 +16,17 @@ use super::input::Ticket;
 use super::request::{Answer, Change, Code, Rejection, TurnCall};
 use super::task::Task;
 
+/// A session that somebody wants to open.
+pub(super) struct Opening {
+    pub(super) session: Option<SessionId>,
+    pub(super) agent: Handle,
+    pub(super) body: Body,
+    pub(super) request_id: Option<RequestId>,
+    pub(super) continues: Option<SessionId>,
+}
+
+type Prepared = (StreamKey, Header, Body, RequestId, Option<StreamKey>);
+
 /// What a command did.
 pub(super) enum Done {
     /// It wrote this record.
@@ -26,33 +37,34 @@ pub(super) enum Done {
 
 impl Node {
     /// Opens a session: the id may be given, the agent must be there.
-    pub(super) fn on_create(
-        &mut self,
-        ticket: Ticket,
-        session: Option<SessionId>,
-        agent: &starling_crdt::id::Handle,
-        body: Body,
-        request_id: Option<RequestId>,
-    ) {
-        let found = self.standing().agent_called(agent).map(|(id, _)| *id);
-        let prepared = self.my_member().and_then(|creator| {
-            let missing =
-                || Rejection::new(Code::QuickSessionAgentNotFound, format!("no agent is called {agent}"));
-            found.map(|agent| (creator, agent)).ok_or_else(missing)
-        });
-        let (creator, agent) = match prepared {
-            Ok(found) => found,
-            Err(rejection) => return self.answer(ticket, Err(rejection)),
-        };
+    pub(super) fn on_create(&mut self, ticket: Ticket, opening: Opening) {
+        match self.prepare(opening) {
+            Ok((key, header, body, request_id, continues)) => {
+                self.with_session(key, Task::Create { ticket, header, body, request_id, continues });
+            }
+            Err(rejection) => self.answer(ticket, Err(rejection)),
+        }
+    }
+
+    fn prepare(&mut self, opening: Opening) -> Result<Prepared, Rejection> {
+        let Opening { session, agent, body, request_id, continues } = opening;
+        let creator = self.my_member()?;
+        let found = self.standing().agent_called(&agent).map(|(id, _)| *id);
+        let missing =
+            || Rejection::new(Code::QuickSessionAgentNotFound, format!("no agent is called {agent}"));
+        let agent = found.ok_or_else(missing)?;
+        let continues = continues.map(|session| self.find(&session)).transpose()?;
         let session = session.unwrap_or_else(|| self.draw_session_id());
         let header = Header { session, creator, agent };
         let key = header.key(&self.roster.workspace());
+        if continues == Some(key) {
+            return Err(Rejection::new(Code::InvalidField, "a session cannot continue itself"));
+        }
         // A session id is a request id too: it names the first message unless the caller names it otherwise.
         let fallback = RequestId::new(session.to_string());
-        match request_id.map_or(fallback, Ok) {
-            Ok(request_id) => self.with_session(key, Task::Create { ticket, header, body, request_id }),
-            Err(error) => self.answer(ticket, Err(Rejection::new(Code::InvalidField, error.to_string()))),
-        }
+        let request_id = request_id.map_or(fallback, Ok);
+        let request_id = request_id.map_err(|error| Rejection::new(Code::InvalidField, error.to_string()))?;
+        Ok((key, header, body, request_id, continues))
     }
 
     pub(super) fn create(
@@ -62,29 +74,43 @@ impl Node {
         header: Header,
         body: Body,
         request_id: RequestId,
+        continues: Option<StreamKey>,
     ) {
-        if let Some((session, view)) = self.view(&key) {
+        let opened = self.open(key, header, body, request_id).and_then(|new| {
+            // In the same commit: nobody sees the one without the other.
+            if let Some(previous) = continues {
+                self.command(key, Command::Continue(previous))?;
+            }
+            Ok(new)
+        });
+        match (opened, self.view(&key)) {
+            (Ok(new), Some((_, view))) => {
+                self.commits.answer(ticket, Answer::Created { view: Box::new(view), new });
+            }
+            (Ok(_), None) => self.answer(ticket, Err(not_found())),
+            (Err(rejection), _) => self.answer(ticket, Err(rejection)),
+        }
+    }
+
+    /// Opens a session, unless the very same one is there. Returns whether it is new.
+    fn open(
+        &mut self,
+        key: StreamKey,
+        header: Header,
+        body: Body,
+        request_id: RequestId,
+    ) -> Result<bool, Rejection> {
+        if let Some((session, _)) = self.view(&key) {
             let same = session.entries().any(|entry| match &entry.signed.record().payload {
                 Payload::Open { body: b, request_id: r, .. } => *b == body && *r == request_id,
                 _ => false,
             });
-            return if same {
-                self.commits.answer(ticket, Answer::Created { view: Box::new(view), new: false });
-            } else {
-                self.answer(ticket, Err(collision(&header.session)));
-            };
+            return if same { Ok(false) } else { Err(collision(&header.session)) };
         }
         if self.slots.called(&header.session).iter().any(|other| *other != key) {
-            return self.answer(ticket, Err(collision(&header.session)));
+            return Err(collision(&header.session));
         }
-        match self.write(key, Payload::Open { header, body, request_id }, None) {
-            Ok(_) => {
-                if let Some((_, view)) = self.view(&key) {
-                    self.commits.answer(ticket, Answer::Created { view: Box::new(view), new: true });
-                }
-            }
-            Err(rejection) => self.answer(ticket, Err(rejection)),
-        }
+        self.write(key, Payload::Open { header, body, request_id }, None).map(|_| true)
     }
 
     pub(super) fn message(
@@ -168,7 +194,7 @@ impl Node {
         let me: MemberId = self.my_member()?;
         let (decision, tip) = {
             let (session, view): (&Session, View) = self.view(&key).ok_or_else(not_found)?;
-            (decide(session, &view, me, command).map_err(rejection_of)?, view.tip)
+            (decide(session, &view, me, command).map_err(|why| rejection_in(&view, why))?, view.tip)
         };
         match decision {
             Decision::Write(payload) => self.write(key, payload, tip).map(Done::Wrote),
@@ -184,6 +210,8 @@ impl Node {
         payload: Payload,
         tip: Option<RecordId>,
     ) -> Result<RecordId, Rejection> {
+        // The turn of what asked for it may have come only after a revocation.
+        self.my_member()?;
         let opens = matches!(payload, Payload::Open { .. });
         let session = self.slots.get(&key).and_then(|slot| slot.session()).ok_or_else(not_found)?;
         let record = Record {
@@ -222,8 +250,20 @@ pub(super) fn not_found() -> Rejection {
     Rejection::new(Code::QuickSessionNotFound, "there is no such session on this node")
 }
 
+/// A command's refusal; of a session that is full, with the command that goes on from it.
+fn rejection_in(view: &View, rejected: Rejected) -> Rejection {
+    let mut rejection = rejection_of(rejected);
+    if rejected == Rejected::Full {
+        rejection.detail.push_str(&format!(
+            ": `starling session new --agent {} --continues {} -m TEXT`",
+            view.agent_handle, view.id
+        ));
+    }
+    rejection
+}
+
 /// A command's refusal in the interface's codes.
-pub(super) fn rejection_of(rejected: Rejected) -> Rejection {
+fn rejection_of(rejected: Rejected) -> Rejection {
     let code = match rejected {
         Rejected::NotCreator => Code::QuickSessionForbidden,
         Rejected::TitleRequired => Code::QuickSessionTitleRequired,

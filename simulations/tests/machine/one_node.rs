@@ -1,5 +1,9 @@
 //! One node by itself: the whole way of a message, and the export that shows it.
 
+use starling_crdt::id::SessionId;
+use starling_crdt::text::Body;
+use starling_node::machine::request::{Answer, Code, Request};
+
 use super::common::{MINUTE, alone, await_answer, over};
 
 #[test]
@@ -24,5 +28,39 @@ fn a_message_is_claimed_titled_answered_and_exported() {
             "users/scribe.meta.yaml".to_owned(),
         ];
         assert_eq!(files, wanted);
+    });
+}
+
+#[test]
+fn a_session_that_continues_another_says_so_and_continues_no_third() {
+    over(0..20, |world| {
+        let a = alone(world);
+        let full = world.create(a, "scribe", "the long one").unwrap();
+        let third = world.create(a, "scribe", "a third one").unwrap();
+        let id = SessionId::from_parts(world.now_ms(), 9);
+        let create = |continues: Option<SessionId>| Request::Create {
+            session: Some(id),
+            agent: "scribe".parse().unwrap(),
+            body: Body::new("it goes on here").unwrap(),
+            request_id: None,
+            continues,
+        };
+        let nowhere = SessionId::from_parts(world.now_ms(), 10);
+        let refused = world.ask(a, create(Some(nowhere))).unwrap_err();
+        assert_eq!(refused.code, Code::QuickSessionNotFound);
+        assert_eq!(world.ask(a, create(Some(id))).unwrap_err().code, Code::QuickSessionNotFound);
+        for first in [true, false] {
+            let Ok(Answer::Created { new, view }) = world.ask(a, create(Some(full))) else {
+                panic!("not created")
+            };
+            assert_eq!((new, view.continues.is_some()), (first, true));
+        }
+        let refused = world.ask(a, create(Some(third))).unwrap_err();
+        assert_eq!(refused.code, Code::QuickSessionInvalidState);
+        let Ok(Answer::Session { continues, .. }) = world.ask(a, Request::Show { session: id }) else {
+            panic!("not shown")
+        };
+        assert_eq!(continues, Some(full));
+        await_answer(world, a, id);
     });
 }

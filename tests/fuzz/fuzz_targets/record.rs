@@ -1,4 +1,4 @@
-//! Bytes that are a record are that record's only encoding, and give it a stable id.
+//! INV-9: no bytes panic. And bytes that are a record are that record's only encoding, and give it a stable id.
 
 #![no_main]
 

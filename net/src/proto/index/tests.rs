@@ -55,6 +55,18 @@ fn the_root_is_a_function_of_the_items() {
 }
 
 #[test]
+fn what_is_forgotten_was_never_there() {
+    let mut a = index((0..300).map(|n| (n, 1)));
+    let mut b = index((0..600).map(|n| (n, 1)));
+    assert_ne!(a.root(), b.root());
+    for n in 300..600 {
+        assert!(b.remove(&key(n)) && !b.remove(&key(n)));
+    }
+    assert_eq!(a.root(), b.root());
+    assert!(!b.contains(&key(300)) && b.contains(&key(299)));
+}
+
+#[test]
 fn what_differs_is_found_whatever_the_sizes() {
     for (in_a, in_b) in
         [(0, 0), (0, 1), (1, 0), (0, 5_000), (5_000, 0), (31, 33), (5_000, 40), (3_000, 3_000)]

@@ -25,6 +25,9 @@ pub(in crate::cli) enum SessionVerb {
         /// Your name for this write: the same again is the same write
         #[arg(long, value_name = "R", value_parser = values::request_id)]
         request_id: Option<RequestId>,
+        /// The session that this one goes on from, which was full
+        #[arg(long, value_name = "ID", value_parser = values::target)]
+        continues: Option<Target>,
         /// Stay until the agent has answered
         #[arg(long)]
         follow: bool,

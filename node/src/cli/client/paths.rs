@@ -60,6 +60,14 @@ pub(in crate::cli) fn invite(id: &str) -> String {
     format!("{INVITES}/{id}")
 }
 
+pub(in crate::cli) fn revoke_device(key: &str) -> String {
+    format!("/im/devices/{key}/revoke")
+}
+
+pub(in crate::cli) fn remove_member(handle: &Handle) -> String {
+    format!("{MEMBERS}/{handle}/remove")
+}
+
 pub(in crate::cli) fn agent(handle: &Handle) -> String {
     format!("{AGENTS}/{handle}")
 }

@@ -16,6 +16,10 @@ const SHORT_DIGITS: usize = 12;
 pub(in crate::cli) fn status(status: &Status, now_ms: u64) -> String {
     let mut text =
         row("you", &format!("@{} on {}", clean(&status.handle), named(&status.label, &status.device)));
+    if status.revoked {
+        let lost = "✗ this device was removed from the workspace: it reads what it has, and writes nothing";
+        text += &row("", &styled(style::BAD, lost));
+    }
     text += &row("device", &clean(&status.device));
     text += &row("workspace", &clean(&status.workspace));
     if let Some(http) = &status.http {

@@ -1,7 +1,7 @@
 //! Sessions and their lines as text.
 
 use super::super::model::{Entry, Item, Meta, SessionBody};
-use super::{WIDTH, age, chip, clean, one_line, padded, style, styled, wrapped};
+use super::{WIDTH, age, chip, clean, count, one_line, padded, style, styled, wrapped};
 
 /// Columns of the status chip.
 const CHIP_COLUMNS: usize = 12;
@@ -34,6 +34,19 @@ fn row(item: &Item, now_ms: u64) -> String {
 pub(in crate::cli) fn show(body: &SessionBody, now_ms: u64) -> String {
     let session = &body.session;
     let mut text = head(&session.meta, now_ms);
+    if let Some(before) = &session.continues {
+        text.push_str(&styled(style::DIM, &format!("continues session:{}\n", clean(before))));
+    }
+    for warning in &session.warnings {
+        let proof = warning.records.iter().map(|id| clean(id)).collect::<Vec<_>>().join(" and ");
+        let told = format!("! {} ({proof})", warning.detail);
+        text.push_str(&styled(style::BAD, &wrapped(&told, 0)));
+    }
+    if session.uncounted > 0 {
+        let records = count(usize::try_from(session.uncounted).unwrap_or(usize::MAX), "record");
+        let told = format!("{records} by devices that were removed, not counted");
+        text.push_str(&format!("{}\n", styled(style::DIM, &told)));
+    }
     for entry in &session.entries {
         text.push('\n');
         text.push_str(&self::entry(entry, &session.meta.agent_id, now_ms));
@@ -73,7 +86,11 @@ pub(in crate::cli) fn entry(entry: &Entry, agent: &str, now_ms: u64) -> String {
     let by_agent = entry.author == agent;
     let author =
         styled(if by_agent { style::BUSY } else { style::GOOD }, &format!("@{}", clean(&entry.author)));
-    let moves = if entry.sealed { "" } else { "~" };
+    let moves = match (entry.lost, entry.sealed) {
+        (true, _) => " (lost its place)",
+        (false, true) => "",
+        (false, false) => "~",
+    };
     let answers = match entry.point_to {
         0 => String::new(),
         line => format!(" ↩ L{line:06}"),
@@ -111,6 +128,22 @@ mod tests {
              @alice L000001 · 5 min ago\n  Please check\n  the ␛[31mbuild\n\n\
              @scribe L000002~ ↩ L000001 · 3 min ago\n  Done.\n"
         );
+    }
+
+    #[test]
+    fn forks_lost_answers_and_what_does_not_count_are_told() {
+        let mut body: SessionBody = serde_json::from_str(SESSION).unwrap();
+        let fork =
+            r#"[{"code": "agent_forked", "detail": "the history forked", "records": ["aa", "bb\u001b"]}]"#;
+        body.session.warnings = serde_json::from_str(fork).unwrap();
+        body.session.uncounted = 2;
+        body.session.continues = Some("qs-01JYYYYYYYYYYYYYYYYYYYYYYY".to_owned());
+        body.session.entries[1].lost = true;
+        let shown = strip_str(&show(&body, NOW_MS)).to_string();
+        assert!(shown.contains("\n! the history forked (aa and bb␛)\n"), "{shown}");
+        assert!(shown.contains("\n2 records by devices that were removed, not counted\n"), "{shown}");
+        assert!(shown.contains("\ncontinues session:qs-01JYYYYYYYYYYYYYYYYYYYYYYY\n"), "{shown}");
+        assert!(shown.contains("L000002 (lost its place) ↩ L000001"), "{shown}");
     }
 
     #[test]

@@ -108,6 +108,30 @@ impl From<info::DeviceInfo> for Device {
     }
 }
 
+/// What lost its standing.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct Revoked {
+    /// The devices that have no standing any more.
+    devices: Vec<String>,
+    /// Agents that they host, which nobody runs now.
+    agents: Vec<String>,
+    /// In how many sessions what they wrote stays.
+    kept_sessions: usize,
+    /// Whether it was so before.
+    already: bool,
+}
+
+impl From<info::RevokedInfo> for Revoked {
+    fn from(revoked: info::RevokedInfo) -> Self {
+        Self {
+            devices: revoked.devices.iter().map(ToString::to_string).collect(),
+            agents: revoked.agents.iter().map(ToString::to_string).collect(),
+            kept_sessions: revoked.kept_sessions,
+            already: revoked.already,
+        }
+    }
+}
+
 /// Peers that are known.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct Peers {
@@ -196,6 +220,8 @@ pub(in crate::http) struct Status {
     label: String,
     workspace: String,
     handle: String,
+    /// Whether this device was removed from the workspace: it reads what it has, and writes nothing.
+    revoked: bool,
     /// The web address; null when only the socket is served.
     http: Option<String>,
     /// Addresses that others can dial.
@@ -217,6 +243,7 @@ impl Status {
             label: status.label,
             workspace: status.workspace.to_string(),
             handle: status.handle.to_string(),
+            revoked: status.revoked,
             http,
             listen: status.listen,
             peers: list(status.peers),

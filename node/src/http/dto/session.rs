@@ -3,7 +3,7 @@
 use serde::Serialize;
 use starling_crdt::id::SessionId;
 use starling_crdt::reference::{self, Reference};
-use starling_crdt::view::{Line, View};
+use starling_crdt::view::{Fork, Line, View};
 use utoipa::ToSchema;
 
 use super::rfc3339;
@@ -19,9 +19,52 @@ pub(in crate::http) struct Detail {
     meta: Meta,
     entries: Vec<Entry>,
     archived: bool,
+    /// The session that it goes on from, if that one is known here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    continues: Option<String>,
+    /// What is wrong with its history, for people.
+    warnings: Vec<Warning>,
+    /// Records that are here and do not count: their author lost its standing, and nothing that counts depends on them.
+    uncounted: u64,
+}
+
+/// Something about the session's history that its readers should know.
+#[derive(Debug, Serialize, ToSchema)]
+struct Warning {
+    /// `agent_forked`: the agent's host wrote two histories; `agent_taken_over`: another host took the agent by force.
+    #[schema(example = "agent_forked")]
+    code: &'static str,
+    /// The same in words.
+    detail: String,
+    /// The two signed records that prove it.
+    records: Vec<String>,
+}
+
+impl From<&Fork> for Warning {
+    fn from(fork: &Fork) -> Self {
+        let (code, detail) = if fork.taken_over {
+            let detail = "the agent was taken over by force: its old host wrote records that the new one had not seen; \
+                answers that lost their place are marked";
+            ("agent_taken_over", detail)
+        } else {
+            let detail = "the agent's history forked: its host wrote two records where one may stand (a restored backup, \
+                or a host that lies); both records are the proof, and answers that lost their place are marked";
+            ("agent_forked", detail)
+        };
+        Self {
+            code,
+            detail: detail.to_owned(),
+            records: vec![fork.first.to_string(), fork.second.to_string()],
+        }
+    }
 }
 
 impl Detail {
+    /// With the session that it goes on from.
+    pub(in crate::http) fn continuing(self, continues: Option<SessionId>) -> Self {
+        Self { continues: continues.map(|session| session.to_string()), ..self }
+    }
+
     /// The whole session.
     pub(in crate::http) fn whole(view: &View) -> Self {
         Self::part(view, 0, None)
@@ -41,6 +84,9 @@ impl Detail {
             meta: Meta::from(view),
             entries: lines.into_iter().map(|line| Entry::new(view, line)).collect(),
             archived: view.archived.is_some(),
+            continues: None,
+            warnings: view.fork.iter().map(Warning::from).collect(),
+            uncounted: view.aside,
         }
     }
 }
@@ -130,6 +176,8 @@ struct Entry {
     line_number: u64,
     /// False while the number may still move.
     sealed: bool,
+    /// True for an answer that lost its place, because the agent's history forked.
+    lost: bool,
     /// The line that it answers, 0 for none.
     point_to: u64,
     author: String,
@@ -146,6 +194,7 @@ impl Entry {
             message_id: line.message_id.to_string(),
             line_number: line.number,
             sealed: line.sealed,
+            lost: line.lost,
             point_to: line.point_to,
             author: view.handle_of(line.author).to_string(),
             timestamp: rfc3339(line.at_ms),

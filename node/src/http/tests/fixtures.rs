@@ -194,6 +194,7 @@ pub(super) fn status() -> NodeStatus {
         label: "laptop".to_owned(),
         workspace: record("aa"),
         handle: handle("alice"),
+        revoked: false,
         listen: vec!["/ip4/127.0.0.1/udp/4000/quic-v1".to_owned()],
         peers: vec![],
         sessions: BTreeMap::from([("active", 2), ("running", 1)]),

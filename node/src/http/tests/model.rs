@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::fixtures as f;
 use crate::http::Question;
+use crate::machine::info::RevokedInfo;
 use crate::machine::request::{Answer, Change, Code, Rejection, Request};
 
 /// What the loop knows.
@@ -85,12 +86,21 @@ impl Model {
             Request::Show { session } if session != f::session() => {
                 return Err(Rejection::new(Code::QuickSessionNotFound, "no such session"));
             }
-            Request::Show { .. } => Answer::Session(Box::new(f::view())),
+            Request::Show { .. } => Answer::Session { view: Box::new(f::view()), continues: None },
             Request::Resolve { .. } => Answer::Ids(vec![f::session()]),
             Request::Agents | Request::AddAgent { .. } | Request::RemoveAgent { .. } => {
                 Answer::Agents(vec![f::agent()])
             }
             Request::Members => Answer::Members(vec![f::member()]),
+            Request::Revoke { device, keep } => Answer::Revoked(RevokedInfo {
+                devices: vec![device],
+                agents: vec![f::handle("scribe")],
+                kept_sessions: usize::from(keep),
+                already: false,
+            }),
+            Request::RemoveMember { .. } => {
+                return Err(Rejection::new(Code::NotFound, "no member is called so"));
+            }
             Request::Peers | Request::AddPeer { .. } => Answer::Peers(vec![f::peer()]),
             Request::Status => Answer::Status(Box::new(f::status())),
             Request::Sync { .. } | Request::Pause(_) => Answer::Sync(f::sync()),

@@ -8,7 +8,7 @@ use super::Node;
 use super::fixtures::{ATTEMPT, SECRET, SESSION};
 
 /// The interface's table.
-const ENDPOINTS: [&str; 34] = [
+const ENDPOINTS: [&str; 36] = [
     "POST /im/quick-sessions",
     "GET /im/quick-sessions",
     "GET /im/quick-sessions/{id}",
@@ -25,6 +25,8 @@ const ENDPOINTS: [&str; 34] = [
     "POST /im/agents",
     "DELETE /im/agents/{handle}",
     "GET /im/members",
+    "POST /im/members/{handle}/remove",
+    "POST /im/devices/{device}/revoke",
     "GET /peers",
     "POST /peers",
     "GET /status",

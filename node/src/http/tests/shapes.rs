@@ -39,15 +39,15 @@ fn meta() -> Value {
 fn entries() -> [Value; 3] {
     [
         json!({
-            "message_id": "01".repeat(32), "line_number": 1, "sealed": true, "point_to": 0, "author": "alice",
+            "message_id": "01".repeat(32), "line_number": 1, "sealed": true, "lost": false, "point_to": 0, "author": "alice",
             "timestamp": "2026-07-11T00:00:01.007Z", "body": "Please check.", "links": [],
         }),
         json!({
-            "message_id": "02".repeat(32), "line_number": 2, "sealed": true, "point_to": 1, "author": "scribe",
+            "message_id": "02".repeat(32), "line_number": 2, "sealed": true, "lost": false, "point_to": 1, "author": "scribe",
             "timestamp": "2026-07-11T00:00:02.007Z", "body": "Done.", "links": [],
         }),
         json!({
-            "message_id": "03".repeat(32), "line_number": 3, "sealed": false, "point_to": 0, "author": "alice",
+            "message_id": "03".repeat(32), "line_number": 3, "sealed": false, "lost": false, "point_to": 0, "author": "alice",
             "timestamp": "2026-07-11T00:00:03.007Z",
             "body": format!("see session:{SESSION}:L000001, (session:{SESSION})"),
             "links": [
@@ -59,7 +59,7 @@ fn entries() -> [Value; 3] {
 }
 
 fn detail() -> Value {
-    json!({ "meta": meta(), "entries": entries(), "archived": false })
+    json!({ "meta": meta(), "entries": entries(), "archived": false, "warnings": [], "uncounted": 0 })
 }
 
 #[test]
@@ -124,6 +124,7 @@ async fn a_create_tells_new_from_repeated() {
     assert_eq!((reply.status.as_u16(), reply.json()), (200, want));
     let asked = node.model.take_asked();
     let create = |session, text: &str, request: Option<&str>| Request::Create {
+        continues: None,
         session,
         agent: f::handle("scribe"),
         body: starling_crdt::text::Body::new(text).unwrap(),
@@ -275,6 +276,18 @@ async fn the_workspace_and_its_people() {
         "last_seen": "2026-07-11T00:00:00.000Z",
     }] }] });
     assert_eq!(node.call("GET", "/im/members").send().await.json(), members);
+    let device = "d2".repeat(32);
+    for (keep_none, kept) in [(false, 1), (true, 0)] {
+        let path = format!("/im/devices/{device}/revoke");
+        let reply = node.call("POST", &path).json(&json!({ "keep_none": keep_none })).send().await;
+        let want =
+            json!({ "devices": [device], "agents": ["scribe"], "kept_sessions": kept, "already": false });
+        assert_eq!((reply.status.as_u16(), reply.json()), (200, want));
+    }
+    let reply = node.call("POST", "/im/devices/nonsense/revoke").json(&json!({})).send().await;
+    assert_eq!((reply.status.as_u16(), &reply.json()["code"]), (422, &json!("invalid_field")));
+    let reply = node.call("POST", "/im/members/bob/remove").json(&json!({})).send().await;
+    assert_eq!((reply.status.as_u16(), &reply.json()["code"]), (404, &json!("not_found")));
     node.end().await;
 }
 
@@ -307,6 +320,7 @@ async fn this_device() {
     let export = json!({ "commit": "c0".repeat(20), "tree": "7e".repeat(20) });
     let status = json!({
         "device": "d1".repeat(32), "label": "laptop", "workspace": "aa".repeat(32), "handle": "alice",
+        "revoked": false,
         "http": format!("http://{}", node.http), "listen": ["/ip4/127.0.0.1/udp/4000/quic-v1"], "peers": [],
         "sessions": { "active": 2, "running": 1 }, "export": export,
         "waiting": [{

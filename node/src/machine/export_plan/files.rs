@@ -1,5 +1,6 @@
 //! The files of one session, from its view. Pure: equal views give equal bytes.
 
+use starling_crdt::id::{SessionId, StreamKey};
 use starling_crdt::view::{Status, View};
 
 use super::super::export_meta::{self, SessionMeta, check};
@@ -16,10 +17,11 @@ pub(super) struct Files {
 pub(super) fn session(view: &View, collides: bool) -> Files {
     let live = format!("quick-sessions/{}", view.id);
     let archive = format!("archive/quick-sessions/{}", view.id);
+    let collisions = format!("collisions/{}", view.id);
     let (home, removes) = match (collides, view.archived.is_some()) {
-        (true, _) => (format!("collisions/{}/{}", view.id, view.key), vec![live, archive]),
-        (false, false) => (live, vec![archive]),
-        (false, true) => (archive, vec![live]),
+        (true, _) => (format!("{collisions}/{}", view.key), vec![live, archive]),
+        (false, false) => (live, vec![archive, collisions]),
+        (false, true) => (archive, vec![live, collisions]),
     };
     let meta = meta(view);
     debug_assert!(check(&meta).is_ok(), "{:?} in {meta:?}", check(&meta));
@@ -28,6 +30,16 @@ pub(super) fn session(view: &View, collides: bool) -> Files {
         (format!("{home}/discussion.thread"), thread(view).into_bytes()),
     ];
     Files { writes, removes }
+}
+
+/// A session of which nothing counts any more leaves the export. With `others`, the places outside `collisions/` are, or
+/// will be, theirs.
+pub(super) fn gone(id: &SessionId, key: &StreamKey, others: bool) -> Files {
+    let mut removes = vec![format!("collisions/{id}/{key}")];
+    if !others {
+        removes.extend([format!("quick-sessions/{id}"), format!("archive/quick-sessions/{id}")]);
+    }
+    Files { writes: Vec::new(), removes }
 }
 
 /// Adds a YAML file to a plan.

@@ -1,0 +1,174 @@
+//! What counts on a node, found from nothing but the records on its disk, and whether all nodes agree on it (INV-2, INV-5).
+//! Nodes may hold different records that do not count: those are not compared. What the node itself says of a session,
+//! its row, is held against what its records come to (INV-10).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use starling_crdt::id::{RecordId, StreamKey};
+use starling_crdt::payload::{MemberRole, Payload};
+use starling_crdt::record::Record;
+use starling_crdt::roster::Roster;
+use starling_crdt::session::Session;
+use starling_crdt::signed::{Received, Signed, Unverified, Verified};
+use starling_crdt::view::{View, fold};
+use starling_node::boot;
+use starling_node::machine::input::{Input, NetInput};
+use starling_node::machine::rows::{self, IndexRow, Stored};
+
+use crate::node::{Heard, Life, SimNode};
+use crate::world::World;
+
+/// One session as far as it counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counted {
+    /// The records that count.
+    pub records: BTreeSet<RecordId>,
+    /// The view; how many records do not count is left out.
+    pub view: View,
+    /// The row; who wrote what does not count is left out.
+    pub row: IndexRow,
+}
+
+fn read(wire: &[u8]) -> Option<Signed<Verified>> {
+    match Signed::<Unverified>::decode(wire) {
+        Ok(Received::Record(record)) => Some(record.trust()),
+        _ => None,
+    }
+}
+
+impl SimNode {
+    fn stored(&self) -> Option<Stored> {
+        boot::read(self.store.as_ref()?, self.workspace.as_ref()?).ok()
+    }
+
+    /// The roster on its disk.
+    #[must_use]
+    pub fn roster(&self) -> Option<Roster> {
+        let mut roster = Roster::new(self.workspace?);
+        for record in self.stored()?.roster.iter().filter_map(|wire| read(wire)) {
+            roster.offer(record);
+        }
+        Some(roster)
+    }
+
+    /// A session on its disk, counted under the roster there.
+    #[must_use]
+    pub fn session(&self, key: StreamKey, roster: &Roster) -> Option<Session> {
+        let mut session = Session::new(roster.workspace(), key);
+        for (_, wire) in self.store.as_ref()?.load_stream(*key.as_bytes()).ok()? {
+            session.restore(read(&wire)?, roster);
+        }
+        Some(session)
+    }
+
+    /// All sessions of which something counts, and what is wrong with their rows.
+    ///
+    /// # Errors
+    /// A row that is not what the records come to, or none where there should be one.
+    pub fn counted(&self) -> Result<BTreeMap<StreamKey, Counted>, String> {
+        let (Some(roster), Some(stored)) = (self.roster(), self.stored()) else {
+            return Ok(BTreeMap::new());
+        };
+        let mut all = BTreeMap::new();
+        for (key, row) in &stored.index {
+            let Some(session) = self.session(*key, &roster) else {
+                return Err(format!("INV-4: {key} cannot be read"));
+            };
+            let row = rows::decode::<IndexRow>(row).ok_or_else(|| format!("{key} has no row"))?;
+            let view = fold(&session, roster.standing()).ok_or_else(|| format!("{key} has no view"))?;
+            if row != IndexRow::of(&session, &view, roster.standing()) {
+                return Err(format!("INV-10: the row of {key} is not what its records come to: {row:?}"));
+            }
+            if !session.is_empty() {
+                let records = session.entries().map(|entry| entry.signed.id()).collect();
+                let row = IndexRow { basis: [0; 32], authors: Vec::new(), ..row };
+                all.insert(*key, Counted { records, view: View { aside: 0, ..view }, row });
+            }
+        }
+        Ok(all)
+    }
+}
+
+impl World {
+    /// Waits until these nodes agree on the roster, on what counts, on rows and views, and on the export.
+    ///
+    /// # Errors
+    /// The difference, in words.
+    pub fn agree(&mut self, nodes: &[usize], ms_max: u64) -> Result<(), String> {
+        let end = self.now_ms() + ms_max;
+        loop {
+            self.run_for(500);
+            match self.disagreement(nodes) {
+                None => return Ok(()),
+                Some(difference) if self.now_ms() >= end => return Err(difference),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Writes a roster record with a device's key, and hands it to its node as if a peer had gossiped it.
+    pub fn write_roster(&mut self, node: usize, payload: Payload) -> Option<RecordId> {
+        let sim = self.nodes.get(node)?;
+        let roster = sim.roster()?;
+        let record = Record {
+            workspace: roster.workspace(),
+            stream: roster.key(),
+            author: sim.me,
+            roster: Vec::new(),
+            deps: roster.heads().iter().copied().collect(),
+            at_ms: self.now_ms(),
+            payload,
+        };
+        let signed = Signed::sign(record, &sim.key).ok()?;
+        self.hear(node, node, &signed);
+        Some(signed.id())
+    }
+
+    /// A node hears a record by gossip from another one, to be passed on if it accepts it.
+    pub fn hear(&mut self, node: usize, from: usize, record: &Signed<Verified>) {
+        let Some(device) = self.nodes.get(from).map(|sim| sim.me) else {
+            return;
+        };
+        let token = self.draw(1 << 32, u64::MAX - 1);
+        let bytes = record.wire().to_vec();
+        if let Some(sim) = self.nodes.get_mut(node) {
+            sim.heard.insert(record.id());
+            sim.judged.insert(token, Heard { id: record.id(), bytes: bytes.clone(), from });
+        }
+        self.feed(node, Input::Net(NetInput::Gossip { from: device, token, bytes }));
+    }
+
+    /// Makes a member an admin, in the name of a device of the founder's.
+    pub fn promote(&mut self, founder: usize, handle: &str) -> Option<RecordId> {
+        let roster = self.nodes.get(founder)?.roster()?;
+        let member = *roster.standing().member_called(&handle.parse().ok()?)?.0;
+        self.write_roster(founder, Payload::ChangeRole { member, role: MemberRole::Admin })
+    }
+
+    /// What these nodes do not agree on.
+    #[must_use]
+    pub fn disagreement(&self, nodes: &[usize]) -> Option<String> {
+        let mut first: Option<(usize, _)> = None;
+        for node in nodes {
+            let sim = self.nodes.get(*node).filter(|sim| matches!(sim.life, Life::Up(_)))?;
+            if !sim.pending.is_empty() {
+                return Some(format!("#{node} is still writing"));
+            }
+            let roster: Option<BTreeSet<RecordId>> =
+                sim.roster().map(|roster| roster.records().map(Signed::id).collect());
+            let state = match sim.counted() {
+                Ok(counted) => (roster, counted, sim.tree.files()),
+                Err(what) => return Some(format!("#{node}: {what}")),
+            };
+            let (other, ours) = first.get_or_insert((*node, state.clone()));
+            let what = match (ours.0 == state.0, ours.1 == state.1, ours.2 == state.2) {
+                (false, ..) => "rosters",
+                (_, false, _) => "sessions",
+                (_, _, false) => "exports",
+                (true, true, true) => continue,
+            };
+            return Some(format!("the {what} of #{other} and #{node} differ"));
+        }
+        None
+    }
+}
