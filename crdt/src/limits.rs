@@ -48,6 +48,8 @@ pub const WIRE_BYTES_MAX: usize = 128 * 1024;
 pub const SIGNATURE_BYTES: usize = 64;
 
 const _: () = assert!(BODY_BYTES_MAX + (DEPS_MAX + ROSTER_HEADS_MAX) * 34 + 1_024 < WIRE_BYTES_MAX);
+// What a session's record names, a roster record can merge.
+const _: () = assert!(ROSTER_HEADS_MAX == DEPS_MAX);
 const _: () = assert!(CUT_SESSIONS_MAX * (34 + 34 + 4) + 4_096 < WIRE_BYTES_MAX);
 const _: () = assert!(SUMMARY_CHARS_MAX * 4 < BODY_BYTES_MAX && REASON_CHARS_MAX * 4 < BODY_BYTES_MAX);
 const _: () = assert!(PREVIEW_CHARS_MAX < SUMMARY_CHARS_MAX);

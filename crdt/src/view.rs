@@ -8,7 +8,7 @@ mod fold;
 use crate::id::{AgentId, AttemptId, Handle, MemberId, RecordId, SessionId, StreamKey};
 use crate::text::{Body, Reason, RequestId, Summary, Title};
 
-pub use fold::fold;
+pub use fold::{fold, fold_held};
 
 use crate::session::Entry;
 

@@ -10,7 +10,7 @@ use starling_crdt::record::Record;
 use starling_crdt::roster::Roster;
 use starling_crdt::session::Session;
 use starling_crdt::signed::{Received, Signed, Unverified, Verified};
-use starling_crdt::view::{View, fold};
+use starling_crdt::view::{View, fold_held};
 use starling_node::boot;
 use starling_node::machine::input::{Input, NetInput};
 use starling_node::machine::rows::{self, IndexRow, Stored};
@@ -75,7 +75,7 @@ impl SimNode {
                 return Err(format!("INV-4: {key} cannot be read"));
             };
             let row = rows::decode::<IndexRow>(row).ok_or_else(|| format!("{key} has no row"))?;
-            let view = fold(&session, roster.standing()).ok_or_else(|| format!("{key} has no view"))?;
+            let view = fold_held(&session, roster.standing()).ok_or_else(|| format!("{key} has no view"))?;
             if row != IndexRow::of(&session, &view, roster.standing()) {
                 return Err(format!("INV-10: the row of {key} is not what its records come to: {row:?}"));
             }

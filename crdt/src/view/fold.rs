@@ -19,7 +19,14 @@ use crate::text::RequestId;
 /// all of them away. A replica that never had those sees nothing either.
 #[must_use]
 pub fn fold(session: &Session, standing: &Standing) -> Option<View> {
-    let header = session.header().filter(|_| !session.is_empty())?;
+    if session.is_empty() { None } else { fold_held(session, standing) }
+}
+
+/// As [`fold`], and of a session of which nothing counts too: without lines and with revision 0, for who keeps it until
+/// that changes. Not to be shown.
+#[must_use]
+pub fn fold_held(session: &Session, standing: &Standing) -> Option<View> {
+    let header = session.header()?;
     let facts = session.facts();
     let chain = Chain::winning(session, standing);
     let mut lines = Numbering::new(session);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use starling_crdt::id::{DeviceKey, Handle, MemberId};
 use starling_crdt::limits::LABEL_BYTES_MAX;
+use starling_crdt::limits::ROSTER_HEADS_MAX;
 use starling_crdt::payload::{MemberRole, Payload};
 use starling_crdt::record::Record;
 use starling_crdt::session::Offer;
@@ -192,12 +193,26 @@ impl Node {
         payload: Payload,
     ) -> Result<starling_crdt::id::RecordId, Rejection> {
         self.my_member()?;
+        self.merge_heads()?;
+        self.append_to_roster(payload)
+    }
+
+    /// The roster's heads become few enough for a record to name: any member can make any number of them, by writing on
+    /// old ones. Each merge leaves fewer.
+    pub(super) fn merge_heads(&mut self) -> Result<(), Rejection> {
+        while self.roster.heads().len() > ROSTER_HEADS_MAX {
+            self.append_to_roster(Payload::Merge {})?;
+        }
+        Ok(())
+    }
+
+    fn append_to_roster(&mut self, payload: Payload) -> Result<starling_crdt::id::RecordId, Rejection> {
         let record = Record {
             workspace: self.roster.workspace(),
             stream: self.roster.key(),
             author: self.me,
             roster: Vec::new(),
-            deps: self.roster.heads().iter().copied().take(starling_crdt::limits::DEPS_MAX).collect(),
+            deps: self.roster.write_heads(&self.me),
             at_ms: self.now,
             payload,
         };

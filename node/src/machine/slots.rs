@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use starling_crdt::id::{DeviceKey, SessionId, StreamKey};
 use starling_crdt::session::{Entry, Offer, Session};
 use starling_crdt::signed::{Received, Signed, Unverified};
-use starling_crdt::view::{View, fold};
+use starling_crdt::view::{View, fold, fold_held};
 use starling_net::proto::Have;
 
 use super::Node;
@@ -322,14 +322,14 @@ impl Node {
 
     /// The session and its view, if it is open and something of it counts.
     pub(super) fn view(&self, key: &StreamKey) -> Option<(&Session, View)> {
-        let session = self.slots.get(key)?.session().filter(|session| !session.is_empty())?;
+        let session = self.slots.get(key)?.session()?;
         fold(session, self.standing()).map(|view| (session, view))
     }
 
     /// The row of an open session that has a record, whether anything of it counts or not.
     pub(super) fn row_of(&self, key: &StreamKey) -> Option<IndexRow> {
         let session = self.slots.get(key)?.session()?;
-        let view = fold(session, self.standing())?;
+        let view = fold_held(session, self.standing())?;
         Some(IndexRow::of(session, &view, self.standing()))
     }
 

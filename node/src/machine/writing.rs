@@ -212,13 +212,14 @@ impl Node {
     ) -> Result<RecordId, Rejection> {
         // The turn of what asked for it may have come only after a revocation.
         self.my_member()?;
+        self.merge_heads()?;
         let opens = matches!(payload, Payload::Open { .. });
         let session = self.slots.get(&key).and_then(|slot| slot.session()).ok_or_else(not_found)?;
         let record = Record {
             workspace: self.roster.workspace(),
             stream: key,
             author: self.me,
-            roster: self.roster.heads().iter().copied().collect(),
+            roster: self.roster.write_heads(&self.me),
             deps: if opens { Vec::new() } else { session.write_deps(tip) },
             at_ms: self.now,
             payload,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use starling_crdt::id::{AttemptId, RecordId, StreamKey};
+use starling_crdt::limits::ROSTER_HEADS_MAX;
 use starling_crdt::payload::{Payload, Turn};
 use starling_crdt::record::Record;
 use starling_crdt::roster::Roster;
@@ -190,5 +191,34 @@ fn garbage_in_frames_and_gossip_takes_nothing_down() {
         world.run_for(3 * MINUTE);
         await_answer(world, a, id);
         world.converge(5 * MINUTE).unwrap();
+    });
+}
+
+#[test]
+fn more_roster_heads_than_a_record_may_name_stop_nobody() {
+    over(0..10, |world| {
+        let (a, b) = pair(world);
+        let roster = world.nodes[a].roster().unwrap();
+        let start: Vec<RecordId> = roster.heads().iter().copied().collect();
+        // A device of the same member writes on old heads, as often as it likes.
+        for n in 0..40 {
+            let record = Record {
+                workspace: roster.workspace(),
+                stream: roster.key(),
+                author: world.nodes[b].me,
+                roster: Vec::new(),
+                deps: start.clone(),
+                at_ms: world.now_ms() + n,
+                payload: Payload::Merge {},
+            };
+            let signed = Signed::sign(record, &world.nodes[b].key).unwrap();
+            world.hear(a, b, &signed);
+        }
+        world.run_for(500);
+        assert!(world.nodes[a].roster().unwrap().heads().len() > ROSTER_HEADS_MAX);
+        let id = world.create(a, "scribe", "still here").unwrap();
+        await_answer(world, a, id);
+        world.converge(MINUTE).unwrap();
+        assert!(world.nodes[b].roster().unwrap().heads().len() <= ROSTER_HEADS_MAX);
     });
 }
