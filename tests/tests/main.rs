@@ -11,6 +11,7 @@ mod acknowledged_survives_kill;
 mod answered_on_another_machine;
 mod boundaries;
 mod clean_shutdown;
+mod export_is_rebuilt;
 mod first_run;
 mod http_door;
 mod invites;
