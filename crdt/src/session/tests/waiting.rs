@@ -174,7 +174,7 @@ fn long_chain(n: usize) -> Replica {
 fn what_is_known_of_a_long_session_grows_with_its_length_only() {
     let replica = long_chain(400);
     let live = |facts: &crate::facts::Facts| {
-        facts.tips.len() + facts.covers.len() + facts.open.len() + facts.titles.len() + facts.clock.len()
+        facts.tips.len() + facts.covers.len() + facts.open.len() + facts.titles.len()
     };
     let total: usize = replica.session.entries().map(|entry| live(&entry.facts)).sum();
     assert!(total <= 2 * replica.session.len(), "{total}");
