@@ -25,6 +25,8 @@ pub const REQUEST_ID_BYTES_MAX: usize = 128;
 pub const SESSION_RECORDS_MAX: usize = 4_096;
 /// Records of one session that may wait for deps; a peer sends in topological order, so an honest one needs few.
 pub const WAITING_RECORDS_MAX: usize = 1_024;
+/// Wire bytes of them: the largest that a few peers can have on their way to one session at once.
+pub const WAITING_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Ids of refused records that a session remembers, so that their dependants are refused without a new check.
 pub const REFUSED_IDS_MAX: usize = 4_096;
 /// What stood at so many roster heads of the past is kept: records of a session name few different ones.

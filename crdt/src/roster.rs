@@ -134,7 +134,8 @@ impl Roster {
             return Offer::Refused(refusal);
         }
         if let Some(missing) = record.deps.iter().find(|dep| !self.contains(dep)).copied() {
-            let kept = self.door.wait(signed, missing);
+            let owner = self.standing.device(&signed.record().author).map(|device| device.member);
+            let kept = self.door.wait(signed, missing, owner);
             return if kept { Offer::Waiting { missing } } else { Offer::NoRoom };
         }
         self.door.room_mut().remove(&id);

@@ -201,7 +201,8 @@ impl Session {
         missing_dep = missing_dep.filter(|dep| !self.forgiven(dep));
         let missing_roster = record.roster.iter().find(|head| !roster.contains(head));
         if let Some(missing) = missing_dep.or(missing_roster).copied() {
-            let kept = self.door.wait(signed, missing);
+            let owner = roster.standing().device(&signed.record().author).map(|device| device.member);
+            let kept = self.door.wait(signed, missing, owner);
             return if kept { Offer::Waiting { missing } } else { Offer::NoRoom };
         }
         self.door.room_mut().remove(&id);
