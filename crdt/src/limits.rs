@@ -38,6 +38,9 @@ pub const ASIDE_RECORDS_MAX: usize = 1_024;
 pub const AT_MS_MAX: u64 = 253_402_300_799_999;
 /// A record further ahead of our clock than this is flagged (never refused: clocks are not evidence).
 pub const CLOCK_AHEAD_MS_MAX: u64 = 10 * 60 * 1000;
+/// Promotions between the founder and who adds a member or changes a role. A seniority names each of them, so a longer
+/// chain would cost memory by its square; people's chains of trust are a few long.
+pub const PROMOTIONS_MAX: usize = 64;
 /// Sessions that one cut may name: as many as a device can have touched in a large workspace.
 pub const CUT_SESSIONS_MAX: usize = 1_024;
 /// Heads a cut names for one session: a linear author has one, an equivocating one a few.
