@@ -12,7 +12,7 @@ mod live;
 use crate::fault::{Fault, planted};
 use crate::id::RecordId;
 
-pub use live::{Clock, Live};
+pub use live::Live;
 
 /// A place in the canonical order: (lamport, id).
 pub type Stamp = (u64, RecordId);
@@ -38,8 +38,6 @@ pub struct Facts {
     pub summaries: Live,
     /// Maximal writes of the archived register.
     pub archives: Live,
-    /// Records in the past by author; exact for authors who did not fork.
-    pub clock: Clock,
     /// The record's own place: the `start_op` of its automerge change.
     pub lamport: u64,
     /// The highest automerge op of the past, itself included.
@@ -62,7 +60,6 @@ impl Facts {
             titles: live(|f| &f.titles),
             summaries: live(|f| &f.summaries),
             archives: live(|f| &f.archives),
-            clock: join_clocks(sides),
             lamport: sides.iter().map(|side| side.lamport).max().unwrap_or(0),
             max_op: sides.iter().map(|side| side.max_op).max().unwrap_or(0),
         }
@@ -87,13 +84,6 @@ fn join_live(sides: &[&Facts], field: fn(&Facts) -> &Live, sees: &impl Fn(usize,
         }
     }
     joined
-}
-
-fn join_clocks(sides: &[&Facts]) -> Clock {
-    let mut sides = sides.iter().map(|side| &side.clock);
-    let mut clock = sides.next().cloned().unwrap_or_default();
-    sides.for_each(|other| clock.join(other));
-    clock
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ pub const REQUEST_ID_BYTES_MAX: usize = 128;
 pub const SESSION_RECORDS_MAX: usize = 4_096;
 /// Records of one session that may wait for deps; a peer sends in topological order, so an honest one needs few.
 pub const WAITING_RECORDS_MAX: usize = 1_024;
+/// Wire bytes of them: the largest that a few peers can have on their way to one session at once.
+pub const WAITING_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Ids of refused records that a session remembers, so that their dependants are refused without a new check.
 pub const REFUSED_IDS_MAX: usize = 4_096;
 /// What stood at so many roster heads of the past is kept: records of a session name few different ones.
@@ -36,6 +38,9 @@ pub const ASIDE_RECORDS_MAX: usize = 1_024;
 pub const AT_MS_MAX: u64 = 253_402_300_799_999;
 /// A record further ahead of our clock than this is flagged (never refused: clocks are not evidence).
 pub const CLOCK_AHEAD_MS_MAX: u64 = 10 * 60 * 1000;
+/// Promotions between the founder and who adds a member or changes a role. A seniority names each of them, so a longer
+/// chain would cost memory by its square; people's chains of trust are a few long.
+pub const PROMOTIONS_MAX: usize = 64;
 /// Sessions that one cut may name: as many as a device can have touched in a large workspace.
 pub const CUT_SESSIONS_MAX: usize = 1_024;
 /// Heads a cut names for one session: a linear author has one, an equivocating one a few.

@@ -37,6 +37,9 @@ struct Entry {
     /// Positions of its past, itself included.
     past: FixedBitSet,
     lamport: u64,
+    /// Removals in its past that were void there. Should one of them stand in the end, its author had no right to pass
+    /// over it.
+    overruled: FixedBitSet,
     /// How senior its author was in its past.
     rank: Rank,
     /// For whom it was written; `None` for the recovery key.
@@ -131,7 +134,8 @@ impl Roster {
             return Offer::Refused(refusal);
         }
         if let Some(missing) = record.deps.iter().find(|dep| !self.contains(dep)).copied() {
-            let kept = self.door.wait(signed, missing);
+            let owner = self.standing.device(&signed.record().author).map(|device| device.member);
+            let kept = self.door.wait(signed, missing, owner);
             return if kept { Offer::Waiting { missing } } else { Offer::NoRoom };
         }
         self.door.room_mut().remove(&id);
@@ -163,6 +167,7 @@ impl Roster {
             at,
             signed: signed.clone(),
             past: FixedBitSet::new(),
+            overruled: FixedBitSet::new(),
             lamport,
             rank: Rank::first(Seniority::founder()),
             member: None,
@@ -175,8 +180,13 @@ impl Roster {
             let standing = self.at(&record.deps).ok_or(Refusal::Stranger)?;
             let authority = standing.authority(&record.author, &record.payload);
             let authority = authority.ok_or(Refusal::NotAllowed(Role::Member))?;
-            let present = past.ones().filter_map(|at| self.entries.get(at));
-            let present = present.filter(|entry| !standing.is_void(&entry.signed.id()));
+            let seen = || past.ones().filter_map(|at| self.entries.get(at));
+            let is_void = |entry: &&Entry| standing.is_void(&entry.signed.id());
+            seen()
+                .filter(is_void)
+                .filter(|e| e.takes_away())
+                .for_each(|e| entry.overruled.grow_and_insert(e.at));
+            let present = seen().filter(|entry| !is_void(entry));
             entry.rests_on = strong::grounds(present, &authority);
             (entry.rank, entry.member, entry.needs) = (authority.rank, authority.acts_for, authority.needs);
             entry.adder = authority.adder;

@@ -15,6 +15,8 @@ pub use graph::{AuthorCounts, body_of};
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fixedbitset::FixedBitSet;
+
 use crate::document::Document;
 use crate::facts::{Facts, Stamp};
 use crate::fault::{Fault, planted};
@@ -60,6 +62,8 @@ pub struct Entry {
     pub epoch: u32,
     /// Its place in the order of admission.
     at: usize,
+    /// The places of its past, itself included: exact whoever forked, and small beside what automerge keeps.
+    past: FixedBitSet,
     counted: bool,
 }
 
@@ -68,6 +72,12 @@ impl Entry {
     #[must_use]
     pub const fn is_counted(&self) -> bool {
         self.counted
+    }
+
+    /// Whether `other`, of the same replica, is in its past, or is it.
+    #[must_use]
+    pub fn has_seen(&self, other: &Self) -> bool {
+        self.past.contains(other.at)
     }
 
     /// The record's place in the canonical order.
@@ -79,9 +89,17 @@ impl Entry {
 
 #[derive(Debug, Clone, Default)]
 struct AuthorLog {
-    count: u32,
+    /// Places of its records.
+    places: Vec<usize>,
+    /// Its newest record.
     last: Option<RecordId>,
     forked: bool,
+}
+
+impl AuthorLog {
+    fn count(&self) -> u32 {
+        u32::try_from(self.places.len()).unwrap_or(u32::MAX)
+    }
 }
 
 /// One replica of a session.
@@ -183,7 +201,8 @@ impl Session {
         missing_dep = missing_dep.filter(|dep| !self.forgiven(dep));
         let missing_roster = record.roster.iter().find(|head| !roster.contains(head));
         if let Some(missing) = missing_dep.or(missing_roster).copied() {
-            let kept = self.door.wait(signed, missing);
+            let owner = roster.standing().device(&signed.record().author).map(|device| device.member);
+            let kept = self.door.wait(signed, missing, owner);
             return if kept { Offer::Waiting { missing } } else { Offer::NoRoom };
         }
         self.door.room_mut().remove(&id);
@@ -244,19 +263,24 @@ impl Session {
         if let Payload::Open { header, .. } = &record.payload {
             self.header.get_or_insert_with(|| header.clone());
         }
-        let seq = self.log_author(&record.author, id, &past);
-        let facts = self.advance(past, record, id, seq);
-        self.index(&record.payload, id);
         let at = self.entries.len();
-        self.entries.push(id, Entry { signed, facts, seq, epoch, at, counted: false });
+        let mut places = past::Pasts::of(self, &record.deps).into_places();
+        let seq = self.log_author(&record.author, id, &places);
+        places.grow_and_insert(at);
+        let facts = self.advance(past, record, id);
+        self.index(&record.payload, id);
+        self.entries.push(id, Entry { signed, facts, seq, epoch, at, past: places, counted: false });
         self.aside += 1;
     }
 
-    fn log_author(&mut self, author: &DeviceKey, id: RecordId, past: &Facts) -> u32 {
-        let seen = past.clock.get(author);
+    /// Adds a record with this past to its author's. Returns its number among them.
+    fn log_author(&mut self, author: &DeviceKey, id: RecordId, past: &FixedBitSet) -> u32 {
         let log = self.authors.entry(*author).or_default();
-        log.forked |= seen != log.count;
-        log.count += 1;
+        let seen = log.places.iter().rev().filter(|at| past.contains(**at));
+        let mut seen = seen.filter_map(|at| self.entries.at(*at)).map(|entry| entry.seq);
+        let seen = if log.forked { seen.max() } else { seen.next() }.unwrap_or(0);
+        log.forked |= seen != log.count();
+        log.places.push(self.entries.len());
         log.last = Some(id);
         seen + 1
     }

@@ -1,13 +1,13 @@
 //! What a replica keeps of records that it did not admit. A bounded [`Room`] for those whose past is not here yet: a
-//! record waits for one missing id at a time and is offered again when that id comes; when the room is full the record
-//! is dropped, and anti-entropy brings it again in topological order. And the [`Door`], a room that also remembers whom
+//! record waits for one missing id at a time and is offered again when that id comes; when the room is full, whoever has
+//! most in it makes room for others, and anti-entropy brings what is dropped again in topological order. And the [`Door`], a room that also remembers whom
 //! it turned away, so that dependants of a refused record fall without a new check. Neither judges anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fault::{Fault, planted};
-use crate::id::RecordId;
-use crate::limits::{REFUSED_IDS_MAX, WAITING_RECORDS_MAX};
+use crate::id::{MemberId, RecordId};
+use crate::limits::{REFUSED_IDS_MAX, WAITING_BYTES_MAX, WAITING_RECORDS_MAX};
 use crate::rules::Refusal;
 use crate::signed::{Signed, Verified};
 
@@ -40,9 +40,9 @@ impl Door {
         }
     }
 
-    /// Keeps a record until `missing` comes. False when the room is full.
-    pub fn wait(&mut self, record: Signed<Verified>, missing: RecordId) -> bool {
-        self.room.put(record, missing, WAITING_RECORDS_MAX)
+    /// Keeps a record of `owner` until `missing` comes. False when the room is full.
+    pub fn wait(&mut self, record: Signed<Verified>, missing: RecordId, owner: Owner) -> bool {
+        self.room.put(record, missing, owner)
     }
 
     /// The room.
@@ -57,44 +57,63 @@ impl Door {
     }
 }
 
+/// Whose a waiting record is: a member's, by whichever device, or one of all who are not on the roster.
+pub type Owner = Option<MemberId>;
+
+#[derive(Debug, Clone)]
+struct Waiter {
+    record: Signed<Verified>,
+    missing: RecordId,
+    owner: Owner,
+}
+
 /// Records that wait, by the id that they wait for.
 #[derive(Debug, Clone, Default)]
 pub struct Room {
-    records: BTreeMap<RecordId, (Signed<Verified>, RecordId)>,
+    records: BTreeMap<RecordId, Waiter>,
     by_missing: BTreeMap<RecordId, BTreeSet<RecordId>>,
+    by_owner: BTreeMap<Owner, BTreeSet<RecordId>>,
+    bytes: usize,
 }
 
 impl Room {
-    /// Keeps `record` until `missing` comes. Returns false when the room holds `max` records already.
-    pub fn put(&mut self, record: Signed<Verified>, missing: RecordId, max: usize) -> bool {
-        if self.records.len() >= max && !self.records.contains_key(&record.id()) {
-            return false;
+    /// Keeps `record` until `missing` comes. When the room is full, it takes the place of one of whoever has most here;
+    /// false if that is `owner`.
+    pub fn put(&mut self, record: Signed<Verified>, missing: RecordId, owner: Owner) -> bool {
+        let id = record.id();
+        self.remove(&id);
+        while self.records.len() >= WAITING_RECORDS_MAX
+            || self.bytes + record.wire().len() > WAITING_BYTES_MAX
+        {
+            let own = self.by_owner.get(&owner).map_or(0, BTreeSet::len);
+            let most = self.by_owner.values().max_by_key(|ids| ids.len());
+            let Some(last) = most.filter(|ids| ids.len() > own + 1).and_then(|ids| ids.last().copied())
+            else {
+                return false;
+            };
+            self.remove(&last);
         }
-        self.remove(&record.id());
-        self.by_missing.entry(missing).or_default().insert(record.id());
-        self.records.insert(record.id(), (record, missing));
+        self.bytes += record.wire().len();
+        self.by_missing.entry(missing).or_default().insert(id);
+        self.by_owner.entry(owner).or_default().insert(id);
+        self.records.insert(id, Waiter { record, missing, owner });
         true
     }
 
     /// Lets a record go: it came again by another way, and its past is here now.
-    pub fn remove(&mut self, id: &RecordId) {
-        let Some((_, missing)) = self.records.remove(id) else {
-            return;
-        };
-        if let Some(waiters) = self.by_missing.get_mut(&missing) {
-            waiters.remove(id);
-            if waiters.is_empty() {
-                self.by_missing.remove(&missing);
-            }
-        }
+    pub fn remove(&mut self, id: &RecordId) -> Option<Signed<Verified>> {
+        let Waiter { record, missing, owner } = self.records.remove(id)?;
+        self.bytes = self.bytes.saturating_sub(record.wire().len());
+        drop_from(&mut self.by_missing, &missing, id);
+        drop_from(&mut self.by_owner, &owner, id);
+        Some(record)
     }
 
     /// Takes out what waited for `id`.
     pub fn release(&mut self, id: RecordId) -> Vec<Signed<Verified>> {
-        let waiters = self.by_missing.remove(&id).unwrap_or_default();
+        let waiters = self.by_missing.get(&id).cloned().unwrap_or_default();
         let back = if planted(Fault::WaitingLost) { 1 } else { waiters.len() };
-        let records = waiters.iter().filter_map(|waiter| self.records.remove(waiter));
-        records.map(|(record, _)| record).take(back).collect()
+        waiters.iter().filter_map(|waiter| self.remove(waiter)).take(back).collect()
     }
 
     /// Takes out what waited for `id`, and what waited for those, and so on.
@@ -115,7 +134,7 @@ impl Room {
         let mut seen = BTreeSet::new();
         while let Some(next) = todo.pop() {
             for waiter in self.by_missing.get(&next).into_iter().flatten().filter(|id| seen.insert(**id)) {
-                if self.records.get(waiter).is_some_and(|(record, _)| matters(record)) {
+                if self.records.get(waiter).is_some_and(|waiter| matters(&waiter.record)) {
                     return true;
                 }
                 todo.push(*waiter);
@@ -145,5 +164,14 @@ impl Room {
     #[must_use]
     pub fn contains(&self, id: &RecordId) -> bool {
         self.records.contains_key(id)
+    }
+}
+
+fn drop_from<K: Ord>(sets: &mut BTreeMap<K, BTreeSet<RecordId>>, key: &K, id: &RecordId) {
+    if let Some(ids) = sets.get_mut(key) {
+        ids.remove(id);
+        if ids.is_empty() {
+            sets.remove(key);
+        }
     }
 }

@@ -1,7 +1,7 @@
-//! The two small collections that facts are made of, as sorted lists: a record's facts have a handful of elements, and
-//! a session keeps them for each of its records, so a tree of its own for each would be most of a session's memory.
+//! The small collection that facts are made of, as a sorted list: a record's facts have a handful of elements, and a
+//! session keeps them for each of its records, so a tree of its own for each would be most of a session's memory.
 
-use crate::id::{DeviceKey, RecordId};
+use crate::id::RecordId;
 
 /// Elements added and not yet removed in a causal past, sorted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,52 +73,5 @@ impl<'a> IntoIterator for &'a Live {
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
-    }
-}
-
-/// A count for each author, sorted by author: a vector clock (Fidge 1988, Mattern 1989).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Clock(Vec<(DeviceKey, u32)>);
-
-impl Clock {
-    /// The count of `author`, 0 if it wrote nothing.
-    #[must_use]
-    pub fn get(&self, author: &DeviceKey) -> u32 {
-        let found = self.0.binary_search_by_key(&author, |(author, _)| author);
-        found.ok().and_then(|at| self.0.get(at)).map_or(0, |(_, count)| *count)
-    }
-
-    /// Raises the count of `author` to `count`, if that is more.
-    pub fn raise(&mut self, author: DeviceKey, count: u32) {
-        match self.0.binary_search_by_key(&&author, |(author, _)| author) {
-            Ok(at) => {
-                if let Some((_, known)) = self.0.get_mut(at) {
-                    *known = (*known).max(count);
-                }
-            }
-            Err(at) => {
-                self.0.reserve_exact(1);
-                self.0.insert(at, (author, count));
-            }
-        }
-    }
-
-    /// How many authors wrote something.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether nobody did.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The pointwise maximum.
-    pub fn join(&mut self, other: &Self) {
-        for (author, count) in &other.0 {
-            self.raise(*author, *count);
-        }
     }
 }

@@ -153,7 +153,7 @@ impl Pool {
         places(asking & !claimed).filter(new).fold(0, |inputs, at| inputs | 1 << at)
     }
 
-    /// The facts of a past, but for the clock.
+    /// The facts of a past.
     pub(super) fn facts(&self, set: Set) -> Facts {
         let maximal = |is: fn(&Payload) -> bool| self.live(self.maximal(self.of_kind(set, is)));
         let latest = self.newest(set, is_archival);
@@ -166,7 +166,6 @@ impl Pool {
             titles: maximal(|payload| matches!(payload, Payload::Title { .. })),
             summaries: maximal(|payload| matches!(payload, Payload::Summary { .. })),
             archives: maximal(is_archival),
-            clock: crate::facts::Clock::default(),
             lamport: places(set).map(|at| self.lamport[at]).max().unwrap_or(0),
             max_op: places(set).map(|at| self.max_op[at]).max().unwrap_or(0),
         }
@@ -201,9 +200,7 @@ pub(crate) fn check_facts(session: &Session) -> Result<(), String> {
     let pool = Pool::of(session.admitted().map(|entry| &entry.signed));
     for (at, entry) in session.admitted().enumerate() {
         let id = entry.signed.id();
-        let mut facts = entry.facts.clone();
-        facts.clock = crate::facts::Clock::default();
-        equal("facts of a record", &facts, &pool.facts(pool.past(at)))?;
+        equal("facts of a record", &entry.facts, &pool.facts(pool.past(at)))?;
         for (before, other) in pool.records.iter().enumerate() {
             let in_past = session.is_in_past(&other.id(), &id);
             equal("is_in_past", &in_past, &has(pool.past(at), before))?;
@@ -213,9 +210,7 @@ pub(crate) fn check_facts(session: &Session) -> Result<(), String> {
     let counted = pool.set(session.entries().map(|entry| entry.signed.id()));
     equal("what the heads cover", &pool.ids(pool.below(&heads)), &pool.ids(counted))?;
     equal("heads", session.heads(), &pool.ids(pool.maximal(counted)))?;
-    let mut facts = session.facts();
-    facts.clock = crate::facts::Clock::default();
-    equal("facts of the heads", &facts, &pool.facts(counted))?;
+    equal("facts of the heads", &session.facts(), &pool.facts(counted))?;
     equal("inputs", &session.inputs(&heads), &pool.ids(pool.inputs(counted)))
 }
 

@@ -6,6 +6,7 @@ use super::rank::{Rank, Seniority};
 use super::standing::{Authority, Device, Member, Standing};
 use crate::fault::{Fault, planted};
 use crate::id::{DeviceKey, MemberId, RecordId};
+use crate::limits::PROMOTIONS_MAX;
 use crate::payload::{MemberRole, Payload};
 
 impl Standing {
@@ -69,7 +70,9 @@ impl Standing {
         let mine = |device: &DeviceKey| self.member_of(device).is_some_and(|(owner, _)| owner == me);
         let own_or = |own: bool, other| if own { MemberRole::Member } else { other };
         match payload {
-            Payload::AddMember { handle, .. } => (!self.is_taken(handle)).then_some(MemberRole::Admin),
+            Payload::AddMember { handle, .. } => {
+                (!self.is_taken(handle) && may_promote(rank)).then_some(MemberRole::Admin)
+            }
             Payload::AddDevice { member: whose, device, .. } => {
                 let other = self.members.get(whose).filter(|other| !other.removed)?;
                 // Else an admin could speak as the founder, by a device of its own making.
@@ -79,7 +82,8 @@ impl Standing {
             Payload::ChangeRole { member: whose, role } => {
                 // Else "admin stays admin" by a junior would make a senior junior to them, and nobody would see it.
                 let changes = self.members.get(whose)?.role != *role;
-                (changes && self.is_below_founder(*whose) && *whose != me).then_some(MemberRole::Admin)
+                let other = self.is_below_founder(*whose) && *whose != me;
+                (changes && other && may_promote(rank)).then_some(MemberRole::Admin)
             }
             Payload::RemoveMember { member: whose, .. } => {
                 (self.is_below_founder(*whose) && *whose != me).then_some(MemberRole::Admin)
@@ -136,6 +140,11 @@ impl Standing {
     fn is_taken(&self, handle: &crate::id::Handle) -> bool {
         self.member_called(handle).is_some() || self.agent_called(handle).is_some()
     }
+}
+
+/// Whether the chain of promotions from the founder may grow by one more.
+const fn may_promote(rank: &Rank) -> bool {
+    rank.seniority().depth() < PROMOTIONS_MAX
 }
 
 /// A device that somebody else added never outranks them.

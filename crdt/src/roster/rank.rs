@@ -41,6 +41,11 @@ impl Seniority {
         Self { class: Class::Founder, depth: 0, path: Vec::new() }
     }
 
+    /// How many promotions there are between the founder and this.
+    pub(super) const fn depth(&self) -> usize {
+        self.depth
+    }
+
     /// Of who got `role` by a record of `by`.
     pub(super) fn granted(role: MemberRole, by: &Self, grant: Stamp) -> Self {
         let class = match role {

@@ -131,10 +131,12 @@ impl Entry {
     }
 
     /// Whether this removal makes `other`, which its target wrote, void: it is the more senior, had not seen it, was not
-    /// seen by it, and takes away what `other` needed.
+    /// seen by it (or was void where it was seen: else two who are removed could overrule the removal of the one by a
+    /// back-dated word of the other), and takes away what `other` needed.
     fn unsays(&self, other: &Self) -> bool {
         let seen = self.past.contains(other.at) && !planted(Fault::SeenIsVoid);
-        let concurrent = !seen && !other.past.contains(self.at);
+        let heeded = other.past.contains(self.at) && !other.overruled.contains(self.at);
+        let concurrent = !seen && !heeded;
         let senior = self.rank < other.rank || planted(Fault::JuniorVoids);
         concurrent && senior && self.takes_from(other)
     }

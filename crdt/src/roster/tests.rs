@@ -15,6 +15,7 @@ mod strong;
 use std::collections::BTreeSet;
 
 use crate::id::{DeviceKey, Handle, RecordId, WorkspaceId};
+use crate::limits::PROMOTIONS_MAX;
 use crate::payload::{Cut, MemberRole, Payload, Role};
 use crate::record::Record;
 use crate::roster::Roster;
@@ -269,4 +270,20 @@ fn the_recovery_key_brings_the_founder_back_and_nothing_else() {
     assert!(standing.is_void(&thief.id()));
     assert!(standing.stands(&device(NEW)) && !standing.stands(&device(FOUNDER)));
     assert!(!standing.stands(&device(STRANGER)), "it is no device");
+}
+
+/// A seniority has the whole chain of promotions: without a bound one admin would cost everybody the square of it.
+#[test]
+fn a_chain_of_promotions_is_bounded() {
+    let mut w = Workspace::new();
+    let mut last = FOUNDER;
+    for n in 1..=u8::try_from(PROMOTIONS_MAX).unwrap() {
+        let member = w.put(last, add_member(&format!("m{n}"), MemberRole::Admin));
+        w.put(last, add_device(member, 100 + n));
+        last = 100 + n;
+    }
+    for refused in [add_member("more", MemberRole::Guest), change(w.bob, MemberRole::Guest)] {
+        assert!(!may(&w, last, &refused));
+    }
+    assert!(may(&w, last, &remove(w.bob)) && may(&w, last - 1, &change(w.bob, MemberRole::Guest)));
 }

@@ -23,6 +23,10 @@ impl Entries {
         self.list.get(*self.positions.get(id)?)
     }
 
+    pub(super) fn at(&self, place: usize) -> Option<&Entry> {
+        self.list.get(place)
+    }
+
     pub(super) fn get_mut(&mut self, id: &RecordId) -> Option<&mut Entry> {
         self.list.get_mut(*self.positions.get(id)?)
     }

@@ -1,8 +1,7 @@
-//! The session's graph: what is in whose past, what the facts of a set of deps are, what a peer lacks. Past
-//! tests use the ancestor clock, which is exact for an author whose records form a chain; for an author who
-//! forked they walk.
+//! The session's graph: what is in whose past, what the facts of a set of deps are, what a peer lacks. Each record has
+//! its past as a set of places, so that no author, however it forks, makes a question cost a walk.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::past::Pasts;
 use super::{Entry, Session};
@@ -21,41 +20,8 @@ impl Session {
     /// Whether `a` is in the past of `b`, or `b` itself. False if either is unknown.
     #[must_use]
     pub fn is_in_past(&self, a: &RecordId, b: &RecordId) -> bool {
-        let (Some(first), Some(last)) = (self.entries.get(a), self.entries.get(b)) else {
-            return false;
-        };
-        self.in_past_by_clock(a, last).unwrap_or_else(|| self.closure([*b], first.facts.lamport).contains(a))
-    }
-
-    /// Whether `a` is in the past of `last`, or `last` itself; `None` if only a walk can tell.
-    pub(super) fn in_past_by_clock(&self, a: &RecordId, last: &Entry) -> Option<bool> {
-        let Some(first) = self.entries.get(a) else {
-            return Some(false);
-        };
-        if *a == last.signed.id() {
-            return Some(true);
-        }
-        if first.facts.lamport >= last.facts.lamport {
-            return Some(false);
-        }
-        let author = &first.signed.record().author;
-        let log = self.authors.get(author).filter(|log| !log.forked);
-        log.map(|_| last.facts.clock.get(author) >= first.seq)
-    }
-
-    /// The records from which `from` is made up, itself included, down to lamport `floor`.
-    pub(super) fn closure(&self, from: impl IntoIterator<Item = RecordId>, floor: u64) -> BTreeSet<RecordId> {
-        let mut seen = BTreeSet::new();
-        let mut todo: Vec<RecordId> = from.into_iter().collect();
-        while let Some(id) = todo.pop() {
-            let Some(entry) = self.entries.get(&id) else {
-                continue;
-            };
-            if entry.facts.lamport >= floor && seen.insert(id) {
-                todo.extend(&entry.signed.record().deps);
-            }
-        }
-        seen
+        let (first, last) = (self.entries.get(a), self.entries.get(b));
+        first.zip(last).is_some_and(|(first, last)| last.has_seen(first))
     }
 
     /// The joined facts of `deps`.
@@ -102,11 +68,10 @@ impl Session {
     }
 
     /// The facts after `record`, from those of its past.
-    pub(super) fn advance(&self, past: Facts, record: &Record, id: RecordId, seq: u32) -> Facts {
+    pub(super) fn advance(&self, past: Facts, record: &Record, id: RecordId) -> Facts {
         let mut facts = past;
         facts.lamport = if record.deps.is_empty() { crate::document::HEADER_OPS } else { facts.max_op } + 1;
         facts.max_op = facts.lamport + crate::document::op_count(&record.payload) - 1;
-        facts.clock.raise(record.author, seq);
         if let Some(turn) = record.payload.turn() {
             if let Some(prev) = turn.prev {
                 facts.tips.remove(&prev);
@@ -144,7 +109,7 @@ impl Session {
     pub fn author_counts(&self) -> AuthorCounts {
         let linear = self.authors.iter().filter(|(_, log)| !log.forked);
         let mut counts: AuthorCounts =
-            linear.filter_map(|(author, log)| log.last.map(|last| (*author, (log.count, last)))).collect();
+            linear.filter_map(|(author, log)| log.last.map(|last| (*author, (log.count(), last)))).collect();
         if self.aside > 0 {
             // What counts of a chain is its beginning.
             counts.retain(|author, count| {
@@ -164,18 +129,16 @@ impl Session {
     /// on it, unless it forked.
     #[must_use]
     pub fn missing_for(&self, heads: &[RecordId], counts: &AuthorCounts) -> Vec<&Signed<Verified>> {
-        let known_tips = heads.iter().copied().chain(counts.values().map(|(_, last)| *last));
-        let has = self.closure(known_tips, 0);
+        let has = Pasts::of(self, heads.iter().chain(counts.values().map(|(_, last)| last)));
         let ahead = |record: &Record, seq: u32| {
             let (Some(log), Some((count, last))) =
                 (self.authors.get(&record.author), counts.get(&record.author))
             else {
                 return false;
             };
-            !log.forked && !self.entries.contains_key(last) && log.count < *count && seq <= *count
+            !log.forked && !self.entries.contains_key(last) && log.count() < *count && seq <= *count
         };
-        let lacking =
-            self.entries().filter(|e| !has.contains(&e.signed.id()) && !ahead(e.signed.record(), e.seq));
+        let lacking = self.entries().filter(|e| !has.have(e) && !ahead(e.signed.record(), e.seq));
         lacking.map(|entry| &entry.signed).collect()
     }
 

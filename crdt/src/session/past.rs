@@ -1,8 +1,9 @@
 //! The past of a set of records: what the rules may ask before a verdict, and which inputs no claim covers
 //! there. Every answer is a function of that past alone, whatever else the replica holds.
 
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
+
+use fixedbitset::FixedBitSet;
 
 use super::{Entry, Session, body_of};
 use crate::facts::{Facts, Live, Stamp};
@@ -13,43 +14,51 @@ use crate::record::Record;
 use crate::rules::Past;
 use crate::text::{Body, RequestId};
 
-/// Several records and what each has in its past. For authors who forked each past is walked once, however
-/// often it is asked, so that a forked author cannot make one record cost the square of a session.
+/// Several records, what each has in its past, and what all have.
 pub(super) struct Pasts<'a> {
     session: &'a Session,
-    sides: Vec<(&'a Entry, OnceCell<BTreeSet<RecordId>>)>,
+    sides: Vec<&'a Entry>,
+    places: FixedBitSet,
 }
 
 impl<'a> Pasts<'a> {
     pub(super) fn of<'b>(session: &'a Session, ids: impl IntoIterator<Item = &'b RecordId>) -> Self {
-        let entries = ids.into_iter().filter_map(|id| session.entries.get(id));
-        Self { session, sides: entries.map(|entry| (entry, OnceCell::new())).collect() }
+        let sides: Vec<&Entry> = ids.into_iter().filter_map(|id| session.entries.get(id)).collect();
+        let mut places = FixedBitSet::with_capacity(session.entries.len());
+        sides.iter().for_each(|side| places.union_with(&side.past));
+        Self { session, sides, places }
     }
 
     pub(super) fn sides(&self) -> impl Iterator<Item = &'a Entry> {
-        self.sides.iter().map(|(entry, _)| *entry)
+        self.sides.iter().copied()
+    }
+
+    /// The places of all that they have in their past, themselves included.
+    pub(super) fn into_places(self) -> FixedBitSet {
+        self.places
     }
 
     /// Whether `id` is in the past of the `side`-th record, or that record.
     pub(super) fn side_has(&self, side: usize, id: &RecordId) -> bool {
-        self.sides.get(side).is_some_and(|side| self.has(side, id))
+        let entry = self.session.entries.get(id);
+        self.sides.get(side).zip(entry).is_some_and(|(side, entry)| side.has_seen(entry))
     }
 
-    fn has(&self, (entry, walked): &(&'a Entry, OnceCell<BTreeSet<RecordId>>), id: &RecordId) -> bool {
-        self.session.in_past_by_clock(id, entry).unwrap_or_else(|| {
-            walked.get_or_init(|| self.session.closure([entry.signed.id()], 0)).contains(id)
-        })
+    /// Whether a record is in the past of one of them, or one of them.
+    pub(super) fn have(&self, entry: &Entry) -> bool {
+        self.places.contains(entry.at)
     }
 
     /// Whether `id` is in the past of one of the records, or one of them.
     pub(super) fn contains(&self, id: &RecordId) -> bool {
-        self.sides.iter().any(|side| self.has(side, id))
+        self.session.entries.get(id).is_some_and(|entry| self.have(entry))
     }
 
     /// Whether `id` is in the past of one of the records other than itself.
     pub(super) fn covers(&self, id: &RecordId) -> bool {
-        let mut others = self.sides.iter().filter(|(entry, _)| entry.signed.id() != *id);
-        others.any(|side| self.has(side, id))
+        let entry = self.session.entries.get(id);
+        let mut others = self.sides.iter().filter(|side| side.signed.id() != *id);
+        entry.is_some_and(|entry| others.any(|side| side.has_seen(entry)))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod counted;
 mod graph;
+mod hostile;
 mod place;
 mod waiting;
 

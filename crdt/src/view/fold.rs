@@ -175,13 +175,11 @@ impl<'a> Numbering<'a> {
         let id = entry.signed.id();
         match &entry.signed.record().payload {
             Payload::Claim { turn } => {
-                let session = self.session;
                 let later = self.left.partition_point(|line| line.stamp() < entry.stamp());
                 let rest = self.left.split_off(later);
-                let (covered, left): (Vec<&Entry>, _) =
-                    std::mem::take(&mut self.left).into_iter().partition(|line| {
-                        session.is_in_past(&line.signed.id(), &id) || planted(Fault::SealsByStamp)
-                    });
+                let (covered, left): (Vec<&Entry>, _) = std::mem::take(&mut self.left)
+                    .into_iter()
+                    .partition(|line| entry.has_seen(line) || planted(Fault::SealsByStamp));
                 self.left = left;
                 self.left.extend(rest);
                 for line in covered {

@@ -19,6 +19,8 @@ pub(super) struct Senior(u8, Option<Box<Senior>>, Option<Stamp>);
 pub(super) struct Known {
     pub(super) signed: Signed<Verified>,
     pub(super) past: Ids,
+    /// What of its past was void there.
+    pub(super) overruled: Ids,
     height: u64,
     pub(super) rank: (Senior, Option<Stamp>),
     pub(super) member: Option<RecordId>,
@@ -65,6 +67,7 @@ impl Oracle {
         let mut known = Known {
             signed: signed.clone(),
             past,
+            overruled: Ids::new(),
             height,
             rank: (Senior(1, None, None), None),
             member: None,
@@ -85,6 +88,7 @@ impl Oracle {
         let (record, world) = (known.signed.record(), self.world(&known.past));
         let live =
             || known.past.iter().filter(|id| !world.void.contains(*id)).map(|id| (id, &self.known[id]));
+        known.overruled.clone_from(&world.void);
         if let Payload::Handover { agent, .. } = &record.payload {
             known.epoch = world.agents.get(agent)?.1;
         }
@@ -191,7 +195,7 @@ impl Oracle {
         (self.known[id].height, *id)
     }
 
-    /// Whether `removal` takes away what `other` needed, is the more senior, and neither had seen the other.
+    /// Whether `removal` takes away what `other` needed, is the more senior, and neither had seen the other stand.
     pub(super) fn unsays(&self, removal: &RecordId, other: &RecordId) -> bool {
         let (r, o) = (&self.known[removal], &self.known[other]);
         let takes = match &r.signed.record().payload {
@@ -200,7 +204,8 @@ impl Oracle {
             Payload::ChangeRole { member, role } => o.member == Some(*member) && o.needs > *role,
             _ => false,
         };
-        takes && removal != other && !r.past.contains(other) && !o.past.contains(removal) && r.rank < o.rank
+        let heeded = o.past.contains(removal) && !o.overruled.contains(removal);
+        takes && removal != other && !r.past.contains(other) && !heeded && r.rank < o.rank
     }
 
     fn void(&self, set: &Ids) -> Ids {

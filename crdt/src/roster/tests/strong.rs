@@ -288,3 +288,21 @@ fn cuts_are_joined_and_those_of_void_revocations_do_not_count() {
     // B's third was written without having seen the removal either.
     assert_eq!([1, 2, 3, 4, 5].map(keeps), [true, true, false, false, false]);
 }
+
+/// Two removed admins, one of whom back-dates: the senior one's void removal lets the junior one write on what it undoes
+/// there. Once that removal is void, the junior one is removed again, and so is what it wrote.
+#[test]
+fn what_the_removed_wrote_where_their_removal_was_void_does_not_stand() {
+    let mut told = Told::new(FOUNDER);
+    let (a, b, m) = (told.member(A), told.member(B), told.member(M));
+    let promoted = told.on(&[], FOUNDER, change(m, Admin));
+    let of_a = told.on(&[promoted], FOUNDER, remove(a));
+    let of_m = told.on(&[promoted], B, remove(m));
+    let back_dated = told.on(&[promoted], A, remove(b));
+    // Where M writes, B's word is void by A's.
+    let zoe = told.on(&[of_m, back_dated], M, add_member("zoe", Admin));
+    let phone = told.on(&[zoe], M, add_device(zoe, K));
+    let void = told.void(&[of_a, of_m, back_dated, zoe, phone]);
+    assert_eq!(void, [false, false, true, true, true]);
+    assert!(told.is_removed(M) && !told.is_removed(B) && !told.stands(K));
+}

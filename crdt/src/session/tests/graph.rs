@@ -26,7 +26,7 @@ fn forked() -> Replica {
 }
 
 #[test]
-fn the_past_of_a_forked_author_is_walked() {
+fn the_past_of_a_forked_author_is_exact() {
     let replica = forked();
     check_facts(&replica.session).unwrap();
     assert!(!replica.session.author_counts().contains_key(&crate::testing::device(FOUNDER)));

@@ -1,13 +1,14 @@
 //! Order of arrival: what waits, what releases it, what falls with a refused record.
 
 use crate::id::RecordId;
-use crate::limits::WAITING_RECORDS_MAX;
+use crate::limits::{BODY_BYTES_MAX, WAITING_BYTES_MAX, WAITING_RECORDS_MAX};
 use crate::payload::MemberRole;
 use crate::rules::Refusal;
 use crate::session::Offer;
 use crate::signed::{Signed, Verified};
 use crate::testing::{
-    FOUNDER, HOST, PHONE, Replica, STRANGER, add_member, agent_title, claim, message, reply, title,
+    BOB, FOUNDER, HOST, PHONE, Replica, STRANGER, add_member, agent_title, claim, message, message_as, reply,
+    title,
 };
 
 fn conversation() -> Replica {
@@ -147,6 +148,42 @@ fn the_room_is_bounded_and_nothing_is_lost_for_good() {
     assert_eq!(replica.session.waiting(), (0, None));
 }
 
+/// Nobody's records that wait for what never comes keep out those of others: not a member's, by any of its devices, nor
+/// those of strangers, who have as many keys as they like.
+#[test]
+fn who_fills_the_room_makes_room_for_others() {
+    for seeds in [vec![BOB], (100..=255).collect()] {
+        let mut replica = Replica::opened();
+        let first = replica.workspace.record(FOUNDER, &replica.heads(), message("first"));
+        let second = replica.workspace.record(FOUNDER, &[first.id()], message("second"));
+        for n in 0..=WAITING_RECORDS_MAX {
+            let never = RecordId::from_bytes([7; 32]);
+            let seed = seeds[n % seeds.len()];
+            let record = replica.workspace.record(seed, &[never], message(&n.to_string()));
+            assert_eq!(replica.take(&record) == Offer::NoRoom, n == WAITING_RECORDS_MAX);
+        }
+        assert_eq!(replica.take(&second), Offer::Waiting { missing: first.id() });
+        assert_eq!(replica.session.waiting().0, WAITING_RECORDS_MAX);
+        assert!(matches!(replica.take(&first), Offer::Admitted(both) if both.len() == 2));
+        assert_eq!(replica.session.waiting().0, WAITING_RECORDS_MAX - 1);
+    }
+}
+
+#[test]
+fn the_bytes_that_wait_are_bounded() {
+    let mut replica = Replica::opened();
+    let never = RecordId::from_bytes([7; 32]);
+    let long = "x".repeat(BODY_BYTES_MAX - 4);
+    let fits = WAITING_BYTES_MAX / BODY_BYTES_MAX - 1;
+    for n in 0..fits + 8 {
+        let record =
+            replica.workspace.record(FOUNDER, &[never], message_as(&n.to_string(), &format!("{long}{n:04}")));
+        replica.take(&record);
+    }
+    let waiting = replica.session.waiting().0;
+    assert!((fits - 2..=fits + 1).contains(&waiting), "{waiting}");
+}
+
 #[test]
 fn a_full_room_that_waits_for_a_refused_record_is_emptied() {
     let mut replica = Replica::opened();
@@ -174,7 +211,7 @@ fn long_chain(n: usize) -> Replica {
 fn what_is_known_of_a_long_session_grows_with_its_length_only() {
     let replica = long_chain(400);
     let live = |facts: &crate::facts::Facts| {
-        facts.tips.len() + facts.covers.len() + facts.open.len() + facts.titles.len() + facts.clock.len()
+        facts.tips.len() + facts.covers.len() + facts.open.len() + facts.titles.len()
     };
     let total: usize = replica.session.entries().map(|entry| live(&entry.facts)).sum();
     assert!(total <= 2 * replica.session.len(), "{total}");
