@@ -3,7 +3,7 @@
 //! that nothing concurrent undoes it. Made anew at each change: the roster is small.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fixedbitset::FixedBitSet;
 
@@ -37,6 +37,7 @@ impl Standing {
         for entry in &live {
             standing.take_away(&entry.signed.record().payload);
         }
+        standing.join_cuts(&live);
         for entry in of(&void).iter().filter(|_| planted(Fault::VoidCutsCount)) {
             entry.signed.record().payload.cuts().iter().for_each(|cut| standing.keep(cut));
         }
@@ -180,13 +181,17 @@ impl Standing {
 
     fn take_away(&mut self, payload: &Payload) {
         match payload {
-            Payload::RevokeDevice { cut } => self.revoke(cut),
-            Payload::RemoveMember { member, cuts } => {
+            Payload::RevokeDevice { cut } => {
+                self.revoked.insert(cut.device);
+                if let Some(device) = self.devices.get_mut(&cut.device) {
+                    device.revoked = true;
+                }
+            }
+            // The devices fall with their member.
+            Payload::RemoveMember { member, .. } => {
                 if let Some(member) = self.members.get_mut(member) {
                     member.removed = true;
                 }
-                // The devices fall with their member; the cuts say what stays.
-                cuts.iter().for_each(|cut| self.keep(cut));
             }
             Payload::RetireAgent { agent } => {
                 if let Some(agent) = self.agents.get_mut(agent) {
@@ -197,12 +202,30 @@ impl Standing {
         }
     }
 
-    fn revoke(&mut self, cut: &Cut) {
-        self.revoked.insert(cut.device);
-        if let Some(device) = self.devices.get_mut(&cut.device) {
-            device.revoked = true;
+    /// What stays counted of whom standing was taken: the union of all cuts. Two kinds say nothing. A device's own, where
+    /// somebody else ended it: a thief could keep what `--keep-none` took. And a removal's, of another member's device.
+    fn join_cuts(&mut self, live: &[&Entry]) {
+        let revoked = |entry: &&Entry| match &entry.signed.record().payload {
+            Payload::RevokeDevice { cut } if cut.device != entry.signed.record().author => Some(cut.device),
+            _ => None,
+        };
+        let by_others: BTreeSet<DeviceKey> = live.iter().filter_map(revoked).collect();
+        for entry in live {
+            let record = entry.signed.record();
+            for cut in record.payload.cuts() {
+                let Some(device) = self.devices.get(&cut.device) else {
+                    continue;
+                };
+                let removed = self.members.get(&device.member).is_some_and(|member| member.removed);
+                let says = match &record.payload {
+                    Payload::RemoveMember { member, .. } => device.member == *member,
+                    _ => record.author != cut.device || !(removed || by_others.contains(&cut.device)),
+                };
+                if says {
+                    self.keep(cut);
+                }
+            }
         }
-        self.keep(cut);
     }
 
     fn keep(&mut self, cut: &Cut) {

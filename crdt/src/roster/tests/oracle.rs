@@ -264,12 +264,26 @@ impl Oracle {
                 (_, Payload::RetireAgent { agent }) => _ = world.retired.insert(agent),
                 _ => {}
             }
-            for (cut, stream, id) in k.signed.record().payload.cuts().iter().flat_map(|cut| {
-                cut.kept
-                    .iter()
-                    .flat_map(move |(stream, ids)| ids.iter().map(move |id| (cut.device, *stream, *id)))
-            }) {
-                world.cuts.insert((cut, stream, id));
+        }
+        for k in &live {
+            let record = k.signed.record();
+            for cut in record.payload.cuts() {
+                let Some(owner) = world.devices.get(&cut.device).map(|device| device.member) else {
+                    continue;
+                };
+                let ended = |o: &&Known| match said(o).1 {
+                    Payload::RevokeDevice { cut: c } => {
+                        c.device == cut.device && o.signed.record().author != c.device
+                    }
+                    Payload::RemoveMember { member, .. } => member == owner,
+                    _ => false,
+                };
+                let says = match said(k).1 {
+                    Payload::RemoveMember { member, .. } => member == owner,
+                    _ => record.author != cut.device || !live.iter().any(|o| ended(o)),
+                };
+                let ids = cut.kept.iter().flat_map(|(stream, ids)| ids.iter().map(move |id| (*stream, *id)));
+                world.cuts.extend(ids.filter(|_| says).map(|(stream, id)| (cut.device, stream, id)));
             }
         }
         for (agent, host) in &mut world.agents {

@@ -289,6 +289,26 @@ fn cuts_are_joined_and_those_of_void_revocations_do_not_count() {
     assert_eq!([1, 2, 3, 4, 5].map(keeps), [true, true, false, false, false]);
 }
 
+/// A thief has the founder's laptop, which is senior to the phone that revokes it: its own word on itself stands, and
+/// keeps nothing.
+#[test]
+fn a_device_that_somebody_ended_keeps_nothing_of_itself() {
+    let mut told = Told::new(FOUNDER);
+    let stream = crate::id::StreamKey::from_bytes([1; 32]);
+    let keeps = |told: &Told, n: u8| {
+        told.0.roster.standing().keeps(&device(M), &stream, &RecordId::from_bytes([n; 32]))
+    };
+    told.on(&[], M, revoke_with(M, &[1]));
+    assert!(keeps(&told, 1), "a device that ends itself keeps what it says");
+    let ended = told.on(&[], A, revoke_with(M, &[2]));
+    assert_eq!([1, 2].map(|n| keeps(&told, n)), [false, true]);
+    // A removal speaks of its member's devices alone.
+    let cuts = |payload: Payload| payload.cuts().to_vec();
+    let member = told.member(B);
+    told.on(&[ended], FOUNDER, Payload::RemoveMember { member, cuts: cuts(revoke_with(M, &[3])) });
+    assert_eq!([2, 3].map(|n| keeps(&told, n)), [true, false]);
+}
+
 /// Two removed admins, one of whom back-dates: the senior one's void removal lets the junior one write on what it undoes
 /// there. Once that removal is void, the junior one is removed again, and so is what it wrote.
 #[test]
