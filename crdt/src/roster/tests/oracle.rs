@@ -280,7 +280,7 @@ impl Oracle {
                 };
                 let says = match said(k).1 {
                     Payload::RemoveMember { member, .. } => member == owner,
-                    _ => record.author != cut.device || !live.iter().any(|o| ended(o)),
+                    _ => record.author != cut.device || !live.iter().any(ended),
                 };
                 let ids = cut.kept.iter().flat_map(|(stream, ids)| ids.iter().map(move |id| (*stream, *id)));
                 world.cuts.extend(ids.filter(|_| says).map(|(stream, id)| (cut.device, stream, id)));
