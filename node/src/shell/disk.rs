@@ -10,8 +10,10 @@ use starling_crdt::id::{StreamKey, WorkspaceId};
 use tokio::sync::mpsc;
 
 use super::thread;
+use crate::boot;
 use crate::cli::{Exit, Failure};
 use crate::git;
+use crate::machine::Place;
 use crate::machine::export_plan::ExportPlan;
 use crate::machine::info::ExportState;
 use crate::machine::input::{BatchSeq, Input};
@@ -104,6 +106,15 @@ impl Disk {
             let records = records.map(|rows| rows.into_iter().map(|(_, wire)| wire).collect());
             let loaded = Input::Loaded { stream, records: records.map_err(|error| error.to_string()) };
             let _gone = inputs.blocking_send(loaded);
+        });
+    }
+
+    /// Reads records that are held for an upgrade, away from the loop.
+    pub(super) fn load_aside(&self, places: Vec<Place>, spawner: &Spawner) {
+        let (store, inputs) = (Arc::clone(&self.store), self.inputs.clone());
+        spawner.spawn_blocking("load-aside", move || {
+            let loaded = boot::held(&store, &places).map_err(|error| error.to_string());
+            let _gone = inputs.blocking_send(Input::AsideLoaded(loaded));
         });
     }
 
