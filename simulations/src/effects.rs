@@ -188,9 +188,9 @@ impl World {
     fn reopen(&mut self, node: usize, last: BatchSeq, error: &StoreError) -> Option<Input> {
         let sim = self.nodes.get_mut(node)?;
         if !error.must_reopen() {
-            let error = error.to_string();
             self.breach(format!("#{node}: a batch was refused: {error}"));
-            return Some(Input::CommitFailed { batches: vec![last], error });
+            self.crash(node);
+            return None;
         }
         let queued = std::mem::take(&mut sim.pending);
         let batches = (1..=last).chain(queued.into_keys()).collect();
