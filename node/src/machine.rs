@@ -21,6 +21,7 @@ mod invites;
 pub mod joining;
 mod peers;
 mod recount;
+mod replica;
 mod report;
 pub mod request;
 mod requests;
