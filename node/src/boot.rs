@@ -3,6 +3,7 @@
 
 use starling_crdt::id::{RecordId, StreamKey, WorkspaceId};
 
+use crate::machine::Place;
 use crate::machine::rows::{self, Stored};
 use crate::store::{Space, Store, StoreError};
 
@@ -12,6 +13,7 @@ use crate::store::{Space, Store, StoreError};
 /// [`StoreError`] when the store cannot be read.
 pub fn read(store: &Store, workspace: &WorkspaceId) -> Result<Stored, StoreError> {
     let keys = |keys: Vec<[u8; 32]>| keys.into_iter().map(StreamKey::from_bytes).collect();
+    let place = |(stream, id)| (StreamKey::from_bytes(stream), RecordId::from_bytes(id));
     let roster = store.load_stream(*workspace.roster().as_bytes())?;
     let settings = store.local(Space::Setting)?;
     Ok(Stored {
@@ -24,6 +26,18 @@ pub fn read(store: &Store, workspace: &WorkspaceId) -> Result<Stored, StoreError
         invites: store.local(Space::Invite)?,
         paused: settings.iter().any(|(key, _)| key == rows::PAUSED),
         profiles: settings,
-        aside: store.stats()?.aside,
+        aside: store.aside_places()?.into_iter().map(place).collect(),
     })
+}
+
+/// The records held at these places, each under its id, for [`Input::AsideLoaded`].
+///
+/// # Errors
+/// [`StoreError`] when the store cannot be read.
+///
+/// [`Input::AsideLoaded`]: crate::machine::input::Input::AsideLoaded
+pub fn held(store: &Store, places: &[Place]) -> Result<Vec<(RecordId, Vec<u8>)>, StoreError> {
+    let places: Vec<_> = places.iter().map(|(stream, id)| (*stream.as_bytes(), *id.as_bytes())).collect();
+    let rows = store.aside(&places)?;
+    Ok(rows.into_iter().map(|(id, wire)| (RecordId::from_bytes(id), wire)).collect())
 }

@@ -5,8 +5,9 @@
 //! all that others may see of it follows in `commit`, after [`Input::Committed`] (INV-3). In reading order: `input`,
 //! `request` and `info` (the two doors), `rows` (what is stored), `task` and
 //! `slots` (sessions in memory), `commit`, `writing` (what
-//! callers do), `ingest` (what peers bring), `showing` (what they are shown), `dispatch` (turns), `peers`, `sync`, `invites`, `report`, `export_plan`.
+//! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `dispatch` (turns), `peers`, `sync`, `invites`, `report`, `export_plan`.
 
+mod aside;
 mod commit;
 mod dispatch;
 pub mod export_meta;
@@ -20,6 +21,7 @@ mod invites;
 pub mod joining;
 mod peers;
 mod recount;
+mod replica;
 mod report;
 pub mod request;
 mod requests;
@@ -43,6 +45,8 @@ use starling_crdt::roster::{Roster, Standing};
 use starling_crdt::signed::{Received, Signed, Unverified, Verified, device_key};
 use starling_net::proto::{self, Proto};
 
+use aside::Aside;
+pub use aside::Place;
 use commit::Commits;
 use dispatch::Hosting;
 use export_plan::Exporter;
@@ -109,7 +113,7 @@ pub struct Node {
     hosting: Hosting,
     exporter: Exporter,
     recount: Recount,
-    aside: u64,
+    aside: Aside,
     stopping: bool,
     effects: Vec<Effect>,
     wakes: BTreeMap<&'static str, u64>,
@@ -142,6 +146,7 @@ impl Node {
             rng,
             now: boot.now_ms,
             started_at_ms: boot.now_ms,
+            aside: Aside::load(&boot.stored.aside, roster.key()),
             roster_len: roster.records().count() as u64,
             roster,
             slots: Slots::default(),
@@ -153,7 +158,6 @@ impl Node {
             hosting: Hosting::load(&boot.stored.profiles),
             exporter: Exporter::new(boot.export),
             recount: Recount::default(),
-            aside: boot.stored.aside,
             stopping: false,
             effects: Vec::new(),
             wakes: BTreeMap::new(),
@@ -198,6 +202,7 @@ impl Node {
             self.pause(true);
         }
         self.redial(true);
+        self.offer_held();
     }
 
     /// Takes in what happened and says what to do, in order. `now_ms` is wall time; should it run backwards, the latest
@@ -210,6 +215,7 @@ impl Node {
             Input::Committed(seq) => self.on_committed(seq),
             Input::CommitFailed { batches, error } => self.on_commit_failed(&batches, &error),
             Input::Loaded { stream, records } => self.on_loaded(stream, records),
+            Input::AsideLoaded(records) => self.on_aside_loaded(records),
             Input::Net(event) => self.on_net(event),
             Input::Turn { attempt, event } => self.on_turn(attempt, event),
             Input::Exported(result) => self.on_exported(result),
@@ -255,6 +261,7 @@ impl Node {
         for (key, row) in rows {
             self.watch_row(key, &row);
         }
+        self.offer_held();
     }
 
     fn on_shutdown(&mut self) {

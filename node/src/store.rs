@@ -199,17 +199,24 @@ impl Store {
         })
     }
 
-    /// Records kept aside, as (stream, id, wire), in order of stream and id.
-    pub fn aside(&self) -> Result<Vec<(Key32, Key32, Vec<u8>)>, StoreError> {
+    /// Where records are kept aside, as (stream, id), in this order.
+    pub fn aside_places(&self) -> Result<Vec<(Key32, Key32)>, StoreError> {
         self.read(|transaction| {
             let table = transaction.open_table(ASIDE)?;
             let rows = table.iter()?;
-            rows.map(|row| {
-                let (key, wire) = row?;
-                let (stream, id) = tables::split_pair(key.value());
-                Ok((stream, id, wire.value().to_vec()))
-            })
-            .collect()
+            rows.map(|row| row.map(|(key, _)| tables::split_pair(key.value())).map_err(Into::into)).collect()
+        })
+    }
+
+    /// The records kept aside at these places, as (id, wire), in their order. What is not there is left out.
+    pub fn aside(&self, places: &[(Key32, Key32)]) -> Result<Vec<(Key32, Vec<u8>)>, StoreError> {
+        self.read(|transaction| {
+            let table = transaction.open_table(ASIDE)?;
+            let wire = |(stream, id): &(Key32, Key32)| match table.get(&tables::pair(stream, id)) {
+                Ok(found) => found.map(|guard| Ok((*id, guard.value().to_vec()))),
+                Err(error) => Some(Err(error.into())),
+            };
+            places.iter().filter_map(wire).collect()
         })
     }
 

@@ -3,6 +3,8 @@
 
 use starling_crdt::id::StreamKey;
 use starling_crdt::signed::id_of_wire;
+use starling_node::boot;
+use starling_node::machine::Place;
 use starling_node::machine::input::{BatchSeq, Effect, Input, TurnInput};
 use starling_node::machine::joining::Step;
 use starling_node::machine::request::Answer;
@@ -82,6 +84,10 @@ impl World {
             Effect::Load { stream } => {
                 let at = self.now + between(&mut self.rng, (0, 3));
                 self.at(at, node, Event::Load(stream));
+            }
+            Effect::LoadAside { places } => {
+                let at = self.now + between(&mut self.rng, (0, 3));
+                self.at(at, node, Event::LoadAside(places));
             }
             Effect::Answer { ticket, answer } => {
                 match &answer {
@@ -182,9 +188,9 @@ impl World {
     fn reopen(&mut self, node: usize, last: BatchSeq, error: &StoreError) -> Option<Input> {
         let sim = self.nodes.get_mut(node)?;
         if !error.must_reopen() {
-            let error = error.to_string();
             self.breach(format!("#{node}: a batch was refused: {error}"));
-            return Some(Input::CommitFailed { batches: vec![last], error });
+            self.crash(node);
+            return None;
         }
         let queued = std::mem::take(&mut sim.pending);
         let batches = (1..=last).chain(queued.into_keys()).collect();
@@ -208,6 +214,12 @@ impl World {
             .map(|rows| rows.into_iter().map(|(_, wire)| wire).collect())
             .map_err(|error| error.to_string());
         self.feed(node, Input::Loaded { stream, records });
+    }
+
+    pub(crate) fn on_load_aside(&mut self, node: usize, places: &[Place]) {
+        let Some(sim) = self.nodes.get(node) else { return };
+        let loaded = sim.store.as_ref().map_or(Err(StoreError::Closed), |store| boot::held(store, places));
+        self.feed(node, Input::AsideLoaded(loaded.map_err(|error| error.to_string())));
     }
 
     fn take_steps(&mut self, node: usize, steps: Vec<Step>) {

@@ -153,7 +153,7 @@ impl World {
     /// The node's refusal.
     pub fn show(&mut self, node: usize, session: SessionId) -> Result<View, Rejection> {
         match self.ask(node, Request::Show { session })? {
-            Answer::Session { view, .. } => Ok(*view),
+            Answer::Session { view, .. } => Ok(View::clone(&view)),
             _ => Err(nobody("not shown")),
         }
     }

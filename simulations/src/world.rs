@@ -11,7 +11,7 @@ use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, StreamKey};
 use starling_node::machine::info::ExportState;
 use starling_node::machine::input::{BatchSeq, Effect, Input, NetInput, Ticket, TurnInput};
 use starling_node::machine::request::{Answer, Rejection, Request};
-use starling_node::machine::{BootError, Node};
+use starling_node::machine::{BootError, Node, Place};
 
 use crate::network::{ConnId, Network, between};
 use crate::node::{Life, SimNode};
@@ -36,6 +36,7 @@ pub(crate) enum Event {
     Wake,
     DiskDone(BatchSeq),
     Load(StreamKey),
+    LoadAside(Vec<Place>),
     Packet(ConnId, usize, Packet),
     Dial(Option<DeviceKey>, Vec<String>),
     Act(AttemptId),
@@ -229,6 +230,7 @@ impl World {
             Event::Wake => self.on_wake(node),
             Event::DiskDone(last) => self.on_disk_done(node, last),
             Event::Load(stream) => self.on_load(node, stream),
+            Event::LoadAside(places) => self.on_load_aside(node, &places),
             Event::Packet(conn, from, packet) => self.on_packet(node, conn, from, packet),
             Event::Dial(peer, addresses) => self.on_dial(node, peer, &addresses),
             Event::Act(attempt) => self.act(node, attempt),

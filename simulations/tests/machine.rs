@@ -12,4 +12,5 @@ mod machine {
     mod one_node;
     mod revocation;
     mod two_nodes;
+    mod upgrade;
 }

@@ -212,7 +212,7 @@ async fn check_attempt(ask: &Ask, session: SessionId, text: &str) -> Result<(), 
         Answer::Session { view, .. } => view,
         other => return Err(Problem::unexpected(&other)),
     };
-    if view.processing.is_some_and(|turn| turn.attempt == attempt) {
+    if view.processing.as_ref().is_some_and(|turn| turn.attempt == attempt) {
         return Ok(());
     }
     let detail = format!("the attempt {attempt} does not run");

@@ -11,8 +11,8 @@ use starling_crdt::signed::{Signed, Verified};
 use starling_net::proto;
 
 use super::Node;
+use super::aside::Place;
 use super::info::{Item, Notice};
-use super::ingest::Origin;
 use super::input::{BatchSeq, Effect, GossipVerdict, NetEffect, Ticket};
 use super::request::{Answer, Code, Rejection};
 use super::rows::{self, IndexRow};
@@ -34,6 +34,10 @@ pub(super) struct After {
     turns: Vec<(StreamKey, AttemptId)>,
     roster: bool,
     renamed: Vec<StreamKey>,
+    /// Records of later versions that are held from now on, those that are not any more, and parts of a slice of them.
+    held: Vec<Place>,
+    released: Vec<Place>,
+    aside_parts: usize,
 }
 
 impl After {
@@ -48,6 +52,9 @@ impl After {
         self.turns.extend(later.turns);
         self.roster |= later.roster;
         self.renamed.extend(later.renamed);
+        self.held.extend(later.held);
+        self.released.extend(later.released);
+        self.aside_parts += later.aside_parts;
     }
 }
 
@@ -103,6 +110,18 @@ impl Commits {
 
     pub(super) fn stage_aside(&mut self, stream: StreamKey, id: RecordId, wire: Vec<u8>) {
         self.batch.aside.push(AsideRow::Put { stream: *stream.as_bytes(), id: *id.as_bytes(), wire });
+        self.after.held.push((stream, id));
+    }
+
+    /// Takes a held record from its table.
+    pub(super) fn stage_released(&mut self, stream: StreamKey, id: RecordId) {
+        self.batch.aside.push(AsideRow::Delete { stream: *stream.as_bytes(), id: *id.as_bytes() });
+        self.after.released.push((stream, id));
+    }
+
+    /// A part of a slice of held records was offered.
+    pub(super) const fn finish_aside(&mut self) {
+        self.after.aside_parts += 1;
     }
 
     pub(super) fn stage_exported(&mut self, keys: impl IntoIterator<Item = StreamKey>) {
@@ -187,6 +206,7 @@ impl Node {
     }
 
     fn stage_record(&mut self, key: StreamKey, position: u64, record: &Signed<Verified>, local: bool) {
+        self.release(&record.id());
         let outbox = local && self.standing().devices().nth(1).is_some();
         self.commits.stage_record(key, position, record, outbox);
         if outbox {
@@ -276,6 +296,7 @@ impl Node {
         for (key, attempt) in after.turns {
             self.run_turn(key, attempt);
         }
+        self.aside_parts_done(after.aside_parts);
     }
 
     /// A session's row is durable: peers, turns and clients hear of it. Of one of which nothing counts (any more) they
@@ -336,6 +357,7 @@ impl Node {
             for (_, attempt) in after.turns {
                 self.forget_turn(attempt);
             }
+            self.aside_failed(after.aside_parts, after.held, after.released);
             after.rows.into_keys().for_each(|key| self.reload(key));
         }
         self.recount.look();
@@ -360,22 +382,6 @@ impl Node {
             updated_at_ms: row.updated_at_ms,
             preview: row.preview.clone(),
             revision: row.revision,
-        }
-    }
-
-    /// A frame or a gossiped record was looked at and nothing has to be stored for it.
-    pub(super) fn settle(
-        &mut self,
-        origin: Origin,
-        verdict: GossipVerdict,
-        new: usize,
-        missing: Option<StreamKey>,
-    ) {
-        match origin {
-            Origin::Frame { token } => self.frame_part_done(token, new, missing),
-            Origin::Gossip { token, .. } => {
-                self.effects.push(Effect::Net(NetEffect::Verdict { token, verdict }));
-            }
         }
     }
 }

@@ -158,8 +158,8 @@ impl Node {
     /// Claims a session's input, if there still is one and local policy lets its author start turns.
     pub(super) fn claim(&mut self, key: StreamKey) {
         self.claimed(key);
-        let ready = self.view(&key).and_then(|(session, view)| {
-            let held = rows::is_held(session, self.standing());
+        let ready = self.view(&key).and_then(|view| {
+            let held = rows::is_held(self.session(&key)?, self.standing());
             let ready = view.is_actionable() && !held && self.hosts(&view.agent) && self.may_start(&view);
             ready.then_some(view.agent)
         });
@@ -189,7 +189,7 @@ impl Node {
 
     /// The claim is durable: start the process.
     pub(super) fn run_turn(&mut self, key: StreamKey, attempt: AttemptId) {
-        let order = self.view(&key).and_then(|(_, view)| self.order(&view, attempt));
+        let order = self.view(&key).and_then(|view| self.order(&view, attempt));
         debug_assert!(
             order.as_ref().is_none_or(|order| self.hosting.turns.contains_key(&order.attempt)),
             "INV-7: a turn starts that this node has not claimed"
@@ -236,7 +236,7 @@ impl Node {
 
     /// The process ended, or wants the next prompt. Makes sure that the attempt ends with a record.
     pub(super) fn end_turn(&mut self, key: StreamKey, attempt: AttemptId, event: TurnInput) {
-        let view = self.view(&key).map(|(_, view)| view);
+        let view = self.view(&key);
         let open = view.as_ref().is_some_and(|view| view.open_attempts.contains(&attempt));
         if open {
             let titled = view.is_some_and(|view| view.title.is_some());
@@ -285,7 +285,7 @@ impl Node {
 
     /// Fails the open claims of an agent hosted here that no process works on: a crash came between.
     pub(super) fn recover(&mut self, key: StreamKey) {
-        let Some((_, view)) = self.view(&key) else { return };
+        let Some(view) = self.view(&key) else { return };
         let dead: Vec<_> =
             view.open_attempts.iter().filter(|a| !self.hosting.turns.contains_key(a)).copied().collect();
         for attempt in dead {

@@ -203,7 +203,7 @@ impl Node {
             let others = !self.slots.called(&header.session).is_empty();
             (files::gone(&header.session, &key, others), None, 0)
         });
-        let shown = self.view(&key).map(|(_, view)| {
+        let shown = self.view(&key).map(|view| {
             let collides = self.slots.called(&view.id).len() > 1;
             (files::session(&view, collides), subject(&view, &marked), view.updated_at_ms)
         });

@@ -16,8 +16,6 @@ use super::task::Task;
 
 /// Frames of one peer in work: those of its window, and of some links before, when it has just come back.
 const FRAMES_MAX: usize = 4 * WINDOW_FRAMES;
-/// Records of later versions that are held for an upgrade.
-const ASIDE_MAX: u64 = 10_000;
 
 /// Where records came from, to be told what became of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +24,8 @@ pub(super) enum Origin {
     Frame { token: FrameToken },
     /// Gossip.
     Gossip { from: DeviceKey, token: u64 },
+    /// The table of records that are held for an upgrade.
+    Aside,
 }
 
 #[derive(Debug)]
@@ -97,13 +97,6 @@ impl Node {
         good
     }
 
-    fn hold(&mut self, stream: StreamKey, id: RecordId, wire: Vec<u8>) {
-        if self.aside < ASIDE_MAX {
-            self.aside += 1;
-            self.commits.stage_aside(stream, id, wire);
-        }
-    }
-
     /// Offers records to a session and stages what is admitted.
     pub(super) fn offer_all(&mut self, key: StreamKey, records: Vec<Signed<Verified>>, origin: Origin) {
         let mut admitted = Vec::new();
@@ -132,7 +125,8 @@ impl Node {
                 }
                 // It comes again with the next comparison, if the peer counts it: then something that counts depends
                 // on it, and waits for it here.
-                Offer::NoRoom | Offer::Refused(_) | Offer::Known => {}
+                Offer::NoRoom => {}
+                Offer::Refused(_) | Offer::Known => self.release(&record.id()),
             }
         }
         if admitted.is_empty() {
@@ -145,7 +139,7 @@ impl Node {
                 self.commits.accept_gossip(token);
             }
             // Who sent it may not have heard of the revocation yet: it is kept, not passed on, and nobody is blamed.
-            Origin::Gossip { .. } => self.settle(origin, GossipVerdict::Ignore, 0, None),
+            Origin::Gossip { .. } | Origin::Aside => self.settle(origin, GossipVerdict::Ignore, 0, None),
         }
     }
 
@@ -172,6 +166,23 @@ impl Node {
             self.feed(proto::Input::NeedDeps { peer: from, stream });
         }
         self.settle(origin, verdict, new, missing);
+    }
+
+    /// A frame or a gossiped record was looked at and nothing has to be stored for it.
+    pub(super) fn settle(
+        &mut self,
+        origin: Origin,
+        verdict: GossipVerdict,
+        new: usize,
+        missing: Option<StreamKey>,
+    ) {
+        match origin {
+            Origin::Frame { token } => self.frame_part_done(token, new, missing),
+            Origin::Aside => self.commits.finish_aside(),
+            Origin::Gossip { token, .. } => {
+                self.effects.push(Effect::Net(NetEffect::Verdict { token, verdict }));
+            }
+        }
     }
 
     /// A gossiped record: forwarded only when it is valid and durable here.
@@ -205,10 +216,15 @@ impl Node {
     pub(super) fn offer_roster(&mut self, records: Vec<Signed<Verified>>) -> usize {
         let mut count = 0;
         for record in records {
-            if let Offer::Admitted(admitted) = self.roster.offer(record) {
-                count += admitted.len();
-                self.stage_roster(&admitted, false);
-                self.wake_sessions(&admitted);
+            let id = record.id();
+            match self.roster.offer(record) {
+                Offer::Admitted(admitted) => {
+                    count += admitted.len();
+                    self.stage_roster(&admitted, false);
+                    self.wake_sessions(&admitted);
+                }
+                Offer::Refused(_) | Offer::Known => self.release(&id),
+                Offer::Waiting { .. } | Offer::NoRoom => {}
             }
         }
         count

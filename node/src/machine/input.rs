@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, SessionId, StreamKey};
 
+use super::aside::Place;
 use super::export_plan::ExportPlan;
 use super::info::{ExportState, Notice};
 use super::request::{Answer, Rejection, Request};
@@ -46,6 +47,8 @@ pub enum Input {
         /// Signed records, or why they cannot be read.
         records: Result<Vec<Vec<u8>>, String>,
     },
+    /// Held records, as asked by [`Effect::LoadAside`], each under its id; or why they cannot be read.
+    AsideLoaded(Result<Vec<(RecordId, Vec<u8>)>, String>),
     /// Something of the network.
     Net(NetInput),
     /// A turn's process reported.
@@ -160,6 +163,11 @@ pub enum Effect {
     Load {
         /// The stream.
         stream: StreamKey,
+    },
+    /// Read records that are held for an upgrade, then report [`Input::AsideLoaded`].
+    LoadAside {
+        /// Where they are; one that is not there is left out.
+        places: Vec<Place>,
     },
     /// Tell a client.
     Answer {

@@ -1,6 +1,8 @@
 //! What a client asks ([`Request`]) and is told ([`Answer`], [`Rejection`]). Texts and ids are parsed before they get
 //! here; JSON, status lines and sockets are the business of `http`. Every refusal leaves the store as it was.
 
+use std::sync::Arc;
+
 use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, SessionId};
 use starling_crdt::text::{Body, RequestId, Summary, Title};
 use starling_crdt::view::{Status, View};
@@ -169,7 +171,7 @@ pub enum Answer {
     /// The session, and whether this very call made it (201) or an identical one had before (200).
     Created {
         /// The session as it is now.
-        view: Box<View>,
+        view: Arc<View>,
         /// Made by this call.
         new: bool,
     },
@@ -207,7 +209,7 @@ pub enum Answer {
     /// One session.
     Session {
         /// As it is now.
-        view: Box<View>,
+        view: Arc<View>,
         /// The session that it goes on from, if that one is known here.
         continues: Option<SessionId>,
     },

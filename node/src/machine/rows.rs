@@ -11,6 +11,7 @@ use starling_crdt::roster::Standing;
 use starling_crdt::session::{Entry, Session};
 use starling_crdt::view::{Status, View};
 
+use super::aside::Place;
 use super::input::AgentProfile;
 
 /// What a list shows of a session, and what routing needs to know without opening it.
@@ -302,6 +303,6 @@ pub struct Stored {
     pub profiles: Vec<(Vec<u8>, Vec<u8>)>,
     /// Whether the exchange with peers was cut, and not taken up again.
     pub paused: bool,
-    /// Records of later versions that are held.
-    pub aside: u64,
+    /// Where records of later versions are held.
+    pub aside: Vec<Place>,
 }

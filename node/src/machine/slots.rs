@@ -3,15 +3,17 @@
 //! what was written before it is durable (INV-3). Cold sessions are loaded on demand, idle ones are closed again.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use starling_crdt::id::{DeviceKey, SessionId, StreamKey};
 use starling_crdt::session::{Entry, Offer, Session};
 use starling_crdt::signed::{Received, Signed, Unverified};
-use starling_crdt::view::{View, fold, fold_held};
+use starling_crdt::view::View;
 use starling_net::proto::Have;
 
 use super::Node;
 use super::input::{BatchSeq, Effect, Ticket};
+use super::replica::{Open, Replica};
 use super::request::{Code, Rejection};
 use super::rows::IndexRow;
 use super::task::Task;
@@ -20,14 +22,6 @@ use super::task::Task;
 const OPEN_MAX: usize = 256;
 /// Tasks that may wait for one session: clients and peers beyond it are told to come again.
 const TASKS_MAX: usize = 4_096;
-
-#[derive(Debug, Default)]
-enum Replica {
-    #[default]
-    Cold,
-    Loading,
-    Open(Box<Session>),
-}
 
 #[derive(Debug, Default)]
 pub(super) struct Slot {
@@ -118,7 +112,7 @@ impl Slots {
             return;
         }
         let idle = |slot: &Slot| {
-            let settled = matches!(&slot.replica, Replica::Open(session) if session.waiting().0 == 0);
+            let settled = slot.session().is_some_and(|session| session.waiting().0 == 0);
             settled && slot.dirty.is_none() && slot.queue.is_empty()
         };
         let mut idle: Vec<_> =
@@ -143,14 +137,14 @@ impl Slot {
     /// The replica, if it is open.
     pub(super) fn session(&self) -> Option<&Session> {
         match &self.replica {
-            Replica::Open(session) => Some(session),
+            Replica::Open(open) => Some(open.session()),
             Replica::Cold | Replica::Loading => None,
         }
     }
 
     pub(super) fn session_mut(&mut self) -> Option<&mut Session> {
         match &mut self.replica {
-            Replica::Open(session) => Some(session),
+            Replica::Open(open) => Some(open.session_mut()),
             Replica::Cold | Replica::Loading => None,
         }
     }
@@ -289,7 +283,7 @@ impl Node {
             return self.on_unreadable(key, "its stored records do not fit together");
         }
         self.slots.open += 1;
-        self.slots.slot(key).replica = Replica::Open(Box::new(session));
+        self.slots.slot(key).replica = Replica::Open(Box::new(Open::new(session)));
         debug_assert!(
             !self.has_settled_row(&key)
                 || self.slots.get(&key).and_then(|s| s.row.clone()) == self.row_of(&key),
@@ -320,23 +314,34 @@ impl Node {
         self.pump(key);
     }
 
-    /// The session and its view, if it is open and something of it counts.
-    pub(super) fn view(&self, key: &StreamKey) -> Option<(&Session, View)> {
-        let session = self.slots.get(key)?.session()?;
-        fold(session, self.standing()).map(|view| (session, view))
+    /// The view of a session, if it is open and something of it counts. It is folded once for each of its states.
+    pub(super) fn view(&mut self, key: &StreamKey) -> Option<Arc<View>> {
+        let view = self.view_held(key)?;
+        self.session(key).is_some_and(|session| !session.is_empty()).then_some(view)
+    }
+
+    /// A session, if it is open.
+    pub(super) fn session(&self, key: &StreamKey) -> Option<&Session> {
+        self.slots.get(key)?.session()
+    }
+
+    fn view_held(&mut self, key: &StreamKey) -> Option<Arc<View>> {
+        match &mut self.slots.get_mut(key)?.replica {
+            Replica::Open(open) => open.view(self.roster.standing()),
+            Replica::Cold | Replica::Loading => None,
+        }
     }
 
     /// The row of an open session that has a record, whether anything of it counts or not.
-    pub(super) fn row_of(&self, key: &StreamKey) -> Option<IndexRow> {
-        let session = self.slots.get(key)?.session()?;
-        let view = fold_held(session, self.standing())?;
-        Some(IndexRow::of(session, &view, self.standing()))
+    pub(super) fn row_of(&mut self, key: &StreamKey) -> Option<IndexRow> {
+        let view = self.view_held(key)?;
+        Some(IndexRow::of(self.session(key)?, &view, self.standing()))
     }
 
     fn show(&mut self, key: StreamKey, ticket: Ticket) {
-        let answer = self.view(&key).map(|(_, view)| {
+        let answer = self.view(&key).map(|view| {
             let before = view.continues.and_then(|previous| self.slots.get(&previous)?.row.as_ref());
-            super::Answer::Session { continues: before.map(|row| row.id), view: Box::new(view) }
+            super::Answer::Session { continues: before.map(|row| row.id), view }
         });
         self.answer(
             ticket,

@@ -6,7 +6,7 @@ use starling_crdt::command::{Command, Decision, Rejected, decide};
 use starling_crdt::id::{AttemptId, Handle, MemberId, RecordId, SessionId, StreamKey};
 use starling_crdt::payload::{Header, Payload};
 use starling_crdt::record::Record;
-use starling_crdt::session::{Offer, Session};
+use starling_crdt::session::Offer;
 use starling_crdt::signed::Signed;
 use starling_crdt::text::{Body, RequestId};
 use starling_crdt::view::View;
@@ -84,9 +84,7 @@ impl Node {
             Ok(new)
         });
         match (opened, self.view(&key)) {
-            (Ok(new), Some((_, view))) => {
-                self.commits.answer(ticket, Answer::Created { view: Box::new(view), new });
-            }
+            (Ok(new), Some(view)) => self.commits.answer(ticket, Answer::Created { view, new }),
             (Ok(_), None) => self.answer(ticket, Err(not_found())),
             (Err(rejection), _) => self.answer(ticket, Err(rejection)),
         }
@@ -100,7 +98,7 @@ impl Node {
         body: Body,
         request_id: RequestId,
     ) -> Result<bool, Rejection> {
-        if let Some((session, _)) = self.view(&key) {
+        if let Some(session) = self.session(&key).filter(|session| !session.is_empty()) {
             let same = session.entries().any(|entry| match &entry.signed.record().payload {
                 Payload::Open { body: b, request_id: r, .. } => *b == body && *r == request_id,
                 _ => false,
@@ -130,8 +128,9 @@ impl Node {
         self.answer_when_durable(ticket, answer);
     }
 
-    fn written(&self, key: &StreamKey, id: RecordId) -> Option<Answer> {
-        let (session, view) = self.view(key)?;
+    fn written(&mut self, key: &StreamKey, id: RecordId) -> Option<Answer> {
+        let view = self.view(key)?;
+        let session = self.session(key)?;
         let body = |id: &RecordId| {
             session.entry(id).and_then(|e| starling_crdt::session::body_of(&e.signed.record().payload))
         };
@@ -171,11 +170,11 @@ impl Node {
         self.answer_when_durable(ticket, answer);
     }
 
-    fn changed(&self, key: &StreamKey) -> Option<Answer> {
-        let (_, view) = self.view(key)?;
+    fn changed(&mut self, key: &StreamKey) -> Option<Answer> {
+        let view = self.view(key)?;
         Some(Answer::Changed {
             session: view.id,
-            title: view.title,
+            title: view.title.clone(),
             status: view.status,
             revision: view.revision,
         })
@@ -193,7 +192,8 @@ impl Node {
     pub(super) fn command(&mut self, key: StreamKey, command: Command) -> Result<Done, Rejection> {
         let me: MemberId = self.my_member()?;
         let (decision, tip) = {
-            let (session, view): (&Session, View) = self.view(&key).ok_or_else(not_found)?;
+            let view = self.view(&key).ok_or_else(not_found)?;
+            let session = self.session(&key).ok_or_else(not_found)?;
             (decide(session, &view, me, command).map_err(|why| rejection_in(&view, why))?, view.tip)
         };
         match decision {

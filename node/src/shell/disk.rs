@@ -10,8 +10,10 @@ use starling_crdt::id::{StreamKey, WorkspaceId};
 use tokio::sync::mpsc;
 
 use super::thread;
+use crate::boot;
 use crate::cli::{Exit, Failure};
 use crate::git;
+use crate::machine::Place;
 use crate::machine::export_plan::ExportPlan;
 use crate::machine::info::ExportState;
 use crate::machine::input::{BatchSeq, Input};
@@ -107,6 +109,15 @@ impl Disk {
         });
     }
 
+    /// Reads records that are held for an upgrade, away from the loop.
+    pub(super) fn load_aside(&self, places: Vec<Place>, spawner: &Spawner) {
+        let (store, inputs) = (Arc::clone(&self.store), self.inputs.clone());
+        spawner.spawn_blocking("load-aside", move || {
+            let loaded = boot::held(&store, &places).map_err(|error| error.to_string());
+            let _gone = inputs.blocking_send(Input::AsideLoaded(loaded));
+        });
+    }
+
     /// Writes what is queued and closes the file.
     pub(super) fn close(&mut self) {
         self.queue = None;
@@ -172,5 +183,42 @@ fn plan_of(plan: ExportPlan) -> git::Plan {
         subject: plan.subject,
         author: plan.author,
         time_ms: plan.time_ms,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::store::RecordRow;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn a_refused_batch_ends_the_disk_and_says_why() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("store");
+        let (inputs, mut reports) = mpsc::channel(16);
+        let mut disk = Disk::start(Store::open(&path).unwrap(), inputs).unwrap();
+        let batch = |position, number| {
+            let (stream, id) = ([1; 32], [number; 32]);
+            let row = RecordRow { stream, position, id, wire: vec![number; 80], outbox: false };
+            Batch { records: vec![row], ..Batch::default() }
+        };
+        for (seq, batch) in [(1, batch(0, 1)), (2, batch(0, 2)), (3, batch(1, 3))] {
+            disk.commit(seq, batch);
+        }
+        let error = tokio::time::timeout(PATIENCE, disk.failed()).await.unwrap().unwrap();
+        assert!(error.contains("start the node again"), "{error}");
+        let mut failed = Vec::new();
+        while let Ok(report) = reports.try_recv() {
+            if let Input::CommitFailed { batches, .. } = report {
+                failed.extend(batches);
+            }
+        }
+        assert_eq!(failed, [2, 3]);
+        disk.close();
+        assert_eq!(Store::open(&path).unwrap().load_stream([1; 32]).unwrap().len(), 1);
     }
 }

@@ -276,6 +276,7 @@ impl Shell {
         match effect {
             Effect::Commit { seq, batch } => self.disk.commit(seq, batch),
             Effect::Load { stream } => self.disk.load(stream, &self.spawner),
+            Effect::LoadAside { places } => self.disk.load_aside(places, &self.spawner),
             Effect::Answer { ticket, answer } => {
                 if let Some(reply) = self.asked.remove(&ticket) {
                     // Who hung up wants no answer.

@@ -43,7 +43,9 @@ pub enum StoreError {
     )]
     Corrupt(String),
     /// The position holds another record: the caller has lost count, and nothing of its batch was written.
-    #[error("position {position} of a stream is taken by another record; load the stream again")]
+    #[error(
+        "position {position} of a stream is taken by another record; start the node again: it goes on from what is stored"
+    )]
     PositionTaken {
         /// The stream.
         stream: Key32,

@@ -58,7 +58,7 @@ fn contents(store: &Store) -> impl PartialEq + std::fmt::Debug + use<> {
         store.load_stream(A).unwrap(),
         store.load_stream(B).unwrap(),
         store.outbox().unwrap(),
-        store.aside().unwrap(),
+        store.aside(&store.aside_places().unwrap()).unwrap(),
         store.index().unwrap(),
         store.export_queue().unwrap(),
         store.local(Space::Turn).unwrap(),
@@ -156,12 +156,15 @@ fn rows_aside_and_of_the_index_are_replaced_and_deleted() {
         .commit(&[Batch { aside: vec![put(b"1"), put(b"2")], index: index(b"old"), ..Batch::default() }])
         .unwrap();
     store.commit(&[Batch { index: index(b"new"), ..Batch::default() }]).unwrap();
-    assert_eq!(store.aside().unwrap(), [(B, id(1), b"2".to_vec())]);
+    assert_eq!(store.aside_places().unwrap(), [(B, id(1))]);
+    let places = [(A, id(1)), (B, id(1)), (B, id(2))];
+    assert_eq!(store.aside(&places).unwrap(), [(id(1), b"2".to_vec())]);
     assert_eq!(store.index().unwrap(), [(B, b"new".to_vec())]);
     assert!(!store.contains(id(1)).unwrap(), "what is aside is not part of a stream");
     let delete = AsideRow::Delete { stream: B, id: id(1) };
     store.commit(&[Batch { aside: vec![delete.clone(), delete], ..Batch::default() }]).unwrap();
-    assert_eq!(store.aside().unwrap(), []);
+    assert_eq!(store.aside_places().unwrap(), []);
+    assert_eq!(store.aside(&places).unwrap(), []);
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub enum SubmitError {
     /// The disk is slower than the node: try again after the next report.
     #[error("the writer's queue is full; try again after the next report")]
     Full(Box<Batch>),
-    /// The writer has ended: after a failure of the disk, open the store again and start a new one.
+    /// The writer has ended: after a failure, open the store again and start a new one.
     #[error("the writer has ended; open the store again")]
     Closed(Box<Batch>),
 }
@@ -84,8 +84,8 @@ impl<F: FnMut(Report)> Writer<F> {
     }
 
     /// Writes until all [`Queue`]s are dropped, then closes the store: `Ok` when everything was written and
-    /// the file was closed well. Blocks, so it wants a thread of its own. On a failure of the disk it fails
-    /// what is queued, closes the store and returns the cause.
+    /// the file was closed well. Blocks, so it wants a thread of its own. On a failure of the disk, or when a
+    /// batch is refused, it fails what is queued, closes the store and returns the cause.
     pub fn run(mut self) -> Result<(), Arc<StoreError>> {
         while let Some(first) = self.jobs.blocking_recv() {
             let (first, last, batches) = self.gather(first);
@@ -110,17 +110,16 @@ impl<F: FnMut(Report)> Writer<F> {
         (first, last, batches)
     }
 
-    /// Commits a group. When one batch of it is refused, each is committed alone, so that one broken session
-    /// never stops another. An error means that the store is of no use any more; it has been reported.
+    /// Commits a group. When one batch of it is refused, those before it are committed alone, and nothing
+    /// after it is tried: later batches go on from what it would have stored, and would leave a gap. An error
+    /// means that the store is of no use any more, or its user has lost count; it has been reported.
     fn commit(&mut self, first: u64, last: u64, batches: &[Batch]) -> Result<(), Arc<StoreError>> {
         match self.store.commit(batches) {
             Ok(()) => (self.report)(Report::Committed { first, last }),
             Err(error) if error.must_reopen() || batches.len() == 1 => {
-                let (fatal, error) = (error.must_reopen(), Arc::new(error));
+                let error = Arc::new(error);
                 (self.report)(Report::Failed { first, last, error: Arc::clone(&error) });
-                if fatal {
-                    return Err(error);
-                }
+                return Err(error);
             }
             Err(_) => {
                 for (seq, batch) in (first..=last).zip(batches.chunks(1)) {

@@ -59,7 +59,7 @@ fn a_crashing_agent_fails_the_turn_and_the_next_session_goes_on() {
 }
 
 /// What a device of the roster can say with its own key.
-struct Forger {
+pub(super) struct Forger {
     node: usize,
     stream: StreamKey,
     heads: Vec<RecordId>,
@@ -67,7 +67,12 @@ struct Forger {
 }
 
 impl Forger {
-    fn sign(&self, world: &World, deps: &[RecordId], payload: Payload) -> Signed<Verified> {
+    /// The stream's heads as it has them.
+    pub(super) fn heads(&self) -> &[RecordId] {
+        &self.heads
+    }
+
+    pub(super) fn sign(&self, world: &World, deps: &[RecordId], payload: Payload) -> Signed<Verified> {
         let sim = &world.nodes[self.node];
         let record = Record {
             workspace: sim.workspace.unwrap(),
@@ -83,7 +88,7 @@ impl Forger {
 }
 
 /// Stops the node and puts a liar with its key and its records in its place.
-fn possess(world: &mut World, node: usize, stream: StreamKey) -> Forger {
+pub(super) fn possess(world: &mut World, node: usize, stream: StreamKey) -> Forger {
     world.nodes[node].behaviour = Behaviour::Hang;
     let sim = &world.nodes[node];
     let workspace = sim.workspace.unwrap();

@@ -66,7 +66,7 @@ impl Model {
         }
         Ok(match request {
             Request::Create { request_id, .. } => {
-                Answer::Created { view: Box::new(f::view()), new: request_id.is_none() }
+                Answer::Created { view: Arc::new(f::view()), new: request_id.is_none() }
             }
             Request::Message { session, .. } => Answer::Written {
                 session,
@@ -86,7 +86,7 @@ impl Model {
             Request::Show { session } if session != f::session() => {
                 return Err(Rejection::new(Code::QuickSessionNotFound, "no such session"));
             }
-            Request::Show { .. } => Answer::Session { view: Box::new(f::view()), continues: None },
+            Request::Show { .. } => Answer::Session { view: Arc::new(f::view()), continues: None },
             Request::Resolve { .. } => Answer::Ids(vec![f::session()]),
             Request::Agents | Request::AddAgent { .. } | Request::RemoveAgent { .. } => {
                 Answer::Agents(vec![f::agent()])

@@ -143,16 +143,21 @@ fn the_end_writes_what_is_queued_and_closes_the_store() {
 }
 
 #[test]
-fn a_refused_batch_does_not_stop_the_others() {
+fn after_a_refused_batch_nothing_is_tried_and_the_writer_ends() {
     let mut rig = Rig::new();
     rig.queue.submit(0, batch(0, 1)).unwrap();
     rig.queue.submit(1, batch(0, 2)).unwrap();
-    rig.queue.submit(2, batch(1, 3)).unwrap();
+    // The first that is not in the same group as the refused one is `rest`.
+    let rest = GROUP_BATCHES_MAX as u64;
+    (2..=rest).for_each(|seq| rig.queue.submit(seq, batch(seq - 1, seq as u8)).unwrap());
     let thread = rig.start();
-    assert_eq!([rig.next(), rig.next(), rig.next()], [(true, 0, 0), (false, 1, 1), (true, 2, 2)]);
-    assert_eq!(rig.store.load_stream(STREAM).unwrap().len(), 2);
-    drop(rig.queue);
-    thread.join().unwrap().unwrap();
+    let error = thread.join().unwrap().unwrap_err();
+    assert!(matches!(*error, StoreError::PositionTaken { position: 0, .. }), "{error}");
+    let reports = [rig.next(), rig.next(), rig.next(), rig.next()];
+    assert_eq!(reports, [(true, 0, 0), (false, 1, 1), (false, 2, rest - 1), (false, rest, rest)]);
+    assert!(rig.reports.recv_timeout(PATIENCE).is_err(), "each batch is reported once");
+    assert!(matches!(rig.queue.submit(9_999, Batch::default()), Err(SubmitError::Closed(_))));
+    assert_eq!(reopen(&rig.disk).load_stream(STREAM).unwrap().len(), 1);
 }
 
 #[test]
