@@ -106,19 +106,19 @@ impl Slots {
         }
     }
 
-    /// Closes the replicas that were used least recently, beyond the bound.
+    /// Closes the replicas that were used least recently, beyond the bound. Those in which records wait come last: what
+    /// waits will have to be brought again, but one record that waits for ever must not hold a session open for ever.
     pub(super) fn evict(&mut self) {
         if self.open <= OPEN_MAX {
             return;
         }
-        let idle = |slot: &Slot| {
-            let settled = slot.session().is_some_and(|session| session.waiting().0 == 0);
-            settled && slot.dirty.is_none() && slot.queue.is_empty()
+        let idle = |(key, slot): (&StreamKey, &Slot)| {
+            let waits = slot.session()?.waiting().0 > 0;
+            (slot.dirty.is_none() && slot.queue.is_empty()).then_some((waits, slot.used, *key))
         };
-        let mut idle: Vec<_> =
-            self.slots.iter().filter(|(_, s)| idle(s)).map(|(key, s)| (s.used, *key)).collect();
+        let mut idle: Vec<_> = self.slots.iter().filter_map(idle).collect();
         idle.sort_unstable();
-        for (_, key) in idle.into_iter().take(self.open - OPEN_MAX / 2) {
+        for (_, _, key) in idle.into_iter().take(self.open - OPEN_MAX / 2) {
             if let Some(slot) = self.slots.get_mut(&key) {
                 slot.replica = Replica::Cold;
                 self.open -= 1;
@@ -368,3 +368,6 @@ impl Node {
         self.collected(key, peer, records, more);
     }
 }
+
+#[cfg(test)]
+mod tests;
