@@ -5,9 +5,11 @@
 //!
 //! A [`Live`] set holds elements that were added and not yet removed in the past. Joining two keeps an
 //! element that one side lacks only if that side has never seen it: otherwise that side had removed it (the
-//! observed-remove set of Bieniusa et al., 2012). "Has seen" is asked of the caller, who knows the graph.
+//! observed-remove set of Bieniusa et al., 2012). What a side has seen is its past, a set of places that the caller gives.
 
 mod live;
+
+use fixedbitset::FixedBitSet;
 
 use crate::fault::{Fault, planted};
 use crate::id::RecordId;
@@ -44,24 +46,33 @@ pub struct Facts {
     pub max_op: u64,
 }
 
+/// One of several pasts: what holds in it, and the places of its records.
+#[derive(Debug, Clone, Copy)]
+pub struct Side<'a> {
+    /// What holds there.
+    pub facts: &'a Facts,
+    /// The places of the records in it.
+    pub past: &'a FixedBitSet,
+}
+
 impl Facts {
-    /// The join of several pasts. `sees(side, element)` tells whether `element` is in the past of the
-    /// `side`-th.
+    /// The join of several pasts. `place` is an element's place in them.
     #[must_use]
-    pub fn join(sides: &[&Self], sees: impl Fn(usize, &RecordId) -> bool) -> Self {
-        let live = |field: fn(&Self) -> &Live| join_live(sides, field, &sees);
+    pub fn join(sides: &[Side<'_>], place: impl Fn(&RecordId) -> Option<usize>) -> Self {
+        let live = |field: fn(&Self) -> &Live| join_live(sides, field, &place);
+        let facts = || sides.iter().map(|side| side.facts);
         let asked = if planted(Fault::GateFromFirstDep) { 1 } else { sides.len() };
         Self {
-            titled: sides.iter().take(asked).any(|side| side.titled),
-            archived: sides.iter().filter_map(|side| side.archived).max(),
+            titled: facts().take(asked).any(|side| side.titled),
+            archived: facts().filter_map(|side| side.archived).max(),
             tips: live(|f| &f.tips),
             covers: live(|f| &f.covers),
             open: live(|f| &f.open),
             titles: live(|f| &f.titles),
             summaries: live(|f| &f.summaries),
             archives: live(|f| &f.archives),
-            lamport: sides.iter().map(|side| side.lamport).max().unwrap_or(0),
-            max_op: sides.iter().map(|side| side.max_op).max().unwrap_or(0),
+            lamport: facts().map(|side| side.lamport).max().unwrap_or(0),
+            max_op: facts().map(|side| side.max_op).max().unwrap_or(0),
         }
     }
 
@@ -72,18 +83,29 @@ impl Facts {
     }
 }
 
-fn join_live(sides: &[&Facts], field: fn(&Facts) -> &Live, sees: &impl Fn(usize, &RecordId) -> bool) -> Live {
-    if let [only] = sides {
-        return field(only).clone();
+/// Removed is what one side has in its past and not among its own: gathered for all elements at once, so that thousands of
+/// concurrent heads cost no more than their number.
+fn join_live(
+    sides: &[Side<'_>],
+    field: fn(&Facts) -> &Live,
+    place: &impl Fn(&RecordId) -> Option<usize>,
+) -> Live {
+    let Some((first, others)) = sides.split_first() else {
+        return Live::default();
+    };
+    if others.iter().all(|other| field(other.facts) == field(first.facts)) {
+        return field(first.facts).clone();
     }
-    let mut joined = Live::default();
-    for element in sides.iter().flat_map(|side| field(side)) {
-        let removed = |(i, side): (usize, &&Facts)| !field(side).contains(element) && sees(i, element);
-        if !joined.contains(element) && !sides.iter().enumerate().any(removed) {
-            joined.insert(*element);
+    let mut removed = FixedBitSet::new();
+    for side in sides {
+        let mut gone = side.past.clone();
+        for at in field(side.facts).iter().filter_map(place).filter(|at| *at < side.past.len()) {
+            gone.set(at, false);
         }
+        removed.union_with(&gone);
     }
-    joined
+    let stays = |id: &&RecordId| place(id).is_none_or(|at| !removed.contains(at));
+    sides.iter().flat_map(|side| field(side.facts)).filter(stays).copied().collect()
 }
 
 #[cfg(test)]

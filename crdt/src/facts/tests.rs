@@ -4,12 +4,17 @@
 
 use std::collections::BTreeSet;
 
+use fixedbitset::FixedBitSet;
 use proptest::prelude::{ProptestConfig, Strategy, prop_assert_eq, proptest};
 
 use super::*;
 
 fn id(n: u8) -> RecordId {
     RecordId::from_bytes([n; 32])
+}
+
+fn place(id: &RecordId) -> usize {
+    usize::from(id.as_bytes()[0])
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,9 +24,10 @@ struct Point {
 }
 
 fn join(points: &[&Point]) -> Point {
-    let facts: Vec<&Facts> = points.iter().map(|point| &point.facts).collect();
+    let pasts: Vec<FixedBitSet> = points.iter().map(|point| point.past.iter().map(place).collect()).collect();
+    let sides = points.iter().zip(&pasts).map(|(point, past)| Side { facts: &point.facts, past });
     Point {
-        facts: Facts::join(&facts, |side, id| points[side].past.contains(id)),
+        facts: Facts::join(&sides.collect::<Vec<_>>(), |id| Some(place(id))),
         past: points.iter().flat_map(|point| point.past.iter().copied()).collect(),
     }
 }
@@ -125,28 +131,29 @@ proptest! {
     }
 }
 
-fn with_open(ids: &[u8]) -> Facts {
-    Facts { open: ids.iter().map(|n| id(*n)).collect(), ..Facts::default() }
+/// A past of these records, of which some claims are open.
+fn with_open(past: &[u8], open: &[u8]) -> Point {
+    let ids = |list: &[u8]| list.iter().map(|n| id(*n)).collect::<BTreeSet<_>>();
+    let open = ids(open).into_iter().collect();
+    Point { facts: Facts { open, ..Facts::default() }, past: ids(past) }
 }
 
 #[test]
 fn what_one_side_removed_stays_removed() {
-    // Left saw 1 and 2 and ended 1; right saw only 1.
-    let (left, right) = (with_open(&[2]), with_open(&[1]));
-    let joined = Facts::join(&[&left, &right], |side, element| side == 0 || *element == id(1));
-    assert_eq!(joined.open, Live::from([id(2)]));
+    let (left, right) = (with_open(&[1, 2, 3], &[2]), with_open(&[1], &[1]));
+    assert_eq!(join(&[&left, &right]).facts.open, Live::from([id(2)]));
 }
 
 #[test]
 fn what_one_side_never_saw_is_kept() {
-    let (left, right) = (with_open(&[2]), with_open(&[1]));
-    let joined = Facts::join(&[&left, &right], |side, element| (side == 0) == (*element == id(2)));
-    assert_eq!(joined.open, Live::from([id(1), id(2)]));
+    let (left, right) = (with_open(&[2], &[2]), with_open(&[1], &[1]));
+    assert_eq!(join(&[&left, &right]).facts.open, Live::from([id(1), id(2)]));
 }
 
 #[test]
 fn the_gate_is_an_or() {
-    let titled = Facts { titled: true, ..Facts::default() };
-    assert!(Facts::join(&[&Facts::default(), &titled], |_, _| false).titled);
-    assert!(!Facts::join(&[&Facts::default()], |_, _| false).titled);
+    let mut titled = Point::default();
+    assert!(!join(&[&titled]).facts.titled);
+    titled.facts.titled = true;
+    assert!(join(&[&Point::default(), &titled]).facts.titled);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::past::Pasts;
 use super::{Entry, Session};
-use crate::facts::{Facts, Live, Stamp};
+use crate::facts::{Facts, Live, Side, Stamp};
 use crate::fault::{Fault, planted};
 use crate::id::{AttemptId, DeviceKey, RecordId};
 use crate::limits::DEPS_MAX;
@@ -28,8 +28,8 @@ impl Session {
     #[must_use]
     pub fn facts_at<'a>(&self, deps: impl IntoIterator<Item = &'a RecordId>) -> Facts {
         let pasts = Pasts::of(self, deps);
-        let facts: Vec<_> = pasts.sides().map(|entry| &entry.facts).collect();
-        Facts::join(&facts, |side, element| pasts.side_has(side, element))
+        let sides = pasts.sides().map(|entry| Side { facts: &entry.facts, past: &entry.past });
+        Facts::join(&sides.collect::<Vec<_>>(), |id| self.entries.get(id).map(|entry| entry.at))
     }
 
     /// The facts of everything that is here.

@@ -38,12 +38,6 @@ impl<'a> Pasts<'a> {
         self.places
     }
 
-    /// Whether `id` is in the past of the `side`-th record, or that record.
-    pub(super) fn side_has(&self, side: usize, id: &RecordId) -> bool {
-        let entry = self.session.entries.get(id);
-        self.sides.get(side).zip(entry).is_some_and(|(side, entry)| side.has_seen(entry))
-    }
-
     /// Whether a record is in the past of one of them, or one of them.
     pub(super) fn have(&self, entry: &Entry) -> bool {
         self.places.contains(entry.at)
@@ -135,6 +129,12 @@ impl Session {
     #[must_use]
     pub fn inputs(&self, deps: &[RecordId]) -> BTreeSet<RecordId> {
         self.inputs_of(&Pasts::of(self, deps), &self.facts_at(deps).covers)
+    }
+
+    /// The same, for who knows the maximal claims in the past of `deps` already.
+    #[must_use]
+    pub fn inputs_beyond(&self, deps: &[RecordId], covers: &Live) -> BTreeSet<RecordId> {
+        self.inputs_of(&Pasts::of(self, deps), covers)
     }
 
     fn inputs_of(&self, pasts: &Pasts<'_>, covers: &Live) -> BTreeSet<RecordId> {

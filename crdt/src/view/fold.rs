@@ -50,7 +50,7 @@ fn assemble(
     let host = agent.map(|agent| agent.host);
     let running = open.iter().find(|claim| Some(claim.signed.record().author) == host).copied();
     let heads: Vec<RecordId> = session.heads().iter().copied().collect();
-    let pending_inputs = session.inputs(&heads).len();
+    let pending_inputs = session.inputs_beyond(&heads, &facts.covers).len();
     let last_failed = if running.is_some() { None } else { chain.last_failed() };
     let title = newest(session, &facts.titles, |payload| match payload {
         Payload::Title { title, .. } => Some(title),
