@@ -102,6 +102,14 @@ impl AuthorLog {
     }
 }
 
+/// What is known of the past of a record that may be admitted.
+struct Admissible {
+    facts: Facts,
+    /// The places of its past.
+    past: FixedBitSet,
+    epoch: u32,
+}
+
 /// One replica of a session.
 #[derive(Debug)]
 pub struct Session {
@@ -229,18 +237,18 @@ impl Session {
     }
 
     /// The verdict and, if it is good, the facts of the past and the agent's epoch. A function of the record's past alone.
-    fn verdict(&self, record: &Record, roster: &Roster) -> Result<(Facts, u32), Refusal> {
-        self.check_deps(record, roster)?;
-        let standing = roster.at(&record.roster).ok_or(Refusal::Stranger)?;
+    fn verdict(&self, record: &Record, roster: &Roster) -> Result<Admissible, Refusal> {
         let past = past::PastOf::new(self, &record.deps);
+        self.check_deps(record, roster, past.pasts())?;
+        let standing = roster.at(&record.roster).ok_or(Refusal::Stranger)?;
         judge(record, &past, &standing)?;
         let agent = self.header.as_ref().filter(|_| record.payload.turn().is_some());
         let epoch = agent.and_then(|header| standing.agent(&header.agent)).map_or(0, |agent| agent.epoch);
-        Ok((past.into_facts(), epoch))
+        let (facts, past) = past.into_parts();
+        Ok(Admissible { facts, past, epoch })
     }
 
-    fn check_deps(&self, record: &Record, roster: &Roster) -> Result<(), Refusal> {
-        let pasts = past::Pasts::of(self, &record.deps);
+    fn check_deps(&self, record: &Record, roster: &Roster, pasts: &past::Pasts<'_>) -> Result<(), Refusal> {
         for dep in &record.deps {
             if pasts.covers(dep) && !planted(Fault::AntichainNotChecked) {
                 return Err(Refusal::DepsNotAntichain);
@@ -253,7 +261,8 @@ impl Session {
         Ok(())
     }
 
-    fn admit(&mut self, signed: Signed<Verified>, (past, epoch): (Facts, u32)) {
+    fn admit(&mut self, signed: Signed<Verified>, admissible: Admissible) {
+        let Admissible { facts, mut past, epoch } = admissible;
         let (id, record) = (signed.id(), signed.record());
         let deps_are_here = record.deps.iter().all(|dep| self.entries.contains_key(dep));
         debug_assert!(
@@ -264,12 +273,11 @@ impl Session {
             self.header.get_or_insert_with(|| header.clone());
         }
         let at = self.entries.len();
-        let mut places = past::Pasts::of(self, &record.deps).into_places();
-        let seq = self.log_author(&record.author, id, &places);
-        places.grow_and_insert(at);
-        let facts = self.advance(past, record, id);
+        let seq = self.log_author(&record.author, id, &past);
+        past.grow_and_insert(at);
+        let facts = self.advance(facts, record, id);
         self.index(&record.payload, id);
-        self.entries.push(id, Entry { signed, facts, seq, epoch, at, past: places, counted: false });
+        self.entries.push(id, Entry { signed, facts, seq, epoch, at, past, counted: false });
         self.aside += 1;
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::past::Pasts;
 use super::{Entry, Session};
-use crate::facts::{Facts, Live, Side, Stamp};
+use crate::facts::{Facts, Live, Stamp};
 use crate::fault::{Fault, planted};
 use crate::id::{AttemptId, DeviceKey, RecordId};
 use crate::limits::DEPS_MAX;
@@ -27,9 +27,7 @@ impl Session {
     /// The joined facts of `deps`.
     #[must_use]
     pub fn facts_at<'a>(&self, deps: impl IntoIterator<Item = &'a RecordId>) -> Facts {
-        let pasts = Pasts::of(self, deps);
-        let sides = pasts.sides().map(|entry| Side { facts: &entry.facts, past: &entry.past });
-        Facts::join(&sides.collect::<Vec<_>>(), |id| self.entries.get(id).map(|entry| entry.at))
+        Pasts::of(self, deps).facts()
     }
 
     /// The facts of everything that is here.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fixedbitset::FixedBitSet;
 
 use super::{Entry, Session, body_of};
-use crate::facts::{Facts, Live, Stamp};
+use crate::facts::{Facts, Live, Side, Stamp};
 use crate::fault::{Fault, planted};
 use crate::id::{AttemptId, RecordId};
 use crate::payload::{Header, Payload};
@@ -33,9 +33,11 @@ impl<'a> Pasts<'a> {
         self.sides.iter().copied()
     }
 
-    /// The places of all that they have in their past, themselves included.
-    pub(super) fn into_places(self) -> FixedBitSet {
-        self.places
+    /// What holds in all of them together.
+    pub(super) fn facts(&self) -> Facts {
+        let sides = self.sides().map(|entry| Side { facts: &entry.facts, past: &entry.past });
+        let place = |id: &RecordId| self.session.entries.get(id).map(|entry| entry.at);
+        Facts::join(&sides.collect::<Vec<_>>(), place)
     }
 
     /// Whether a record is in the past of one of them, or one of them.
@@ -65,13 +67,19 @@ pub(super) struct PastOf<'a> {
 
 impl<'a> PastOf<'a> {
     pub(super) fn new(session: &'a Session, deps: &[RecordId]) -> Self {
-        let mut facts = session.facts_at(deps);
+        let pasts = Pasts::of(session, deps);
+        let mut facts = pasts.facts();
         facts.titled |= planted(Fault::GateByState) && session.facts().titled;
-        Self { session, pasts: Pasts::of(session, deps), facts }
+        Self { session, pasts, facts }
     }
 
-    pub(super) fn into_facts(self) -> Facts {
-        self.facts
+    pub(super) const fn pasts(&self) -> &Pasts<'a> {
+        &self.pasts
+    }
+
+    /// The facts, and the places of all that is in it.
+    pub(super) fn into_parts(self) -> (Facts, FixedBitSet) {
+        (self.facts, self.pasts.places)
     }
 }
 
@@ -128,7 +136,8 @@ impl Session {
     /// none that one covers: what the agent still has to answer.
     #[must_use]
     pub fn inputs(&self, deps: &[RecordId]) -> BTreeSet<RecordId> {
-        self.inputs_of(&Pasts::of(self, deps), &self.facts_at(deps).covers)
+        let pasts = Pasts::of(self, deps);
+        self.inputs_of(&pasts, &pasts.facts().covers)
     }
 
     /// The same, for who knows the maximal claims in the past of `deps` already.
