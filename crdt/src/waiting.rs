@@ -1,7 +1,8 @@
 //! What a replica keeps of records that it did not admit. A bounded [`Room`] for those whose past is not here yet: a
 //! record waits for one missing id at a time and is offered again when that id comes; when the room is full, whoever has
-//! most in it makes room for others, and anti-entropy brings what is dropped again in topological order. And the [`Door`], a room that also remembers whom
-//! it turned away, so that dependants of a refused record fall without a new check. Neither judges anything.
+//! most in it makes room for others, and anti-entropy brings what is dropped again in topological order. And the
+//! [`Door`], a room that also remembers whom it turned away, so that dependants of a refused record fall without a new
+//! check. Neither judges anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,3 +1,6 @@
+//! Which sessions are closed when too many are open. What a session does while it is open is tried over whole nodes, in
+//! `simulations`.
+
 use ed25519_dalek::SigningKey;
 use starling_crdt::id::{RecordId, WorkspaceId};
 use starling_crdt::payload::Payload;
