@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod machine {
+    mod aside;
     mod chaos;
     mod common;
     mod crashes;

@@ -114,6 +114,9 @@ impl Disk {
         let (store, inputs) = (Arc::clone(&self.store), self.inputs.clone());
         spawner.spawn_blocking("load-aside", move || {
             let loaded = boot::held(&store, &places).map_err(|error| error.to_string());
+            if let Err(reason) = &loaded {
+                tracing::warn!(%reason, "records held for an upgrade could not be read: they wait for the next start");
+            }
             let _gone = inputs.blocking_send(Input::AsideLoaded(loaded));
         });
     }

@@ -1,12 +1,16 @@
 //! Section 6 of the data model once more, by definition and without any code of the roster: sets of ids, recursion, no
 //! order of arrival. Slow and plain; what it says is compared with the fold.
 
+mod hearing;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::id::{DeviceKey, RecordId, StreamKey};
 use crate::payload::{MemberRole, Payload};
+use crate::record::Record;
 use crate::signed::{Signed, Verified};
+use hearing::Hearing;
 
 pub(super) type Ids = BTreeSet<RecordId>;
 type Stamp = (u64, RecordId);
@@ -86,43 +90,46 @@ impl Oracle {
 
     fn judge(&self, known: &mut Known) -> Option<()> {
         let (record, world) = (known.signed.record(), self.world(&known.past));
-        let live =
-            || known.past.iter().filter(|id| !world.void.contains(*id)).map(|id| (id, &self.known[id]));
         known.overruled.clone_from(&world.void);
         if let Payload::Handover { agent, .. } = &record.payload {
             known.epoch = world.agents.get(agent)?.1;
         }
         let Some(me) = world.owner(&record.author) else {
-            let found = live().find_map(|(id, k)| match k.signed.record().payload {
-                Payload::Found { recovery, .. } => (recovery == Some(record.author)).then_some(*id),
-                _ => None,
-            })?;
+            let found = self.found(&known.past, |recovery| recovery == Some(record.author))?;
             known.rank = (Senior(0, None, None), None);
             known.grounds = vec![[found].into()];
-            return match &record.payload {
-                Payload::AddDevice { member, device, .. } => {
-                    (*member == found && world.fresh(device) && *device != record.author).then_some(())
-                }
-                Payload::RevokeDevice { cut } => world.devices.contains_key(&cut.device).then_some(()),
-                _ => None,
-            };
+            return world.lets_recover(record, found).then_some(());
         };
         let machine = &world.devices[&record.author];
         let (role, senior) = &world.members[&me];
         let senior = machine.bound.as_ref().map_or(senior, |bound| bound.max(senior)).clone();
-        let recovery = live().find_map(|(_, k)| match k.signed.record().payload {
-            Payload::Found { recovery, .. } => recovery,
-            _ => None,
-        });
-        let named = |wanted: &str| {
-            live().any(|(id, k)| match &k.signed.record().payload {
-                Payload::Found { handle, .. } | Payload::AddMember { handle, .. } => {
-                    handle.as_str() == wanted && !world.removed.contains(id)
-                }
-                Payload::HostAgent { handle, .. } => handle.as_str() == wanted && !world.retired.contains(id),
-                _ => false,
-            })
+        let (needs, rests) = self.asks(known, &world, me, &senior)?;
+        if *role < needs {
+            return None;
+        }
+        let live = || known.past.difference(&world.void).map(|id| (id, &self.known[id]));
+        let grants = |id: &RecordId| grant(&self.known[id].signed, me);
+        let lost = |id: RecordId| {
+            live().any(|(l, k)| grants(l).is_some_and(|role| role < needs) && k.past.contains(&id))
         };
+        let enough = live().map(|(id, _)| *id).filter(|id| grants(id).is_some_and(|role| role >= needs));
+        let roles = enough.filter(|id| !lost(*id)).collect();
+        known.grounds = [[machine.added].into(), [me].into(), roles].into();
+        known.grounds.extend(rests.map(|rests| [rests].into()));
+        (known.rank, known.member) = ((senior, Some(self.stamp(&machine.added))), Some(me));
+        (known.needs, known.bound) = (needs, machine.bound.clone());
+        Some(())
+    }
+
+    /// The role that a record by `me` asks for, and the record that made its host one; nothing if it is not allowed.
+    fn asks(
+        &self,
+        known: &Known,
+        world: &World,
+        me: RecordId,
+        senior: &Senior,
+    ) -> Option<(MemberRole, Option<RecordId>)> {
+        let record = known.signed.record();
         let own = |device: &DeviceKey| world.owner(device) == Some(me);
         let admin_unless = |own: bool| if own { MemberRole::Member } else { MemberRole::Admin };
         let below_founder =
@@ -130,11 +137,18 @@ impl Oracle {
         let agent = |agent| world.agents.get(agent).filter(|_| !world.retired.contains(agent));
         let mut rests = None;
         let (needs, allowed) = match &record.payload {
-            Payload::AddMember { handle, .. } => (MemberRole::Admin, !named(handle.as_str())),
+            Payload::AddMember { handle, .. } => {
+                (MemberRole::Admin, !self.is_named(known, world, handle.as_str()))
+            }
             Payload::AddDevice { member, device, .. } => {
                 let there = world.members.get(member).filter(|_| !world.removed.contains(member))?;
-                let junior = *member == me || senior < there.1;
-                (admin_unless(*member == me), junior && world.fresh(device) && recovery != Some(*device))
+                let junior = *member == me || *senior < there.1;
+                (
+                    admin_unless(*member == me),
+                    junior
+                        && world.fresh(device)
+                        && self.found(&known.past, |recovery| recovery == Some(*device)).is_none(),
+                )
             }
             Payload::ChangeRole { member, role } => {
                 let other = *member != me && below_founder(member);
@@ -148,9 +162,10 @@ impl Oracle {
                 let needs = if owner == me { MemberRole::Guest } else { MemberRole::Admin };
                 (needs, owner == me || below_founder(&owner))
             }
-            Payload::HostAgent { handle, device } => {
-                (admin_unless(own(device)), world.owner(device).is_some() && !named(handle.as_str()))
-            }
+            Payload::HostAgent { handle, device } => (
+                admin_unless(own(device)),
+                world.owner(device).is_some() && !self.is_named(known, world, handle.as_str()),
+            ),
             Payload::Handover { agent: name, to, .. } => {
                 rests = Some(agent(name)?.2);
                 (MemberRole::Member, agent(name)?.0 == record.author && world.owner(to).is_some())
@@ -175,20 +190,25 @@ impl Oracle {
             }
             _ => return None,
         };
-        if !allowed || *role < needs {
-            return None;
-        }
-        let grants = |id: &RecordId| grant(&self.known[id].signed, me);
-        let lost = |id: RecordId| {
-            live().any(|(l, k)| grants(l).is_some_and(|role| role < needs) && k.past.contains(&id))
-        };
-        let enough = live().map(|(id, _)| *id).filter(|id| grants(id).is_some_and(|role| role >= needs));
-        let roles = enough.filter(|id| !lost(*id)).collect();
-        known.grounds = [[machine.added].into(), [me].into(), roles].into();
-        known.grounds.extend(rests.map(|rests| [rests].into()));
-        (known.rank, known.member) = ((senior, Some(self.stamp(&machine.added))), Some(me));
-        (known.needs, known.bound) = (needs, machine.bound.clone());
-        Some(())
+        allowed.then_some((needs, rests))
+    }
+
+    fn found(&self, past: &Ids, is: impl Fn(Option<DeviceKey>) -> bool) -> Option<RecordId> {
+        past.iter().copied().find(|id| match self.known[id].signed.record().payload {
+            Payload::Found { recovery, .. } => is(recovery),
+            _ => false,
+        })
+    }
+
+    fn is_named(&self, known: &Known, world: &World, wanted: &str) -> bool {
+        let live = known.past.difference(&world.void);
+        live.map(|id| (id, &self.known[id].signed.record().payload)).any(|(id, payload)| match payload {
+            Payload::Found { handle, .. } | Payload::AddMember { handle, .. } => {
+                handle.as_str() == wanted && !world.removed.contains(id)
+            }
+            Payload::HostAgent { handle, .. } => handle.as_str() == wanted && !world.retired.contains(id),
+            _ => false,
+        })
     }
 
     pub(super) fn stamp(&self, id: &RecordId) -> Stamp {
@@ -212,14 +232,22 @@ impl Oracle {
         let removes = |id: &&RecordId| is_removal(&self.known[*id].signed);
         let mut removals: Vec<RecordId> = set.iter().filter(removes).copied().collect();
         removals.sort_by_key(|id| (&self.known[id].rank, self.stamp(id)));
-        let mut hearing = Hearing { oracle: self, removals: &removals, memo: BTreeMap::new() };
+        let mut hearing = Hearing::new(self, &removals);
         set.iter().filter(|id| !hearing.holds(**id, removals.len())).copied().collect()
     }
 
     pub(super) fn world(&self, set: &Ids) -> World {
         let mut world = World { void: self.void(set), ..World::default() };
         let live: Vec<&Known> = set.difference(&world.void).map(|id| &*self.known[id]).collect();
-        let said = |k: &Known| (k.signed.id(), k.signed.record().payload.clone());
+        self.tell_roles(&mut world, &live);
+        self.tell_devices(&mut world, &live);
+        tell_ends(&mut world, &live);
+        tell_cuts(&mut world, &live);
+        tell_hosts(&mut world, &live);
+        world
+    }
+
+    fn tell_roles(&self, world: &mut World, live: &[&Known]) {
         let ids = live.iter().map(|k| k.signed.id());
         for member in ids.filter(|id| grant(&self.known[id].signed, *id).is_some()) {
             let words: Vec<_> = live.iter().filter_map(|k| Some((grant(&k.signed, member)?, k))).collect();
@@ -236,7 +264,10 @@ impl Oracle {
             };
             world.members.insert(member, (*role, senior));
         }
-        for k in &live {
+    }
+
+    fn tell_devices(&self, world: &mut World, live: &[&Known]) {
+        for k in live {
             let (id, author) = (k.signed.id(), k.signed.record().author);
             let (member, device) = match said(k).1 {
                 Payload::Found { .. } => (id, author),
@@ -254,91 +285,67 @@ impl Oracle {
                 world.devices.insert(device, Machine { member, added: id, bound });
             }
         }
-        for k in &live {
-            match said(k) {
-                (id, Payload::HostAgent { device, .. }) => {
-                    _ = world.agents.entry(id).or_insert((device, 1, id))
-                }
-                (_, Payload::RemoveMember { member, .. }) => _ = world.removed.insert(member),
-                (_, Payload::RevokeDevice { cut }) => _ = world.revoked.insert(cut.device),
-                (_, Payload::RetireAgent { agent }) => _ = world.retired.insert(agent),
-                _ => {}
-            }
-        }
-        for k in &live {
-            let record = k.signed.record();
-            for cut in record.payload.cuts() {
-                let Some(owner) = world.devices.get(&cut.device).map(|device| device.member) else {
-                    continue;
-                };
-                let ended = |o: &&Known| match said(o).1 {
-                    Payload::RevokeDevice { cut: c } => {
-                        c.device == cut.device && o.signed.record().author != c.device
-                    }
-                    Payload::RemoveMember { member, .. } => member == owner,
-                    _ => false,
-                };
-                let says = match said(k).1 {
-                    Payload::RemoveMember { member, .. } => member == owner,
-                    _ => record.author != cut.device || !live.iter().any(ended),
-                };
-                let ids = cut.kept.iter().flat_map(|(stream, ids)| ids.iter().map(move |id| (*stream, *id)));
-                world.cuts.extend(ids.filter(|_| says).map(|(stream, id)| (cut.device, stream, id)));
-            }
-        }
-        for (agent, host) in &mut world.agents {
-            let moves = live.iter().filter_map(|k| match said(k) {
-                (id, Payload::MoveAgent { agent: a, device, epoch, .. }) if a == *agent => {
-                    Some((device, epoch, id))
-                }
-                _ => None,
-            });
-            *host = moves.chain([*host]).min_by_key(|(_, epoch, id)| (u32::MAX - epoch, *id)).unwrap();
-        }
-        for k in &live {
-            if let (id, Payload::Handover { agent, .. }) = said(k) {
-                let by = Some((k.signed.record().author, k.epoch));
-                let now = world.agents.get(&agent).map(|(host, epoch, _)| (*host, *epoch));
-                if now == by && !world.retired.contains(&agent) {
-                    world.open.insert(id);
-                }
-            }
-        }
-        world
     }
 }
 
-/// Whether records hold when only the most senior removals have been heard.
-struct Hearing<'a> {
-    oracle: &'a Oracle,
-    removals: &'a [RecordId],
-    memo: BTreeMap<(RecordId, usize), bool>,
+fn said(k: &Known) -> (RecordId, Payload) {
+    (k.signed.id(), k.signed.record().payload.clone())
 }
 
-impl Hearing<'_> {
-    fn holds(&mut self, id: RecordId, heard: usize) -> bool {
-        if let Some(known) = self.memo.get(&(id, heard)) {
-            return *known;
+fn tell_ends(world: &mut World, live: &[&Known]) {
+    for k in live {
+        match said(k) {
+            (id, Payload::HostAgent { device, .. }) => _ = world.agents.entry(id).or_insert((device, 1, id)),
+            (_, Payload::RemoveMember { member, .. }) => _ = world.removed.insert(member),
+            (_, Payload::RevokeDevice { cut }) => _ = world.revoked.insert(cut.device),
+            (_, Payload::RetireAgent { agent }) => _ = world.retired.insert(agent),
+            _ => {}
         }
-        let hit = (0..heard).any(|n| {
-            let removal = self.removals[n];
-            self.oracle.unsays(&removal, &id) && self.holds(removal, n) && !self.is_settled(id, n)
+    }
+}
+
+fn tell_cuts(world: &mut World, live: &[&Known]) {
+    for k in live {
+        let record = k.signed.record();
+        for cut in record.payload.cuts() {
+            let Some(owner) = world.devices.get(&cut.device).map(|device| device.member) else {
+                continue;
+            };
+            let ended = |o: &&Known| match said(o).1 {
+                Payload::RevokeDevice { cut: c } => {
+                    c.device == cut.device && o.signed.record().author != c.device
+                }
+                Payload::RemoveMember { member, .. } => member == owner,
+                _ => false,
+            };
+            let says = match said(k).1 {
+                Payload::RemoveMember { member, .. } => member == owner,
+                _ => record.author != cut.device || !live.iter().any(ended),
+            };
+            let ids = cut.kept.iter().flat_map(|(stream, ids)| ids.iter().map(move |id| (*stream, *id)));
+            world.cuts.extend(ids.filter(|_| says).map(|(stream, id)| (cut.device, stream, id)));
+        }
+    }
+}
+
+fn tell_hosts(world: &mut World, live: &[&Known]) {
+    for (agent, host) in &mut world.agents {
+        let moves = live.iter().filter_map(|k| match said(k) {
+            (id, Payload::MoveAgent { agent: a, device, epoch, .. }) if a == *agent => {
+                Some((device, epoch, id))
+            }
+            _ => None,
         });
-        let grounds = &self.oracle.known[&id].grounds;
-        let holds =
-            !hit && grounds.iter().all(|any| any.is_empty() || any.iter().any(|y| self.holds(*y, heard)));
-        self.memo.insert((id, heard), holds);
-        holds
+        *host = moves.chain([*host]).min_by_key(|(_, epoch, id)| (u32::MAX - epoch, *id)).unwrap();
     }
-
-    /// Whether one of the removals up to the `n`th holds and rests on this.
-    fn is_settled(&mut self, id: RecordId, n: usize) -> bool {
-        (0..=n).any(|n| self.holds(self.removals[n], n) && self.rests(self.removals[n], id, n))
-    }
-
-    fn rests(&mut self, on: RecordId, id: RecordId, n: usize) -> bool {
-        let grounds: Vec<RecordId> = self.oracle.known[&on].grounds.iter().flatten().copied().collect();
-        on == id || grounds.into_iter().any(|y| self.holds(y, n) && self.rests(y, id, n))
+    for k in live {
+        if let (id, Payload::Handover { agent, .. }) = said(k) {
+            let by = Some((k.signed.record().author, k.epoch));
+            let now = world.agents.get(&agent).map(|(host, epoch, _)| (*host, *epoch));
+            if now == by && !world.retired.contains(&agent) {
+                world.open.insert(id);
+            }
+        }
     }
 }
 
@@ -347,6 +354,17 @@ impl World {
     pub(super) fn owner(&self, device: &DeviceKey) -> Option<RecordId> {
         let member = self.devices.get(device).filter(|_| !self.revoked.contains(device))?.member;
         (!self.removed.contains(&member)).then_some(member)
+    }
+
+    /// What the recovery key may write.
+    fn lets_recover(&self, record: &Record, found: RecordId) -> bool {
+        match &record.payload {
+            Payload::AddDevice { member, device, .. } => {
+                *member == found && self.fresh(device) && *device != record.author
+            }
+            Payload::RevokeDevice { cut } => self.devices.contains_key(&cut.device),
+            _ => false,
+        }
     }
 
     fn fresh(&self, device: &DeviceKey) -> bool {
