@@ -6,7 +6,8 @@ use std::collections::VecDeque;
 use starling_node::machine::input::TurnOrder;
 
 /// How an agent behaves in its turns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Behaviour {
     /// Sets the title if there is none, replies, ends.
     #[default]
@@ -54,6 +55,18 @@ pub struct Running {
 }
 
 impl Behaviour {
+    /// One of each.
+    pub const ALL: [Self; 8] = [
+        Self::Good,
+        Self::Slow(700),
+        Self::TextOnly,
+        Self::NoTitle,
+        Self::TitleWhenAsked,
+        Self::Silent,
+        Self::Crash,
+        Self::Hang,
+    ];
+
     /// The steps of a turn; `again` is the follow-up that asks for the title.
     #[must_use]
     pub fn acts(self, order: &TurnOrder, again: bool) -> VecDeque<Act> {

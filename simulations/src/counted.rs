@@ -106,6 +106,15 @@ impl World {
         }
     }
 
+    /// Waits until all honest nodes agree; says what differs if they do not.
+    ///
+    /// # Errors
+    /// The difference, in words.
+    pub fn become_equal(&mut self, ms_max: u64) -> Result<(), String> {
+        let honest: Vec<usize> = (0..self.nodes.len()).collect();
+        self.agree(&honest, ms_max)
+    }
+
     /// Writes a roster record with a device's key, and hands it to its node as if a peer had gossiped it.
     pub fn write_roster(&mut self, node: usize, payload: Payload) -> Option<RecordId> {
         let sim = self.nodes.get(node)?;

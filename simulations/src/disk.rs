@@ -15,6 +15,12 @@ pub struct Disk {
 }
 
 impl Disk {
+    /// Another disk with the same bytes.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self { bytes: Arc::new(Mutex::new(self.bytes().clone())), broken: Arc::default() }
+    }
+
     /// From now on writes and syncs fail, until [`Disk::mend`].
     pub fn break_down(&self) {
         self.broken.store(true, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! What nodes want done, carried out in the simulated world: commits on the disk, exports into a map, joins; the network's
 //! part is in `wires`, that of agents in `turns`. Each becomes an event for later.
 
-use starling_crdt::id::StreamKey;
+use starling_crdt::id::{RecordId, StreamKey};
 use starling_crdt::signed::id_of_wire;
 use starling_node::boot;
 use starling_node::machine::Place;
@@ -70,6 +70,7 @@ impl World {
         }
         for effect in effects {
             self.trace.effect(now, node, &effect);
+            self.ask_checkers(|checker, world| checker.on_effect(world, node, &effect));
             let early = self.nodes.get(node).and_then(|sim| checks::reveals_too_early(sim, &effect));
             if let Some(what) = early {
                 self.breach(format!("INV-3: #{node} {what}"));
@@ -172,7 +173,11 @@ impl World {
             None => Err(StoreError::Closed),
         };
         let input = match done {
-            Ok(()) => Input::Committed(last),
+            Ok(()) => {
+                self.measure(&batches);
+                self.ask_checkers(|checker, world| checker.on_durable(world, node, &batches));
+                Input::Committed(last)
+            }
             Err(error) => match self.reopen(node, last, &error) {
                 Some(input) => input,
                 None => return,
@@ -181,6 +186,32 @@ impl World {
         self.feed(node, input);
         if self.nodes.get(node).is_some_and(|sim| !sim.pending.is_empty()) {
             self.write(node);
+        }
+    }
+
+    fn measure(&mut self, batches: &[Batch]) {
+        self.metrics.commits += 1;
+        let (now, nodes) = (self.now, self.nodes.len());
+        for row in batches.iter().flat_map(|batch| &batch.records) {
+            self.metrics.durable(RecordId::from_bytes(row.id), now, nodes);
+        }
+    }
+
+    /// Puts something on a disk whose node does not run.
+    pub(crate) fn store_local(&mut self, node: usize, batch: Batch) {
+        let Some(sim) = self.nodes.get_mut(node) else { return };
+        let stored = sim.open().and_then(|store| store.commit(&[batch]));
+        sim.store = None;
+        if let Err(error) = stored {
+            self.breach(format!("#{node} cannot store: {error}"));
+        }
+    }
+
+    /// Gives a computer that never ran a copy of another one's disk.
+    pub(crate) fn copy_disk(&mut self, from: usize, to: usize) {
+        let copy = self.nodes.get(from).map(|sim| sim.disk.copy());
+        if let (Some(disk), Some(sim)) = (copy, self.nodes.get_mut(to)) {
+            sim.disk = disk;
         }
     }
 

@@ -8,19 +8,31 @@
 //! after each step), `trace` (what makes two runs comparable), `people` (what tests do to a world).
 
 pub mod agents;
+pub mod checker;
 pub mod checks;
 pub mod counted;
+pub mod desk;
 pub mod disk;
 mod effects;
 pub mod export;
+pub mod fault;
+mod faults;
 pub mod liar;
+pub mod metrics;
 pub mod network;
 pub mod node;
 pub mod people;
+pub mod plan;
+pub mod population;
+pub mod run;
+pub mod scenario;
 pub mod trace;
 mod turns;
 mod wires;
 pub mod world;
 
 pub use agents::Behaviour;
+pub use checker::{Breach, Checker, Found};
+pub use fault::Fault;
+pub use scenario::Scenario;
 pub use world::World;

@@ -51,6 +51,12 @@ impl Trace {
         self.events
     }
 
+    /// All lines that were kept.
+    #[must_use]
+    pub fn into_lines(self) -> Vec<String> {
+        self.lines
+    }
+
     /// The newest lines that were kept.
     #[must_use]
     pub fn tail(&self, count: usize) -> String {

@@ -13,6 +13,8 @@ use starling_node::machine::input::{BatchSeq, Effect, Input, NetInput, Ticket, T
 use starling_node::machine::request::{Answer, Rejection, Request};
 use starling_node::machine::{BootError, Node, Place};
 
+use crate::checker::{Breach, Checker, Found};
+use crate::metrics::Metrics;
 use crate::network::{ConnId, Network, between};
 use crate::node::{Life, SimNode};
 use crate::trace::Trace;
@@ -73,8 +75,12 @@ pub struct World {
     pub trace: Trace,
     /// Answers to requests, by ticket.
     pub answers: BTreeMap<Ticket, Result<Answer, Rejection>>,
-    /// Breaches of invariants.
-    pub breaches: Vec<String>,
+    /// What did not hold.
+    pub failures: Vec<Breach>,
+    /// Who watches.
+    pub checkers: Vec<Box<dyn Checker>>,
+    /// What it costs, and how long it takes.
+    pub metrics: Metrics,
     /// Messages that a client was told are stored, and by whom.
     pub acked: Vec<(usize, RecordId)>,
     /// Shortest and longest time of a commit, ms.
@@ -106,7 +112,9 @@ impl World {
             net: Network::default(),
             trace: Trace::default(),
             answers: BTreeMap::new(),
-            breaches: Vec::new(),
+            failures: Vec::new(),
+            checkers: Vec::new(),
+            metrics: Metrics::default(),
             acked: Vec::new(),
             disk_ms: (1, 8),
             crashes: None,
@@ -165,7 +173,34 @@ impl World {
     }
 
     pub(crate) fn breach(&mut self, what: String) {
-        self.breaches.push(format!("at {} ms: {what}", self.now - EPOCH_MS));
+        self.report("world", what);
+    }
+
+    /// Notes that something does not hold.
+    pub fn report(&mut self, invariant: &str, message: String) {
+        let at_ms = self.now - EPOCH_MS;
+        self.failures.push(Breach { invariant: invariant.to_owned(), at_ms, message });
+    }
+
+    /// Shows the world to all who watch it.
+    pub(crate) fn ask_checkers(&mut self, mut ask: impl FnMut(&mut dyn Checker, &Self) -> Found) {
+        let mut checkers = std::mem::take(&mut self.checkers);
+        for checker in &mut checkers {
+            if let Some(message) = ask(checker.as_mut(), self) {
+                self.report(checker.invariant(), message);
+            }
+        }
+        self.checkers = checkers;
+    }
+
+    /// Lets everyone who watches look at the whole world, while faults are on.
+    pub fn look(&mut self) {
+        self.ask_checkers(|checker, world| checker.on_look(world));
+    }
+
+    /// The same, when faults are over.
+    pub fn check_end(&mut self) {
+        self.ask_checkers(|checker, world| checker.at_end(world));
     }
 
     /// Puts an event into the queue, for the start of the node that runs now.
@@ -209,6 +244,12 @@ impl World {
         let end = self.now + ms;
         while self.step(end) {}
         self.now = end;
+    }
+
+    /// Lets time pass until then.
+    pub fn run_to(&mut self, time_ms: u64) {
+        while self.step(time_ms) {}
+        self.now = self.now.max(time_ms);
     }
 
     /// Lets time pass until something holds, at most for `ms_max`. Returns whether it does.
@@ -258,9 +299,8 @@ impl World {
         };
         let is_node = self.nodes.get(node).is_some_and(|sim| matches!(sim.life, Life::Up(_)));
         if is_node && self.draw(1, one_in) == 1 {
-            self.crash(node);
-            let back = self.now + between(&mut self.rng, away_ms);
-            self.push(back, Due { node, epoch: None, event: Event::Start });
+            let away = between(&mut self.rng, away_ms);
+            self.crash_for(node, away);
         }
     }
 
@@ -283,6 +323,13 @@ impl World {
             let notices = self.now + between(&mut self.rng, (1, 3_000));
             self.at(notices, other, Event::Packet(conn, node, Packet::Close));
         }
+    }
+
+    /// The same, and it starts again after a while.
+    pub fn crash_for(&mut self, node: usize, away_ms: u64) {
+        self.crash(node);
+        let back = self.now + away_ms;
+        self.push(back, Due { node, epoch: None, event: Event::Start });
     }
 
     /// Starts the node from its disk, if it is down.

@@ -13,9 +13,9 @@ pub(crate) fn over(seeds: std::ops::Range<u64>, scenario: impl Fn(&mut World)) {
         let mut world = World::new(seed);
         world.trace.keep = std::env::var_os("TRACE").is_some();
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| scenario(&mut world)));
-        if done.is_err() || !world.breaches.is_empty() {
+        if done.is_err() || !world.failures.is_empty() {
             println!("{}", world.trace.tail(120));
-            panic!("seed {seed}: {:?}", world.breaches);
+            panic!("seed {seed}: {:?}", world.failures);
         }
     }
 }

@@ -1,0 +1,147 @@
+//! One run: people the world, let the plan happen with faults on (safety), switch faults off and wait until everyone is
+//! equal (liveness), then ask every session once more. What comes back has all that the reports are made of.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::checker::{Breach, Checker};
+use crate::desk::Desk;
+use crate::metrics::Metrics;
+use crate::plan::{self, Planned, Step};
+use crate::population;
+use crate::scenario::Scenario;
+use crate::world::World;
+
+/// How often the whole world is looked at while faults are on, ms of the world's time.
+const LOOK_MS: u64 = 5_000;
+
+/// What to run besides the scenario and the seed.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Instead of the plan that the seed would give.
+    pub plan: Option<Vec<Planned>>,
+    /// Keeps a readable line for each event.
+    pub keep_trace: bool,
+}
+
+/// What a run showed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Its seed.
+    pub seed: u64,
+    /// What did not hold.
+    pub failures: Vec<Breach>,
+    /// Steps of the plan that went wrong on purpose, by kind.
+    pub faults: BTreeMap<String, u64>,
+    /// Deeds that could be tried.
+    pub deeds: u64,
+    /// Refusals that people got, by code.
+    pub refused: BTreeMap<String, u64>,
+    /// What it cost.
+    pub metrics: Metrics,
+    /// Time in the world, ms.
+    pub simulated_ms: u64,
+    /// Nodes at the end.
+    pub nodes: usize,
+    /// Inputs and effects.
+    pub events: u64,
+    /// One hash over all of them, each with its time and node.
+    pub trace_hash: String,
+    /// What was planned.
+    pub plan: Vec<Planned>,
+    /// The readable trace, if it was kept.
+    #[serde(skip)]
+    pub trace: Vec<String>,
+}
+
+/// Runs one seed of a scenario under the given checkers.
+#[must_use]
+pub fn run(scenario: &Scenario, seed: u64, checkers: Vec<Box<dyn Checker>>, options: &Options) -> Outcome {
+    let plan = options.plan.clone().unwrap_or_else(|| plan::draw(scenario, seed));
+    let mut world = World::new(seed);
+    world.trace.keep = options.keep_trace;
+    world.checkers = checkers;
+    let mut running = Running { scenario, world, desk: Desk::default(), faults: BTreeMap::new(), deeds: 0 };
+    running.go(&plan);
+    running.outcome(seed, plan)
+}
+
+struct Running<'a> {
+    scenario: &'a Scenario,
+    world: World,
+    desk: Desk,
+    faults: BTreeMap<String, u64>,
+    deeds: u64,
+}
+
+impl Running<'_> {
+    fn go(&mut self, plan: &[Planned]) {
+        if let Err(why) = population::settle(&mut self.world, self.scenario) {
+            return self.world.report("setup", why);
+        }
+        let begin = self.world.now_ms();
+        let mut look = begin + LOOK_MS;
+        for planned in plan {
+            let due = begin + planned.at_ms;
+            while look < due {
+                self.world.run_to(look);
+                self.world.look();
+                look += LOOK_MS;
+            }
+            self.world.run_to(due);
+            self.step(&planned.step);
+        }
+        self.world.run_to(begin + self.scenario.work.seconds * 1_000);
+        self.world.look();
+        self.settle();
+    }
+
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::Deed(deed) => {
+                self.deeds += u64::from(self.desk.act(&mut self.world, &self.scenario.nodes, deed));
+            }
+            Step::Fault(fault) => {
+                *self.faults.entry(fault.kind().to_owned()).or_default() += 1;
+                self.world.apply(fault);
+            }
+        }
+    }
+
+    /// Faults are over.
+    fn settle(&mut self) {
+        let bound = self.scenario.end.bound_s * 1_000;
+        self.world.calm();
+        let since = self.world.now_ms();
+        match self.world.become_equal(bound) {
+            Ok(()) => {
+                let took = self.world.now_ms() - since;
+                self.world.metrics.converged(took);
+            }
+            Err(difference) => self.world.report("INV-2", format!("after {bound} ms: {difference}")),
+        }
+        self.desk.collect(&mut self.world);
+        self.world.check_end();
+    }
+
+    fn outcome(self, seed: u64, plan: Vec<Planned>) -> Outcome {
+        let Self { world, desk, faults, deeds, .. } = self;
+        let mut metrics = world.metrics;
+        metrics.inputs = world.nodes.iter().map(|sim| sim.inputs).sum();
+        Outcome {
+            seed,
+            failures: world.failures,
+            faults,
+            deeds,
+            refused: desk.refused.into_iter().map(|(code, count)| (code.to_owned(), count)).collect(),
+            metrics,
+            simulated_ms: world.now - crate::world::EPOCH_MS,
+            nodes: world.nodes.len(),
+            events: world.trace.events(),
+            trace_hash: world.trace.hash(),
+            plan,
+            trace: world.trace.into_lines(),
+        }
+    }
+}
