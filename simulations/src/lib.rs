@@ -2,12 +2,14 @@
 //! ones; clock, randomness, network, disk, agents and the export's repository are simulated, so that a history of
 //! crashes, cuts and lies can be repeated exactly.
 //!
-//! In reading order: `world` (the clock and the event queue), `effects`, `wires` and `turns` (what
-//! nodes want done), `node` (one simulated
-//! computer), `network`, `disk`, `agents`, `export`, `liar` (a device that breaks the rules), `checks` (what must hold
-//! after each step), `trace` (what makes two runs comparable), `people` (what tests do to a world).
+//! In reading order: `world` (the clock and the event queue), `effects`, `wires` and `turns` (what nodes want done),
+//! `node` (one simulated computer), `network`, `disk`, `agents`, `export`, `liar` (a device that breaks the rules),
+//! `checks` (what must hold after each step), `trace` (what makes two runs comparable), `people` (what tests do to a
+//! world). Upon these: `scenario` (what is run, as data), `plan` (what a seed makes of it), `run` (one seed), `campaign`
+//! (many seeds), `report` (what they showed), `shrink` (the shortest history that still fails).
 
 pub mod agents;
+pub mod campaign;
 pub mod checker;
 pub mod checks;
 pub mod counted;
@@ -24,8 +26,11 @@ pub mod node;
 pub mod people;
 pub mod plan;
 pub mod population;
+pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod scenarios;
+pub mod shrink;
 pub mod trace;
 mod turns;
 mod wires;

@@ -146,8 +146,12 @@ impl World {
     pub fn add_computer(&mut self) -> usize {
         let mut secret = [0; 32];
         self.rng.fill_bytes(&mut secret);
+        let node = self.nodes.len();
         self.nodes.push(SimNode::new(SigningKey::from_bytes(&secret)));
-        self.nodes.len() - 1
+        if let Some(key) = self.key_of(node) {
+            self.trace.call(key, node);
+        }
+        node
     }
 
     /// Founds a workspace on a new computer and starts the node there.
