@@ -109,4 +109,3 @@ fn stopwatch() -> Instant {
 pub fn jobs_by_default() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
-

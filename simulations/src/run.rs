@@ -68,7 +68,8 @@ pub fn run(scenario: &Scenario, seed: u64, checkers: Vec<Box<dyn Checker>>, opti
     world.trace.keep = options.keep_trace;
     world.checkers = checkers;
     let desk = Desk::default();
-    let mut running = Running { scenario, world, desk, faults: BTreeMap::new(), deeds: 0, began: 0, calmed: 0 };
+    let mut running =
+        Running { scenario, world, desk, faults: BTreeMap::new(), deeds: 0, began: 0, calmed: 0 };
     running.go(&plan);
     running.outcome(seed, plan)
 }

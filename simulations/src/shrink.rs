@@ -149,9 +149,8 @@ impl Search<'_> {
 
     fn steps(&mut self) {
         let base = self.best.clone();
-        let _shortest = minimal(base.at.clone(), |part| {
-            self.try_out(Scenario { at: part.to_vec(), ..base.clone() })
-        });
+        let _shortest =
+            minimal(base.at.clone(), |part| self.try_out(Scenario { at: part.to_vec(), ..base.clone() }));
     }
 
     /// Half of the nodes, as long as it fails; then one less, as long as it fails.

@@ -11,7 +11,9 @@ mod machine {
     mod liars;
     mod network;
     mod one_node;
+    mod program;
     mod revocation;
+    mod shrinking;
     mod two_nodes;
     mod upgrade;
 }

@@ -44,10 +44,8 @@ pub(super) enum Verb {
     #[command(after_help = "Example:\n  starling-sim list")]
     List(ListArgs),
     /// Two reports side by side
-    #[command(
-        after_help = "Example:\n  starling-sim run smoke --json > before.json\n  \
-                      starling-sim run smoke --json > after.json\n  starling-sim compare before.json after.json"
-    )]
+    #[command(after_help = "Example:\n  starling-sim run smoke --json > before.json\n  \
+                      starling-sim run smoke --json > after.json\n  starling-sim compare before.json after.json")]
     Compare(CompareArgs),
 }
 
@@ -139,10 +137,14 @@ pub(super) struct CompareArgs {
 
 fn seeds(text: &str) -> Result<Range<u64>, String> {
     let (from, to) = text.split_once("..").ok_or("write a range as 0..20")?;
-    let number = |text: &str| text.parse::<u64>().map_err(|_| format!("{text:?} is not a number: write 0..20"));
+    let number =
+        |text: &str| text.parse::<u64>().map_err(|_| format!("{text:?} is not a number: write 0..20"));
     let (from, to) = (number(from)?, number(to)?);
     if from >= to {
-        return Err(format!("no seed is in it, as {to} is left out: write {from}..{}", from.saturating_add(1)));
+        return Err(format!(
+            "no seed is in it, as {to} is left out: write {from}..{}",
+            from.saturating_add(1)
+        ));
     }
     Ok(from..to)
 }

@@ -37,11 +37,18 @@ pub(super) fn compare(args: &CompareArgs, out: &mut Out) -> Result<Verdict, Refu
                 nodes: report.nodes,
                 changes: changes(other, report),
             }),
-            None => note(format_args!("{} has no {}, {} nodes", args.before.display(), report.scenario, report.nodes)),
+            None => note(format_args!(
+                "{} has no {}, {} nodes",
+                args.before.display(),
+                report.scenario,
+                report.nodes
+            )),
         }
     }
     if compared.is_empty() {
-        return Err(Refusal::new("the reports have no scenario in common").hint("compare runs of one scenario"));
+        return Err(
+            Refusal::new("the reports have no scenario in common").hint("compare runs of one scenario")
+        );
     }
     if args.json {
         out.json(&compared)?;

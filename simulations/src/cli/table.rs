@@ -90,13 +90,17 @@ fn figures(report: &Report) -> String {
         ("deliveries", format!("{} (a record that became durable on one more node)", cost.deliveries)),
         (
             "each",
+            format!("{} messages, {}", short(cost.messages_per_delivery), bytes(cost.bytes_per_delivery)),
+        ),
+        (
+            "gossip",
             format!(
-                "{} messages, {}",
-                short(cost.messages_per_delivery),
-                bytes(cost.bytes_per_delivery)
+                "{} messages, {}; {}",
+                cost.gossip_messages,
+                bytes(cost.gossip_bytes as f64),
+                known(report)
             ),
         ),
-        ("gossip", format!("{} messages, {}; {}", cost.gossip_messages, bytes(cost.gossip_bytes as f64), known(report))),
         ("frames", format!("{} messages, {}", cost.frame_messages, bytes(cost.frame_bytes as f64))),
         ("trace hash", report.trace_hash.clone()),
     ];
@@ -138,7 +142,10 @@ fn failures(report: &Report, word: &str, nodes: Option<usize>) -> String {
     for failure in failed.iter().take(SEEDS_SHOWN) {
         let at = lasting(failure.at_ms as f64 / 1_000.0);
         let (seed, word) = (failure.seed, quoted(word));
-        text.push_str(&format!("{BAD}seed {seed}: {}{BAD:#} after {at}: {}\n", failure.invariant, failure.message));
+        text.push_str(&format!(
+            "{BAD}seed {seed}: {}{BAD:#} after {at}: {}\n",
+            failure.invariant, failure.message
+        ));
         for verb in ["replay", "shrink"] {
             text.push_str(&format!("  {DIM}starling-sim {verb} {seed} {word}{nodes}{DIM:#}\n"));
         }

@@ -42,10 +42,9 @@ const FIGURES: [Figure; 10] = [
 
 /// Figures that have percentiles.
 const SPREADS: [(Names, fn(&Report) -> &Spread); 6] = [
-    (
-        ["convergence_ms p50", "convergence_ms p90", "convergence_ms p99", "convergence_ms max"],
-        |report| &report.convergence_ms,
-    ),
+    (["convergence_ms p50", "convergence_ms p90", "convergence_ms p99", "convergence_ms max"], |report| {
+        &report.convergence_ms
+    }),
     (["delivery_ms p50", "delivery_ms p90", "delivery_ms p99", "delivery_ms max"], |report| {
         &report.delivery_ms
     }),

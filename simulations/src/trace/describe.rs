@@ -55,9 +55,8 @@ fn commit(seq: u64, batch: &Batch) -> (&'static str, String) {
 }
 
 fn net(effect: &NetEffect, names: &Names) -> (&'static str, String) {
-    let name = |peer: &DeviceKey| {
-        names.get(peer).map_or_else(|| short(peer.as_bytes()), |node| format!("#{node}"))
-    };
+    let name =
+        |peer: &DeviceKey| names.get(peer).map_or_else(|| short(peer.as_bytes()), |node| format!("#{node}"));
     match effect {
         NetEffect::Send { peer, frame } => ("send", format!("to {}: {} bytes", name(peer), frame.len())),
         NetEffect::Publish { id, data } => {
