@@ -54,7 +54,7 @@ fn what_was_synced_survives_and_of_the_rest_any_part_may() {
 fn the_same_seed_leaves_the_same() {
     let after = |seed| {
         let (disk, drive) = ones();
-        drive.write(0, &[4; 40_000]).unwrap();
+        drive.write(0, &[4; 79 * SECTOR]).unwrap();
         disk.cut_power(&mut rng(seed));
         (0..80).map(|number| sector(&disk, number)).collect::<Vec<_>>()
     };
