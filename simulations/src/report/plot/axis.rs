@@ -1,6 +1,8 @@
 //! Axes: where they begin and end, where their marks are, and what is written there.
 
-use plotters::coord::combinators::{BindKeyPoints, WithKeyPoints};
+use std::ops::Range;
+
+use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::coord::types::RangedCoordf64;
 
 /// One axis. Values are placed by `place`, so that marks of a logarithmic axis are values as well.
@@ -90,9 +92,9 @@ impl Axis {
         (self.place(value) - low) / (high - low)
     }
 
-    pub(super) fn coord(&self) -> WithKeyPoints<RangedCoordf64> {
-        let marks: Vec<f64> = self.marks.iter().map(|(value, _)| self.place(*value)).collect();
-        (self.place(self.low)..self.place(self.high)).with_key_points(marks)
+    pub(super) fn scale(&self) -> Scale {
+        let marks = self.marks.iter().map(|(value, _)| self.place(*value)).collect();
+        Scale { places: (self.place(self.low)..self.place(self.high)).into(), marks }
     }
 
     /// What is written at a place.
@@ -100,6 +102,29 @@ impl Axis {
         let distance = |value: f64| (self.place(value) - place).abs();
         let nearest = self.marks.iter().min_by(|a, b| distance(a.0).total_cmp(&distance(b.0)));
         nearest.map(|(_, label)| label.clone()).unwrap_or_default()
+    }
+}
+
+/// The places of an axis, with marks where it says.
+pub(super) struct Scale {
+    places: RangedCoordf64,
+    marks: Vec<f64>,
+}
+
+impl Ranged for Scale {
+    type FormatOption = DefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        self.places.map(value, limit)
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
+        self.marks.clone()
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.places.range()
     }
 }
 

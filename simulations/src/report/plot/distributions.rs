@@ -164,10 +164,8 @@ fn cost(area: &Area<'_>, report: &Report) -> Drawn {
         return empty(&below, "nothing was delivered");
     }
     let x = Axis::percent("share, %");
-    let y = Axis {
-        marks: vec![(1.0, "messages".to_owned()), (2.0, "bytes".to_owned())],
-        ..Axis::steps("", 1.0, 2.0)
-    };
+    let mut y = Axis::steps("", 1.0, 2.0);
+    y.marks = vec![(1.0, "messages".to_owned()), (2.0, "bytes".to_owned())];
     let mut chart = chart(&below, &x, &y)?;
     let rows = [(1.0, cost.gossip_messages, cost.frame_messages), (2.0, cost.gossip_bytes, cost.frame_bytes)];
     for (row, gossip, frames) in rows {

@@ -5,8 +5,6 @@ use std::error::Error;
 use plotters::chart::{ChartBuilder, ChartContext};
 use plotters::coord::Shift;
 use plotters::coord::cartesian::Cartesian2d;
-use plotters::coord::combinators::WithKeyPoints;
-use plotters::coord::types::RangedCoordf64;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
 use plotters::element::{Circle, Rectangle};
 use plotters::prelude::SVGBackend;
@@ -14,7 +12,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontDesc, FontFamily, FontStyle, RGBColor, TextStyle, WHITE};
 
 use super::PlotError;
-use super::axis::Axis;
+use super::axis::{Axis, Scale};
 
 pub(super) const BLUE: RGBColor = RGBColor(0, 114, 178);
 pub(super) const SKY: RGBColor = RGBColor(86, 180, 233);
@@ -37,7 +35,7 @@ const TITLE: i32 = 26;
 const LEGEND: i32 = 19;
 
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-pub(super) type Plane = Cartesian2d<WithKeyPoints<RangedCoordf64>, WithKeyPoints<RangedCoordf64>>;
+pub(super) type Plane = Cartesian2d<Scale, Scale>;
 pub(super) type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Plane>;
 pub(super) type Drawn = Result<(), PlotError>;
 
@@ -104,7 +102,7 @@ pub(super) fn chart<'a, 'b>(area: &'a Area<'b>, x: &Axis, y: &Axis) -> Result<Ch
         .margin_top(6)
         .x_label_area_size(46)
         .y_label_area_size(62)
-        .build_cartesian_2d(x.coord(), y.coord())?;
+        .build_cartesian_2d(x.scale(), y.scale())?;
     let text = font(SMALL, false, INK, HPos::Left);
     chart
         .configure_mesh()
