@@ -109,7 +109,7 @@ impl World {
             Effect::RunTurn(order) => self.on_run(node, order),
             Effect::AskForTitle { attempt } => self.on_ask_for_title(node, attempt),
             // The world's agents forget a turn by themselves when it ends.
-            Effect::CloseTurn { .. } => {}
+            Effect::CloseTurn { attempt } => self.metrics.turn_ended(&attempt, self.now),
             Effect::CancelTurn { attempt } => {
                 if let Some(sim) = self.nodes.get_mut(node) {
                     sim.turns.remove(&attempt);
@@ -174,7 +174,7 @@ impl World {
         };
         let input = match done {
             Ok(()) => {
-                self.measure(&batches);
+                self.measure(node, &batches);
                 self.ask_checkers(|checker, world| checker.on_durable(world, node, &batches));
                 Input::Committed(last)
             }
@@ -189,10 +189,13 @@ impl World {
         }
     }
 
-    fn measure(&mut self, batches: &[Batch]) {
+    fn measure(&mut self, node: usize, batches: &[Batch]) {
         self.metrics.commits += 1;
         let (now, nodes) = (self.now, self.nodes.len());
         for row in batches.iter().flat_map(|batch| &batch.records) {
+            if let Some(sim) = self.nodes.get_mut(node) {
+                sim.note_durable(&row.id);
+            }
             self.metrics.durable(RecordId::from_bytes(row.id), now, nodes);
         }
     }
@@ -227,7 +230,9 @@ impl World {
         let batches = (1..=last).chain(queued.into_keys()).collect();
         sim.store = None;
         sim.disk.mend();
-        if let Err(error) = sim.open().map(drop) {
+        let opened = sim.open().map(drop);
+        sim.count_durable();
+        if let Err(error) = opened {
             let error = error.to_string();
             self.breach(format!("#{node} cannot open its store again: {error}"));
             return None;

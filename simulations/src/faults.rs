@@ -2,17 +2,15 @@
 //! [`World::calm`] ends them all at once.
 
 use crate::fault::Fault;
+use crate::network::Trouble;
 use crate::scenario::Lines;
 use crate::world::World;
 
 impl World {
     /// How the lines between nodes are.
     pub fn set_lines(&mut self, lines: &Lines) {
-        self.net.gossip = lines.gossip;
-        self.net.gossip_loss_percent = lines.loss_percent;
-        if let crate::scenario::Latency::Uniform(low, high) = lines.latency {
-            self.net.latency_ms = (low, high);
-        }
+        let first = self.draw(0, 99);
+        self.net.set_lines(lines, first);
     }
 
     /// Sets every clock off by chance, by at most so many ms.
@@ -30,6 +28,17 @@ impl World {
                     sim.behaviour = *mood;
                 }
             }
+            Fault::Partition { side, for_ms } => {
+                let mut side = side.clone();
+                side.sort_unstable();
+                self.trouble(Trouble::Partition(side), *for_ms);
+            }
+            Fault::OneWay { from, to, for_ms } => self.trouble(Trouble::OneWay(*from, *to), *for_ms),
+            Fault::Offline { node, for_ms } => self.trouble(Trouble::Offline(*node), *for_ms),
+            Fault::Storm { loss_percent, for_ms } => self.trouble(Trouble::Storm(*loss_percent), *for_ms),
+            Fault::Slow { node, bytes_per_s, for_ms } => {
+                self.trouble(Trouble::Slow(*node, *bytes_per_s), *for_ms);
+            }
             _ => {}
         }
     }
@@ -37,6 +46,7 @@ impl World {
     /// Ends all faults: lines are whole, disks work, clocks stay as they are, and whoever is down starts.
     pub fn calm(&mut self) {
         self.crashes = None;
+        self.calm_lines();
         for node in 0..self.nodes.len() {
             if let Some(sim) = self.nodes.get_mut(node) {
                 sim.disk.mend();

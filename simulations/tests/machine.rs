@@ -9,6 +9,7 @@ mod machine {
     mod disk;
     mod joining;
     mod liars;
+    mod lines;
     mod network;
     mod one_node;
     mod revocation;
