@@ -11,9 +11,9 @@ use starling_node::machine::request::Answer;
 use starling_node::machine::rows::{self, PeerRow};
 use starling_node::store::{Batch, LocalRow, RecordRow, Space, StoreError};
 
-use crate::checks;
 use crate::network::between;
 use crate::node::Life;
+use crate::panics::caught;
 use crate::world::{Event, World, address};
 
 /// Batches of one commit.
@@ -33,7 +33,10 @@ impl World {
             Life::Down => return,
             Life::Up(machine) => {
                 sim.inputs += 1;
-                effects = machine.handle(input, now);
+                match caught(|| machine.handle(input, now)) {
+                    Ok(wanted) => effects = wanted,
+                    Err(what) => return self.panicked(node, &what),
+                }
             }
             Life::Joining(joining) => {
                 let event = match input {
@@ -71,10 +74,6 @@ impl World {
         for effect in effects {
             self.trace.effect(now, node, &effect);
             self.ask_checkers(|checker, world| checker.on_effect(world, node, &effect));
-            let early = self.nodes.get(node).and_then(|sim| checks::reveals_too_early(sim, &effect));
-            if let Some(what) = early {
-                self.breach(format!("INV-3: #{node} {what}"));
-            }
             self.on_effect(node, effect);
         }
     }
@@ -103,7 +102,9 @@ impl World {
                     let at = self.now + between(&mut self.rng, (1, 20));
                     return self.at(at, host, Event::Act(attempt));
                 }
-                self.answers.insert(ticket, answer);
+                if !self.peeks.remove(&ticket) {
+                    self.answers.insert(ticket, answer);
+                }
             }
             Effect::Net(effect) => self.on_net_effect(node, effect),
             Effect::RunTurn(order) => self.on_run(node, order),
@@ -175,6 +176,7 @@ impl World {
         let input = match done {
             Ok(()) => {
                 self.measure(&batches);
+                self.ledger.note(node, &batches);
                 self.ask_checkers(|checker, world| checker.on_durable(world, node, &batches));
                 Input::Committed(last)
             }
@@ -223,6 +225,7 @@ impl World {
             self.crash(node);
             return None;
         }
+        sim.failed_commits += 1;
         let queued = std::mem::take(&mut sim.pending);
         let batches = (1..=last).chain(queued.into_keys()).collect();
         sim.store = None;
@@ -232,6 +235,7 @@ impl World {
             self.breach(format!("#{node} cannot open its store again: {error}"));
             return None;
         }
+        self.read_disk(node);
         Some(Input::CommitFailed { batches, error: error.to_string() })
     }
 

@@ -4,12 +4,11 @@
 //!
 //! In reading order: `world` (the clock and the event queue), `effects`, `wires` and `turns` (what
 //! nodes want done), `node` (one simulated
-//! computer), `network`, `disk`, `agents`, `export`, `liar` (a device that breaks the rules), `checks` (what must hold
-//! after each step), `trace` (what makes two runs comparable), `people` (what tests do to a world).
+//! computer), `network`, `disk`, `agents`, `export`, `liar` (a device that breaks the rules), `ledger` (what is durable
+//! where), `invariants` (what must hold, with `model` to compare with), `trace` (what makes two runs comparable), `people` (what tests do to a world).
 
 pub mod agents;
 pub mod checker;
-pub mod checks;
 pub mod counted;
 pub mod desk;
 pub mod disk;
@@ -17,15 +16,21 @@ mod effects;
 pub mod export;
 pub mod fault;
 mod faults;
+pub mod invariants;
+pub mod ledger;
 pub mod liar;
+pub mod logs;
 pub mod metrics;
+pub mod model;
 pub mod network;
 pub mod node;
+pub mod panics;
 pub mod people;
 pub mod plan;
 pub mod population;
 pub mod run;
 pub mod scenario;
+pub mod survey;
 pub mod trace;
 mod turns;
 mod wires;
