@@ -150,7 +150,7 @@ impl World {
     /// # Errors
     /// The difference, in words.
     pub fn become_equal(&mut self, ms_max: u64) -> Result<(), String> {
-        let honest: Vec<usize> = (0..self.nodes.len()).collect();
+        let honest = self.honest();
         self.agree(&honest, ms_max)
     }
 

