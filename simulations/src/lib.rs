@@ -23,6 +23,7 @@ pub mod network;
 pub mod node;
 pub mod people;
 pub mod plan;
+pub mod planted;
 pub mod population;
 pub mod run;
 pub mod scenario;
