@@ -29,5 +29,6 @@ pub mod signed;
 #[cfg(test)]
 mod testing;
 pub mod text;
+pub mod verdicts;
 pub mod view;
 pub mod waiting;

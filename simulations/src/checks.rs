@@ -12,8 +12,8 @@ use crate::node::SimNode;
 
 /// Bytes at the end of a record that nothing else contains: its signature.
 const TAIL_BYTES: usize = 64;
-/// Frames longer than this are looked through only for a few records: the search is quadratic.
-const SEARCH_MAX: usize = 4 * 1024 * 1024;
+/// Bytes by which the search finds where to look closer.
+const PREFIX_BYTES: usize = 8;
 
 /// INV-3: durable, then visible. Says what an effect reveals before its batch is on disk.
 #[must_use]
@@ -57,14 +57,34 @@ fn pending_records(node: &SimNode) -> impl Iterator<Item = (RecordId, &[u8])> {
         .flat_map(|batch| batch.records.iter().map(|row| (RecordId::from_bytes(row.id), row.wire.as_slice())))
 }
 
+/// Looks for the id or the signature of each record that is not durable, all of them in one pass over the frame.
 fn pending_in(node: &SimNode, frame: &[u8]) -> Option<RecordId> {
-    let mut budget = SEARCH_MAX;
-    let revealed = |(id, wire): &(RecordId, &[u8])| {
-        budget = budget.saturating_sub(frame.len());
+    let mut needles: Vec<([u8; PREFIX_BYTES], Vec<u8>, RecordId)> = Vec::new();
+    for (id, wire) in pending_records(node) {
         let tail = wire.get(wire.len().saturating_sub(TAIL_BYTES)..).unwrap_or_default();
-        budget > 0 && (contains(frame, tail) || contains(frame, id.as_bytes()))
-    };
-    pending_records(node).find(revealed).map(|(id, _)| id)
+        for needle in [tail, id.as_bytes().as_slice()] {
+            needles.extend(needle.first_chunk().map(|prefix| (*prefix, needle.to_vec(), id)));
+        }
+    }
+    if needles.is_empty() {
+        return None;
+    }
+    needles.sort_unstable();
+    let mut begins = [false; 256];
+    for (prefix, ..) in &needles {
+        if let Some(begin) = begins.get_mut(usize::from(prefix[0])) {
+            *begin = true;
+        }
+    }
+    let places = frame.windows(PREFIX_BYTES).enumerate();
+    let mut likely =
+        places.filter(|(_, window)| begins.get(usize::from(window[0])).copied().unwrap_or_default());
+    likely.find_map(|(at, window)| {
+        let from = needles.partition_point(|(prefix, ..)| prefix.as_slice() < window);
+        let rest = frame.get(at..).unwrap_or_default();
+        let same = needles.get(from..)?.iter().take_while(|(prefix, ..)| prefix.as_slice() == window);
+        same.into_iter().find(|(_, needle, _)| rest.starts_with(needle)).map(|(.., id)| *id)
+    })
 }
 
 fn is_claim_pending(node: &SimNode, attempt: &AttemptId) -> bool {

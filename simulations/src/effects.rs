@@ -114,7 +114,7 @@ impl World {
             Effect::RunTurn(order) => self.on_run(node, order),
             Effect::AskForTitle { attempt } => self.on_ask_for_title(node, attempt),
             // The world's agents forget a turn by themselves when it ends.
-            Effect::CloseTurn { .. } => {}
+            Effect::CloseTurn { attempt } => self.metrics.turn_ended(&attempt, self.now),
             Effect::CancelTurn { attempt } => {
                 if let Some(sim) = self.nodes.get_mut(node) {
                     sim.turns.remove(&attempt);
@@ -177,7 +177,7 @@ impl World {
         };
         let input = match done {
             Ok(()) => {
-                self.measure(&batches);
+                self.measure(node, &batches);
                 self.promise(node, &batches);
                 self.ask_checkers(|checker, world| checker.on_durable(world, node, &batches));
                 Input::Committed(last)
@@ -190,10 +190,13 @@ impl World {
         }
     }
 
-    fn measure(&mut self, batches: &[Batch]) {
+    fn measure(&mut self, node: usize, batches: &[Batch]) {
         self.metrics.commits += 1;
         let (now, nodes) = (self.now, self.nodes.len());
         for row in batches.iter().flat_map(|batch| &batch.records) {
+            if let Some(sim) = self.nodes.get_mut(node) {
+                sim.note_durable(&row.id);
+            }
             self.metrics.durable(RecordId::from_bytes(row.id), now, nodes);
         }
     }

@@ -3,17 +3,15 @@
 
 use crate::fault::Fault;
 use crate::node::SimNode;
+use crate::network::Trouble;
 use crate::scenario::Lines;
 use crate::world::World;
 
 impl World {
     /// How the lines between nodes are.
     pub fn set_lines(&mut self, lines: &Lines) {
-        self.net.gossip = lines.gossip;
-        self.net.gossip_loss_percent = lines.loss_percent;
-        if let crate::scenario::Latency::Uniform(low, high) = lines.latency {
-            self.net.latency_ms = (low, high);
-        }
+        let first = self.draw(0, 99);
+        self.net.set_lines(lines, first);
     }
 
     /// Sets every clock off by chance, by at most so many ms.
@@ -49,6 +47,17 @@ impl World {
             Fault::ClockJump { node, by_ms } => self.with(*node, |sim| sim.clock.jump(*by_ms)),
             Fault::Sleep { node, for_ms } => self.sleep(*node, *for_ms),
             Fault::Mood { node, mood } => self.with(*node, |sim| sim.behaviour = *mood),
+            Fault::Partition { side, for_ms } => {
+                let mut side = side.clone();
+                side.sort_unstable();
+                self.trouble(Trouble::Partition(side), *for_ms);
+            }
+            Fault::OneWay { from, to, for_ms } => self.trouble(Trouble::OneWay(*from, *to), *for_ms),
+            Fault::Offline { node, for_ms } => self.trouble(Trouble::Offline(*node), *for_ms),
+            Fault::Storm { loss_percent, for_ms } => self.trouble(Trouble::Storm(*loss_percent), *for_ms),
+            Fault::Slow { node, bytes_per_s, for_ms } => {
+                self.trouble(Trouble::Slow(*node, *bytes_per_s), *for_ms);
+            }
             _ => {}
         }
     }
@@ -57,6 +66,7 @@ impl World {
     pub fn calm(&mut self) {
         self.crashes = None;
         self.cuts_at_start = false;
+        self.calm_lines();
         for node in 0..self.nodes.len() {
             if let Some(sim) = self.nodes.get_mut(node) {
                 sim.disk.mend();

@@ -4,7 +4,7 @@
 //!
 //! In reading order: `world` (the clock and the event queue), `effects`, `wires` and `turns` (what
 //! nodes want done), `node` (one simulated
-//! computer), `network`, `disk`, `agents`, `export`, `liar` (a device that breaks the rules), `checks` (what must hold
+//! computer), `network` and `lines`, `disk`, `agents`, `export`, `liar` (a device that breaks the rules), `checks` (what must hold
 //! after each step), `trace` (what makes two runs comparable), `people` (what tests do to a world).
 
 pub mod agents;
@@ -19,6 +19,7 @@ pub mod export;
 pub mod fault;
 mod faults;
 pub mod liar;
+mod lines;
 pub mod metrics;
 pub mod network;
 pub mod node;

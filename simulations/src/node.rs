@@ -3,6 +3,7 @@
 //! and the export.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use starling_crdt::id::{AttemptId, DeviceKey, RecordId, StreamKey, WorkspaceId};
@@ -49,9 +50,11 @@ pub struct Heard {
     /// Its id.
     pub id: RecordId,
     /// The record.
-    pub bytes: Vec<u8>,
+    pub bytes: Arc<[u8]>,
     /// Who handed it over.
     pub from: usize,
+    /// Links of the overlay that it had crossed.
+    pub hops: u8,
 }
 
 /// One simulated computer.
@@ -78,6 +81,8 @@ pub struct SimNode {
     pub life: Life,
     /// Counts starts, so that what was meant for the one before does not reach the next.
     pub epoch: u64,
+    /// The ids of all durable records, one added to the other: the same for who holds the same.
+    pub durable: [u8; 32],
     /// Batches that are not durable yet.
     pub pending: BTreeMap<BatchSeq, Batch>,
     /// The last batch of the commit that runs.
@@ -120,6 +125,7 @@ impl SimNode {
             store: None,
             life: Life::Down,
             epoch: 0,
+            durable: [0; 32],
             pending: BTreeMap::new(),
             writing: None,
             wake: None,
@@ -196,6 +202,23 @@ impl SimNode {
             stored: starling_node::boot::read(store, &workspace)?,
             export: self.export.clone(),
         }))
+    }
+
+    /// Notes that a record has become durable.
+    pub(crate) fn note_durable(&mut self, id: &[u8; 32]) {
+        for (sum, byte) in self.durable.iter_mut().zip(id) {
+            *sum ^= byte;
+        }
+    }
+
+    /// Finds out anew what is durable.
+    pub(crate) fn count_durable(&mut self) {
+        self.durable = [0; 32];
+        let Some(store) = &self.store else { return };
+        let streams = store.streams().unwrap_or_default();
+        let rows: Vec<_> =
+            streams.into_iter().flat_map(|stream| store.load_stream(stream).unwrap_or_default()).collect();
+        rows.iter().for_each(|(id, _)| self.note_durable(id));
     }
 
     /// Whether a record is durable here.

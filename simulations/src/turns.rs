@@ -14,6 +14,7 @@ impl World {
         if self.started.insert(attempt, node).is_some() {
             self.breach(format!("INV-7: {attempt} ran twice"));
         }
+        self.metrics.turn_began(attempt, self.now);
         let busy = self.nodes.iter().flat_map(|sim| sim.turns.values());
         if busy.filter(|turn| turn.order.agent == order.agent && !turn.ended).count() > 0 {
             self.breach(format!("INV-7: @{} runs two turns at once", order.agent));

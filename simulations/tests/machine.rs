@@ -10,6 +10,7 @@ mod machine {
     mod disk;
     mod joining;
     mod liars;
+    mod lines;
     mod network;
     mod one_node;
     mod power_cuts;
