@@ -30,6 +30,7 @@ pub mod node;
 pub mod panics;
 pub mod people;
 pub mod plan;
+pub mod planted;
 pub mod population;
 pub mod power;
 pub mod power_cuts;
