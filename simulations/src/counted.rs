@@ -111,8 +111,16 @@ impl World {
     /// # Errors
     /// The difference, in words.
     pub fn become_equal(&mut self, ms_max: u64) -> Result<(), String> {
-        let honest: Vec<usize> = (0..self.nodes.len()).collect();
+        let honest = self.honest();
         self.agree(&honest, ms_max)
+    }
+
+    /// The computers that have to become equal: all that belong to the workspace, keep to the rules and were not revoked.
+    #[must_use]
+    pub fn honest(&self) -> Vec<usize> {
+        let belongs = |sim: &SimNode| sim.is_honest() && sim.workspace.is_some() && sim.invitation.is_none();
+        let all = self.nodes.iter().enumerate();
+        all.filter(|(_, sim)| belongs(sim)).map(|(node, _)| node).collect()
     }
 
     /// Writes a roster record with a device's key, and hands it to its node as if a peer had gossiped it.
@@ -159,7 +167,9 @@ impl World {
     pub fn disagreement(&self, nodes: &[usize]) -> Option<String> {
         let mut first: Option<(usize, _)> = None;
         for node in nodes {
-            let sim = self.nodes.get(*node).filter(|sim| matches!(sim.life, Life::Up(_)))?;
+            let Some(sim) = self.nodes.get(*node).filter(|sim| matches!(sim.life, Life::Up(_))) else {
+                return Some(format!("#{node} is not up"));
+            };
             if !sim.pending.is_empty() {
                 return Some(format!("#{node} is still writing"));
             }

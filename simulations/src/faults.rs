@@ -18,9 +18,6 @@ impl World {
     /// Sets every clock off by chance, by at most so many ms.
     pub fn set_clocks(&mut self, _skew_ms: u64) {}
 
-    /// From now on these computers break the rules when the plan says so.
-    pub fn set_liars(&mut self, _liars: std::ops::Range<usize>) {}
-
     /// Makes something go wrong.
     pub fn apply(&mut self, fault: &Fault) {
         match fault {
@@ -30,6 +27,7 @@ impl World {
                     sim.behaviour = *mood;
                 }
             }
+            Fault::Lie { node, lie } => self.lie(*node, *lie),
             _ => {}
         }
     }

@@ -2,8 +2,6 @@
 //! rules of who hears what are those of the real transport; `network` says when.
 
 use starling_crdt::id::{DeviceKey, RecordId};
-use starling_crdt::record::id_of;
-use starling_crdt::signed::id_of_wire;
 use starling_node::machine::input::{GossipVerdict, Input, NetEffect, NetInput};
 
 use crate::network::{ConnId, between};
@@ -15,7 +13,7 @@ impl World {
         self.nodes.get(node).map(|sim| sim.me)
     }
 
-    fn node_of(&self, key: &DeviceKey) -> Option<usize> {
+    pub(crate) fn node_of(&self, key: &DeviceKey) -> Option<usize> {
         self.nodes.iter().position(|sim| sim.me == *key)
     }
 
@@ -72,23 +70,6 @@ impl World {
                 self.at(at, to, Event::Packet(conn, node, Packet::Gossip(id, data.to_vec())));
             }
         }
-    }
-
-    /// Gossips any bytes, as a liar does.
-    pub fn gossip_from(&mut self, node: usize, data: &[u8]) {
-        let id = id_of_wire(data).unwrap_or_else(|| id_of(data));
-        if let Some(sim) = self.nodes.get_mut(node) {
-            sim.heard.insert(id);
-        }
-        for (conn, to) in self.net.neighbours(node) {
-            let at = self.net.arrival(&mut self.rng, self.now);
-            self.at(at, to, Event::Packet(conn, node, Packet::Gossip(id, data.to_vec())));
-        }
-    }
-
-    /// Does something on the network in a node's name, as a liar does.
-    pub fn liar_says(&mut self, node: usize, effect: NetEffect) {
-        self.on_net_effect(node, effect);
     }
 
     pub(crate) fn hang_up(&mut self, node: usize, peer: &DeviceKey) {

@@ -2,7 +2,7 @@
 //! the effects carried out (`effects`), which puts new events into the queue. Nothing here depends on anything but the
 //! seed and what the caller does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ed25519_dalek::SigningKey;
 use rand_chacha::ChaCha8Rng;
@@ -95,6 +95,9 @@ pub struct World {
     pub refused_joins: Vec<(usize, String, String)>,
     /// What agents were refused.
     pub refusals: Vec<Rejection>,
+    /// Agents that were ever taken from their host by force: of them more than one turn may run at once (INV-7), and a
+    /// sealed line may move (INV-6).
+    pub forced: BTreeSet<Handle>,
     pub(crate) rng: ChaCha8Rng,
     pub(crate) now: u64,
     queue: BTreeMap<(u64, u64), Due>,
@@ -122,6 +125,7 @@ impl World {
             calls: BTreeMap::new(),
             refused_joins: Vec::new(),
             refusals: Vec::new(),
+            forced: BTreeSet::new(),
             rng: ChaCha8Rng::seed_from_u64(seed),
             now: EPOCH_MS,
             queue: BTreeMap::new(),
@@ -341,10 +345,18 @@ impl World {
         let Some(sim) = self.nodes.get_mut(node).filter(|sim| !sim.is_up()) else {
             return;
         };
+        if let Some(ticket) = sim.invitation.clone() {
+            let seed = self.draw(0, u64::MAX - 1);
+            return self.start_joining(node, ticket, seed);
+        }
+        if sim.liar {
+            return self.possess(node);
+        }
         sim.disk.mend();
         let boot = match sim.open().map(drop).and_then(|()| sim.boot(seed, now)) {
             Ok(Some(boot)) => boot,
-            Ok(None) => return self.breach(format!("#{node} has no workspace")),
+            // It was not let in.
+            Ok(None) => return,
             Err(error) => return self.breach(format!("#{node} cannot open its store: {error}")),
         };
         let started: Result<(Node, Vec<Effect>), BootError> = Node::start(boot);
