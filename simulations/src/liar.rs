@@ -20,6 +20,10 @@ const REDIAL_MS: u64 = 3_000;
 #[derive(Debug, Clone, Default)]
 struct Pile {
     ids: BTreeSet<RecordId>,
+    /// What is below nothing else, as far as it can be read.
+    heads: BTreeSet<RecordId>,
+    /// What is below something.
+    below: BTreeSet<RecordId>,
     wires: Vec<(RecordId, Vec<u8>)>,
 }
 
@@ -182,25 +186,25 @@ impl Liar {
         if !pile.ids.insert(id) {
             return false;
         }
-        if stream == self.workspace.roster()
-            && let Some(record) = believed(&wire)
-        {
-            self.roster.offer(record);
+        let record = believed(&wire);
+        if let Some(record) = &record {
+            for dep in &record.record().deps {
+                pile.heads.remove(dep);
+                pile.below.insert(*dep);
+            }
+        }
+        if !pile.below.contains(&id) {
+            pile.heads.insert(id);
         }
         pile.wires.push((id, wire));
+        if let Some(record) = record.filter(|_| stream == self.workspace.roster()) {
+            self.roster.offer(record);
+        }
         true
     }
 
-    /// What is below nothing else, as far as it can be read.
     fn heads(&self, stream: &StreamKey) -> BTreeSet<RecordId> {
-        let Some(pile) = self.streams.get(stream) else { return BTreeSet::new() };
-        let mut heads = pile.ids.clone();
-        for record in pile.wires.iter().filter_map(|(_, wire)| believed(wire)) {
-            for dep in &record.record().deps {
-                heads.remove(dep);
-            }
-        }
-        heads
+        self.streams.get(stream).map(|pile| pile.heads.clone()).unwrap_or_default()
     }
 
     fn changed(&mut self, stream: StreamKey, now_ms: u64) -> Vec<Output> {
