@@ -115,10 +115,12 @@ impl World {
         self.agree(&honest, ms_max)
     }
 
-    /// The computers that have to become equal: all that belong to the workspace, keep to the rules and were not revoked.
+    /// The computers that have to become equal: all that belong to the workspace,
+    /// keep to the rules, were not revoked, and did not lose their disk.
     #[must_use]
     pub fn honest(&self) -> Vec<usize> {
-        let belongs = |sim: &SimNode| sim.is_honest() && sim.workspace.is_some() && sim.invitation.is_none();
+        let is_in = |sim: &SimNode| sim.workspace.is_some() && sim.invitation.is_none();
+        let belongs = |sim: &SimNode| sim.is_honest() && is_in(sim) && !matches!(sim.life, Life::Ruined);
         let all = self.nodes.iter().enumerate();
         all.filter(|(_, sim)| belongs(sim)).map(|(node, _)| node).collect()
     }

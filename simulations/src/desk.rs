@@ -74,7 +74,7 @@ impl SimNode {
     /// Whether somebody can sit down at it and work: the node runs, is honest and was not revoked.
     #[must_use]
     pub const fn is_usable(&self) -> bool {
-        matches!(self.life, Life::Up(_)) && self.is_honest()
+        matches!(self.life, Life::Up(_)) && self.is_awake() && self.is_honest()
     }
 
     /// The stored row of a session.

@@ -135,3 +135,41 @@ fn is_answered(view: &View, message: &RecordId) -> bool {
     };
     asked.sealed && view.open_attempts.is_empty() && view.lines.iter().any(|line| answers(&line))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Behaviour;
+    use crate::plan::Deed;
+
+    /// Two computers of one person, the second with the agent; a session, and an agent that behaves like this in the end.
+    fn asked(mood: Behaviour, archived: bool) -> Vec<crate::Breach> {
+        let nodes = Nodes { count: 2, people: 1, agents: 1, degree: 0, given: false, liars: 0 };
+        let (mut world, mut desk) = (World::new(7), Desk::default());
+        world.found("person-0");
+        world.invite(0, None).unwrap();
+        world.host(1, &crate::desk::agent_name(0)).unwrap();
+        world.become_equal(60_000).unwrap();
+        assert!(desk.act(&mut world, &nodes, &Deed::Create { node: 0, agent: 0 }));
+        world.run_for(10_000);
+        desk.collect(&mut world);
+        if archived {
+            assert!(desk.act(&mut world, &nodes, &Deed::Archive { session: 0, device: 0, back: false }));
+            world.run_for(10_000);
+        }
+        world.nodes[1].behaviour = mood;
+        ask_all(&mut world, &mut desk, &nodes, 60_000);
+        world.failures
+    }
+
+    #[test]
+    fn a_session_that_is_not_answered_is_reported() {
+        assert_eq!(asked(Behaviour::Good, false), []);
+        assert_eq!(asked(Behaviour::Good, true), []);
+        for mood in [Behaviour::Hang, Behaviour::Silent] {
+            let found = asked(mood, false);
+            assert!(found.len() == 1 && found[0].invariant == "liveness", "{found:?}");
+            assert!(found[0].message.contains("not answered"), "{found:?}");
+        }
+    }
+}

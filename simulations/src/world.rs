@@ -16,7 +16,7 @@ use starling_node::machine::{BootError, Node, Place};
 use crate::checker::{Breach, Checker, Found};
 use crate::metrics::Metrics;
 use crate::network::{ConnId, Network, between};
-use crate::node::{Life, SimNode};
+use crate::node::{Life, SimNode, Wake};
 use crate::trace::Trace;
 
 /// When every world begins, ms since 1970.
@@ -45,15 +45,24 @@ pub(crate) enum Event {
     Turn(AttemptId, TurnInput),
     Exported(Result<ExportState, String>),
     Net(NetInput),
+    /// What came while it slept.
+    Given(Box<Input>),
+    /// A neighbour's pings are not answered: it sleeps, since then.
+    Silent(ConnId, usize, u64),
+    /// It was to sleep until now.
+    Awake,
+    /// Its disk was to be full until now.
+    Room,
     Start,
 }
 
+/// An event and whom it is for.
 #[derive(Debug)]
-struct Due {
-    node: usize,
+pub(crate) struct Due {
+    pub(crate) node: usize,
     /// The start that it is meant for; `None` for any.
-    epoch: Option<u64>,
-    event: Event,
+    pub(crate) epoch: Option<u64>,
+    pub(crate) event: Event,
 }
 
 /// Random crashes, while switched on.
@@ -87,6 +96,12 @@ pub struct World {
     pub disk_ms: (u64, u64),
     /// Random crashes.
     pub crashes: Option<Crashes>,
+    /// Whether power may go once more while a node starts after a crash.
+    pub cuts_at_start: bool,
+    /// How far the clock of a new computer may be off, either way, ms.
+    pub(crate) skew_ms: u64,
+    /// Computers whose disks lied and lost their stores.
+    pub ruined: u64,
     /// Attempts that were ever started, and where.
     pub(crate) started: BTreeMap<AttemptId, usize>,
     /// Tickets of agents: the turn that goes on when they are answered.
@@ -121,6 +136,9 @@ impl World {
             acked: Vec::new(),
             disk_ms: (1, 8),
             crashes: None,
+            cuts_at_start: true,
+            skew_ms: 0,
+            ruined: 0,
             started: BTreeMap::new(),
             calls: BTreeMap::new(),
             refused_joins: Vec::new(),
@@ -151,13 +169,15 @@ impl World {
         let mut secret = [0; 32];
         self.rng.fill_bytes(&mut secret);
         self.nodes.push(SimNode::new(SigningKey::from_bytes(&secret)));
-        self.nodes.len() - 1
+        let node = self.nodes.len() - 1;
+        self.set_clock(node);
+        node
     }
 
     /// Founds a workspace on a new computer and starts the node there.
     pub fn found(&mut self, handle: &str) -> usize {
         let node = self.add_computer();
-        let now = self.now;
+        let now = self.nodes.get(node).map_or(self.now, |sim| sim.clock.wall(self.now));
         let parsed: Option<Handle> = handle.parse().ok();
         let founded = parsed.zip(starling_crdt::text::Label::new("laptop").ok());
         let Some(((handle, label), sim)) = founded.zip(self.nodes.get_mut(node)) else {
@@ -213,6 +233,11 @@ impl World {
         self.push(time, Due { node, epoch, event });
     }
 
+    /// The same for any start, or none.
+    pub(crate) fn later(&mut self, time: u64, node: usize, event: Event) {
+        self.push(time, Due { node, epoch: None, event });
+    }
+
     fn push(&mut self, time: u64, due: Due) {
         self.order += 1;
         self.queue.insert((time.max(self.now), self.order), due);
@@ -235,12 +260,23 @@ impl World {
             return false;
         }
         self.now = time;
-        let current = self.nodes.get(due.node).map(|node| node.epoch);
-        if due.epoch.is_none() || due.epoch == current {
-            self.happen(due.node, due.event);
-            self.maybe_crash(due.node);
-        }
+        self.handle_due(due);
         true
+    }
+
+    /// Lets an event happen, unless it was meant for an earlier start; one that sleeps will see it when it wakes.
+    pub(crate) fn handle_due(&mut self, due: Due) {
+        let Due { node, epoch, event } = due;
+        let Some(sim) = self.nodes.get_mut(node) else { return };
+        if epoch.is_some_and(|epoch| epoch != sim.epoch) {
+            return;
+        }
+        let passes = matches!(event, Event::Awake | Event::Room | Event::Start);
+        if let Some(nap) = sim.nap.as_mut().filter(|_| !passes) {
+            return nap.keep(node, sim.epoch, event);
+        }
+        self.happen(node, event);
+        self.maybe_crash(node);
     }
 
     /// Lets time pass.
@@ -282,7 +318,11 @@ impl World {
             Event::Turn(attempt, event) => self.feed(node, Input::Turn { attempt, event }),
             Event::Exported(result) => self.feed(node, Input::Exported(result)),
             Event::Net(event) => self.feed(node, Input::Net(event)),
-            Event::Start => self.start(node),
+            Event::Given(input) => self.feed(node, *input),
+            Event::Silent(conn, sleeper, since) => self.on_silent(node, conn, sleeper, since),
+            Event::Awake => self.on_awake(node),
+            Event::Room => self.on_room(node),
+            Event::Start => self.on_start(node),
         }
     }
 
@@ -291,10 +331,17 @@ impl World {
         let Some(sim) = self.nodes.get_mut(node) else {
             return;
         };
-        if sim.wake_ms.is_some_and(|at| at <= now) {
-            sim.wake_ms = None;
-            self.feed(node, Input::Tick);
+        let Some(Wake { at_ms, .. }) = sim.wake.filter(|wake| wake.due_ms <= now) else {
+            return;
+        };
+        if at_ms <= sim.clock.now(now) {
+            sim.wake = None;
+            return self.feed(node, Input::Tick);
         }
+        // The clock was set back meanwhile, and the computer slept.
+        let due_ms = sim.clock.when(at_ms, now);
+        sim.wake = Some(Wake { at_ms, due_ms });
+        self.at(due_ms, node, Event::Wake);
     }
 
     fn maybe_crash(&mut self, node: usize) {
@@ -308,21 +355,9 @@ impl World {
         }
     }
 
-    /// Pulls the plug. Batches that were not reported are lost, or by chance not.
+    /// Pulls the plug, at any moment of the commit that runs. Of what was not synced the disk keeps what chance lets it.
     pub fn crash(&mut self, node: usize) {
-        self.trace.note(self.now, node, "crash", &[]);
-        let written = self.draw(0, 1) == 1;
-        let Some(sim) = self.nodes.get_mut(node) else {
-            return;
-        };
-        if let (Some(last), true) = (sim.writing, written) {
-            let group: Vec<_> = sim.pending.range(..=last).map(|(_, batch)| batch.clone()).collect();
-            // A disk that is broken as well keeps nothing: then it is the other case.
-            let _kept = sim.store.as_ref().map(|store| store.commit(&group));
-        }
-        if let Some(sim) = self.nodes.get_mut(node) {
-            sim.crash();
-        }
+        self.cut_power(node);
         for (conn, other) in self.net.vanish(node) {
             let notices = self.now + between(&mut self.rng, (1, 3_000));
             self.at(notices, other, Event::Packet(conn, node, Packet::Close));
@@ -332,17 +367,15 @@ impl World {
     /// The same, and it starts again after a while.
     pub fn crash_for(&mut self, node: usize, away_ms: u64) {
         self.crash(node);
-        let back = self.now + away_ms;
-        self.push(back, Due { node, epoch: None, event: Event::Start });
+        self.later(self.now + away_ms, node, Event::Start);
     }
 
     /// Starts the node from its disk, if it is down.
     pub fn start(&mut self, node: usize) {
-        let now = self.now;
         let mut seed = [0; 32];
         self.rng.fill_bytes(&mut seed);
-        self.trace.note(now, node, "start", &[]);
-        let Some(sim) = self.nodes.get_mut(node).filter(|sim| !sim.is_up()) else {
+        self.trace.note(self.now, node, "start", &[]);
+        let Some(sim) = self.nodes.get_mut(node).filter(|sim| matches!(sim.life, Life::Down)) else {
             return;
         };
         if let Some(ticket) = sim.invitation.clone() {
@@ -352,13 +385,16 @@ impl World {
         if sim.liar {
             return self.possess(node);
         }
-        sim.disk.mend();
+        sim.clock.restart(self.now);
+        let now = sim.clock.now(self.now);
         let boot = match sim.open().map(drop).and_then(|()| sim.boot(seed, now)) {
             Ok(Some(boot)) => boot,
             // It was not let in.
             Ok(None) => return,
-            Err(error) => return self.breach(format!("#{node} cannot open its store: {error}")),
+            Err(error) => return self.cannot_open(node, &error),
         };
+        self.check_promise(node);
+        let Some(sim) = self.nodes.get_mut(node) else { return };
         let started: Result<(Node, Vec<Effect>), BootError> = Node::start(boot);
         match started {
             Ok((machine, effects)) => {
@@ -366,7 +402,9 @@ impl World {
                 self.perform(node, effects);
                 let address = address(node);
                 self.feed(node, Input::Net(NetInput::Listening { address }));
+                self.ask_checkers(|checker, world| checker.on_start(world, node));
             }
+            Err(_) if sim.lied() => self.ruin(node),
             Err(error) => self.breach(format!("#{node} cannot start: {error}")),
         }
     }
@@ -376,6 +414,7 @@ impl World {
         self.feed(node, Input::Shutdown);
         let is_stopped = |world: &Self| world.nodes.get(node).is_some_and(|sim| sim.stopped);
         let stopped = self.run_until(60_000, is_stopped);
+        self.close(node);
         self.crash(node);
         stopped
     }
