@@ -9,7 +9,7 @@ use starling_node::machine::input::Ticket;
 use starling_node::machine::request::{Answer, Code, Rejection, Request};
 
 use crate::model::roster::Standing;
-use crate::node::Life;
+use crate::node::{Life, SimNode};
 use crate::world::World;
 
 /// How many nodes show each session in the end.
@@ -43,14 +43,16 @@ impl World {
         self.nodes.get(node).is_some_and(|sim| matches!(sim.life, Life::Up(_)))
     }
 
-    /// Who keeps to the rules, and is expected to end up like the others: no liars, and nobody whose standing somebody
-    /// took away, whether that word stands or not.
+    /// Who has to become equal to the others: all that belong to the workspace, keep to the rules and kept their disks, and
+    /// nobody whose standing somebody took away, whether that word stands or not.
     #[must_use]
     pub fn honest(&self) -> Vec<usize> {
-        let nodes = self.nodes.iter().enumerate();
-        let honest =
-            nodes.filter(|(_, sim)| !matches!(sim.life, Life::Liar(_)) && !self.ledger.is_accused(&sim.me));
-        honest.map(|(node, _)| node).collect()
+        let is_in = |sim: &SimNode| sim.workspace.is_some() && sim.invitation.is_none();
+        let kept_it = |sim: &SimNode| !matches!(sim.life, Life::Ruined);
+        let belongs =
+            |sim: &SimNode| sim.is_honest() && is_in(sim) && kept_it(sim) && !self.ledger.is_accused(&sim.me);
+        let all = self.nodes.iter().enumerate();
+        all.filter(|(_, sim)| belongs(sim)).map(|(node, _)| node).collect()
     }
 
     /// Who may act, as the roster on a node's disk says, read as simply as can be.
@@ -62,8 +64,8 @@ impl World {
 
     /// Whether a node's disk ever claimed to have stored what it had not.
     #[must_use]
-    pub fn lied(&self, _node: usize) -> bool {
-        false
+    pub fn lied(&self, node: usize) -> bool {
+        self.nodes.get(node).is_some_and(SimNode::lied)
     }
 
     /// Sessions that are on the disk of one of these nodes, without those that share an id with another one.
