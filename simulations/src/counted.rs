@@ -159,7 +159,12 @@ impl World {
     pub fn disagreement(&self, nodes: &[usize]) -> Option<String> {
         let mut first: Option<(usize, _)> = None;
         for node in nodes {
-            let sim = self.nodes.get(*node).filter(|sim| matches!(sim.life, Life::Up(_)))?;
+            let Some(sim) = self.nodes.get(*node) else { continue };
+            match sim.life {
+                Life::Up(_) => {}
+                Life::Down if sim.workspace.is_some() => return Some(format!("#{node} does not run")),
+                Life::Down | Life::Joining(_) | Life::Liar(_) | Life::Ruined => continue,
+            }
             if !sim.pending.is_empty() {
                 return Some(format!("#{node} is still writing"));
             }

@@ -100,8 +100,6 @@ pub struct World {
     pub cuts_at_start: bool,
     /// How far the clock of a new computer may be off, either way, ms.
     pub(crate) skew_ms: u64,
-    /// Computers whose disks lied and lost their stores.
-    pub ruined: u64,
     /// Attempts that were ever started, and where.
     pub(crate) started: BTreeMap<AttemptId, usize>,
     /// Tickets of agents: the turn that goes on when they are answered.
@@ -135,7 +133,6 @@ impl World {
             crashes: None,
             cuts_at_start: true,
             skew_ms: 0,
-            ruined: 0,
             started: BTreeMap::new(),
             calls: BTreeMap::new(),
             refused_joins: Vec::new(),
