@@ -157,7 +157,8 @@ fn held(disk: &Disk, history: &History, returned: usize) -> Result<Option<String
         return Ok(None);
     };
     store.commit(std::slice::from_ref(next))?;
-    let goes_on = history.states.get(state + 1).is_some_and(|(_, after)| digest(&store).is_ok_and(|is| is == *after));
+    let goes_on =
+        history.states.get(state + 1).is_some_and(|(_, after)| digest(&store).is_ok_and(|is| is == *after));
     Ok((!goes_on).then(|| format!("after state {state} the next commit came to something else")))
 }
 

@@ -2,7 +2,8 @@
 //! the effects carried out (`effects`), which puts new events into the queue. Nothing here depends on anything but the
 //! seed and what the caller does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use rand_chacha::ChaCha8Rng;
@@ -14,22 +15,50 @@ use starling_node::machine::request::{Answer, Rejection, Request};
 use starling_node::machine::{BootError, Node, Place};
 
 use crate::checker::{Breach, Checker, Found};
+use crate::ledger::Ledger;
 use crate::metrics::Metrics;
-use crate::network::{ConnId, Network, between};
+use crate::network::{ConnId, Network, TroubleId, between};
 use crate::node::{Life, SimNode, Wake};
+use crate::panics::caught;
+use crate::survey::Shown;
 use crate::trace::Trace;
 
 /// When every world begins, ms since 1970.
 pub const EPOCH_MS: u64 = 1_750_000_000_000;
+/// How long after a loss of power the others notice, ms: at once, where something answers for the dead node, or when their
+/// connection has been silent for too long.
+const NOTICED_MS: (u64, u64) = (1, 15_000);
 /// Events at one time without the clock moving: more is a loop.
 const SAME_TIME_MAX: u64 = 200_000;
 
 /// What arrives over a connection.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Packet {
     Frame(Vec<u8>),
-    Gossip(RecordId, Vec<u8>),
+    Gossip(Rumour),
     Close,
+}
+
+/// A gossiped record on its way.
+#[derive(Debug, Clone)]
+pub(crate) struct Rumour {
+    pub(crate) id: RecordId,
+    pub(crate) data: Arc<[u8]>,
+    /// Links that it has crossed when it arrives.
+    pub(crate) hops: u8,
+    /// A second copy, which comes when the first was forgotten.
+    pub(crate) copy: bool,
+}
+
+impl Packet {
+    /// Its length, bytes. Closing takes none.
+    pub(crate) fn bytes(&self) -> u64 {
+        match self {
+            Self::Frame(bytes) => bytes.len() as u64,
+            Self::Gossip(rumour) => rumour.data.len() as u64,
+            Self::Close => 0,
+        }
+    }
 }
 
 /// What is to happen.
@@ -40,6 +69,14 @@ pub(crate) enum Event {
     Load(StreamKey),
     LoadAside(Vec<Place>),
     Packet(ConnId, usize, Packet),
+    /// A line has sent what it was busy with.
+    Line(ConnId),
+    /// What a blocked line held arrives.
+    Held(ConnId),
+    /// Nothing was heard over a connection for too long, if it is still blocked as it was then.
+    Silent(ConnId, TroubleId),
+    /// Something is no longer wrong with the network.
+    Over(TroubleId),
     Dial(Option<DeviceKey>, Vec<String>),
     Act(AttemptId),
     Turn(AttemptId, TurnInput),
@@ -48,7 +85,7 @@ pub(crate) enum Event {
     /// What came while it slept.
     Given(Box<Input>),
     /// A neighbour's pings are not answered: it sleeps, since then.
-    Silent(ConnId, usize, u64),
+    Asleep(ConnId, usize, u64),
     /// It was to sleep until now.
     Awake,
     /// Its disk was to be full until now.
@@ -88,6 +125,10 @@ pub struct World {
     pub failures: Vec<Breach>,
     /// Who watches.
     pub checkers: Vec<Box<dyn Checker>>,
+    /// What is durable where.
+    pub ledger: Ledger,
+    /// Sessions as they were shown in the end.
+    pub shown: Vec<Shown>,
     /// What it costs, and how long it takes.
     pub metrics: Metrics,
     /// Messages that a client was told are stored, and by whom.
@@ -100,14 +141,19 @@ pub struct World {
     pub cuts_at_start: bool,
     /// How far the clock of a new computer may be off, either way, ms.
     pub(crate) skew_ms: u64,
-    /// Attempts that were ever started, and where.
-    pub(crate) started: BTreeMap<AttemptId, usize>,
+    /// Questions whose answers only checkers look at.
+    pub(crate) peeks: BTreeSet<Ticket>,
     /// Tickets of agents: the turn that goes on when they are answered.
     pub(crate) calls: BTreeMap<Ticket, (usize, AttemptId)>,
     /// Joins that were refused: the computer, the code, and the reason.
     pub refused_joins: Vec<(usize, String, String)>,
     /// What agents were refused.
     pub refusals: Vec<Rejection>,
+    /// Whose key it is.
+    pub(crate) keys: BTreeMap<DeviceKey, usize>,
+    /// Agents that were ever taken from their host by force: of them more than one turn may run at once (INV-7), and a
+    /// sealed line may move (INV-6).
+    pub forced: BTreeSet<Handle>,
     pub(crate) rng: ChaCha8Rng,
     pub(crate) now: u64,
     queue: BTreeMap<(u64, u64), Due>,
@@ -126,17 +172,21 @@ impl World {
             trace: Trace::default(),
             answers: BTreeMap::new(),
             failures: Vec::new(),
-            checkers: Vec::new(),
+            checkers: crate::invariants::all(),
+            ledger: Ledger::default(),
+            shown: Vec::new(),
             metrics: Metrics::default(),
             acked: Vec::new(),
             disk_ms: (1, 8),
             crashes: None,
             cuts_at_start: true,
             skew_ms: 0,
-            started: BTreeMap::new(),
+            peeks: BTreeSet::new(),
             calls: BTreeMap::new(),
             refused_joins: Vec::new(),
             refusals: Vec::new(),
+            keys: BTreeMap::new(),
+            forced: BTreeSet::new(),
             rng: ChaCha8Rng::seed_from_u64(seed),
             now: EPOCH_MS,
             queue: BTreeMap::new(),
@@ -161,7 +211,9 @@ impl World {
     pub fn add_computer(&mut self) -> usize {
         let mut secret = [0; 32];
         self.rng.fill_bytes(&mut secret);
-        self.nodes.push(SimNode::new(SigningKey::from_bytes(&secret)));
+        let sim = SimNode::new(SigningKey::from_bytes(&secret));
+        self.keys.insert(sim.me, self.nodes.len());
+        self.nodes.push(sim);
         let node = self.nodes.len() - 1;
         self.set_clock(node);
         node
@@ -306,13 +358,17 @@ impl World {
             Event::Load(stream) => self.on_load(node, stream),
             Event::LoadAside(places) => self.on_load_aside(node, &places),
             Event::Packet(conn, from, packet) => self.on_packet(node, conn, from, packet),
+            Event::Line(conn) => self.on_line(node, conn),
+            Event::Held(conn) => self.on_held(node, conn),
+            Event::Silent(conn, trouble) => self.on_silent(node, conn, trouble),
+            Event::Over(trouble) => self.on_over(trouble),
             Event::Dial(peer, addresses) => self.on_dial(node, peer, &addresses),
             Event::Act(attempt) => self.act(node, attempt),
             Event::Turn(attempt, event) => self.feed(node, Input::Turn { attempt, event }),
             Event::Exported(result) => self.feed(node, Input::Exported(result)),
             Event::Net(event) => self.feed(node, Input::Net(event)),
             Event::Given(input) => self.feed(node, *input),
-            Event::Silent(conn, sleeper, since) => self.on_silent(node, conn, sleeper, since),
+            Event::Asleep(conn, sleeper, since) => self.on_asleep(node, conn, sleeper, since),
             Event::Awake => self.on_awake(node),
             Event::Room => self.on_room(node),
             Event::Start => self.on_start(node),
@@ -352,7 +408,7 @@ impl World {
     pub fn crash(&mut self, node: usize) {
         self.cut_power(node);
         for (conn, other) in self.net.vanish(node) {
-            let notices = self.now + between(&mut self.rng, (1, 3_000));
+            let notices = self.now + between(&mut self.rng, NOTICED_MS);
             self.at(notices, other, Event::Packet(conn, node, Packet::Close));
         }
     }
@@ -371,26 +427,45 @@ impl World {
         let Some(sim) = self.nodes.get_mut(node).filter(|sim| matches!(sim.life, Life::Down)) else {
             return;
         };
+        if let Some(ticket) = sim.invitation.clone() {
+            let seed = self.draw(0, u64::MAX - 1);
+            return self.start_joining(node, ticket, seed);
+        }
+        if sim.liar {
+            return self.possess(node);
+        }
         sim.clock.restart(self.now);
         let now = sim.clock.now(self.now);
         let boot = match sim.open().map(drop).and_then(|()| sim.boot(seed, now)) {
             Ok(Some(boot)) => boot,
-            Ok(None) => return self.breach(format!("#{node} has no workspace")),
+            // It was not let in.
+            Ok(None) => return,
             Err(error) => return self.cannot_open(node, &error),
         };
         self.check_promise(node);
         let Some(sim) = self.nodes.get_mut(node) else { return };
-        let started: Result<(Node, Vec<Effect>), BootError> = Node::start(boot);
+        sim.count_durable();
+        let started: Result<Result<(Node, Vec<Effect>), BootError>, String> = caught(|| Node::start(boot));
         match started {
-            Ok((machine, effects)) => {
+            Ok(Ok((machine, effects))) => {
                 sim.life = Life::Up(Box::new(machine));
+                self.read_disk(node);
+                self.ask_checkers(|checker, world| checker.on_start(world, node));
                 self.perform(node, effects);
                 let address = address(node);
                 self.feed(node, Input::Net(NetInput::Listening { address }));
-                self.ask_checkers(|checker, world| checker.on_start(world, node));
             }
-            Err(_) if sim.lied() => self.ruin(node),
-            Err(error) => self.breach(format!("#{node} cannot start: {error}")),
+            Ok(Err(_)) if sim.lied() => self.ruin(node),
+            Ok(Err(error)) => self.breach(format!("#{node} cannot start: {error}")),
+            Err(what) => self.panicked(node, &what),
+        }
+    }
+
+    /// Notes in the ledger what is on a disk.
+    pub(crate) fn read_disk(&mut self, node: usize) {
+        let store = self.nodes.get(node).and_then(|sim| sim.store.as_ref());
+        if let Some(Err(error)) = store.map(|store| self.ledger.reload(node, store)) {
+            self.breach(format!("#{node}: its disk cannot be read: {error}"));
         }
     }
 
@@ -407,28 +482,17 @@ impl World {
     /// Asks a node something. The answer will be in `answers`.
     pub fn request(&mut self, node: usize, request: Request) -> Ticket {
         let ticket = self.draw_ticket();
-        self.feed(node, Input::Request { ticket, request });
+        self.ask_with(node, ticket, request);
         ticket
+    }
+
+    pub(crate) fn ask_with(&mut self, node: usize, ticket: Ticket, request: Request) {
+        self.feed(node, Input::Request { ticket, request });
     }
 
     pub(crate) const fn draw_ticket(&mut self) -> Ticket {
         self.next_ticket += 1;
         self.next_ticket
-    }
-
-    /// Cuts the line between two nodes; both notice after a while.
-    pub fn cut(&mut self, a: usize, b: usize) {
-        for (conn, [one, two]) in self.net.cut(a, b) {
-            for (end, other) in [(one, two), (two, one)] {
-                let notices = self.now + between(&mut self.rng, (200, 5_000));
-                self.at(notices, end, Event::Packet(conn, other, Packet::Close));
-            }
-        }
-    }
-
-    /// Takes the line up again.
-    pub fn heal(&mut self, a: usize, b: usize) {
-        self.net.heal(a, b);
     }
 }
 
