@@ -3,8 +3,8 @@
 
 use starling_node::machine::input::{Input, NetInput};
 
-use crate::network::{ConnId, Passage, Put, Trouble, TroubleId, between};
-use crate::world::{Event, Packet, World};
+use crate::network::{ConnId, Packet, Passage, Put, Trouble, TroubleId, between};
+use crate::world::{Event, World};
 
 /// How long a connection that hears nothing lives on, ms: until a QUIC connection has been silent for 15 s, of which up
 /// to 5 s had passed before, or a ping over TCP was not answered.

@@ -19,6 +19,9 @@ use crate::disk::Disk;
 use crate::export::Tree;
 use crate::liar::Liar;
 
+/// Memory for a store's pages: the disk is in memory too, and there are many.
+const CACHE_BYTES: usize = 256 * 1024;
+
 /// What runs on a computer.
 pub enum Life {
     /// Nothing.
@@ -127,7 +130,7 @@ impl SimNode {
     /// # Errors
     /// The store's own.
     pub fn open(&mut self) -> Result<&Store, StoreError> {
-        let options = Options { cache_bytes: 1024 * 1024, ..Options::default() };
+        let options = Options { cache_bytes: CACHE_BYTES, ..Options::default() };
         let store = Store::open_with(self.disk.clone(), options)?;
         Ok(self.store.insert(store))
     }

@@ -6,9 +6,9 @@ use starling_crdt::record::id_of;
 use starling_crdt::signed::id_of_wire;
 use starling_node::machine::input::{GossipVerdict, Input, NetEffect, NetInput};
 
-use crate::network::{ConnId, between};
+use crate::network::{ConnId, Packet, Rumour, between};
 use crate::node::Heard;
-use crate::world::{Event, Packet, Rumour, World, address, node_at};
+use crate::world::{Event, World, address, node_at};
 
 /// How long a handshake waits for an answer, as in the product's transport.
 const HANDSHAKE_MS: u64 = 10_000;

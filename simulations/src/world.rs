@@ -3,12 +3,11 @@
 //! seed and what the caller does.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, StreamKey};
+use starling_crdt::id::{AttemptId, DeviceKey, RecordId, StreamKey};
 use starling_node::machine::info::ExportState;
 use starling_node::machine::input::{BatchSeq, Effect, Input, NetInput, Ticket, TurnInput};
 use starling_node::machine::request::{Answer, Rejection, Request};
@@ -16,7 +15,7 @@ use starling_node::machine::{BootError, Node, Place};
 
 use crate::checker::{Breach, Checker, Found};
 use crate::metrics::Metrics;
-use crate::network::{ConnId, Network, TroubleId, between};
+use crate::network::{ConnId, Network, Packet, TroubleId, between};
 use crate::node::{Life, SimNode};
 use crate::trace::Trace;
 
@@ -27,36 +26,6 @@ pub const EPOCH_MS: u64 = 1_750_000_000_000;
 const NOTICED_MS: (u64, u64) = (1, 15_000);
 /// Events at one time without the clock moving: more is a loop.
 const SAME_TIME_MAX: u64 = 200_000;
-
-/// What arrives over a connection.
-#[derive(Debug, Clone)]
-pub(crate) enum Packet {
-    Frame(Vec<u8>),
-    Gossip(Rumour),
-    Close,
-}
-
-/// A gossiped record on its way.
-#[derive(Debug, Clone)]
-pub(crate) struct Rumour {
-    pub(crate) id: RecordId,
-    pub(crate) data: Arc<[u8]>,
-    /// Links that it has crossed when it arrives.
-    pub(crate) hops: u8,
-    /// A second copy, which comes when the first was forgotten.
-    pub(crate) copy: bool,
-}
-
-impl Packet {
-    /// Its length, bytes. Closing takes none.
-    pub(crate) fn bytes(&self) -> u64 {
-        match self {
-            Self::Frame(bytes) => bytes.len() as u64,
-            Self::Gossip(rumour) => rumour.data.len() as u64,
-            Self::Close => 0,
-        }
-    }
-}
 
 /// What is to happen.
 #[derive(Debug)]
@@ -187,28 +156,6 @@ impl World {
         self.keys.insert(sim.me, self.nodes.len());
         self.nodes.push(sim);
         self.nodes.len() - 1
-    }
-
-    /// Founds a workspace on a new computer and starts the node there.
-    pub fn found(&mut self, handle: &str) -> usize {
-        let node = self.add_computer();
-        let now = self.now;
-        let parsed: Option<Handle> = handle.parse().ok();
-        let founded = parsed.zip(starling_crdt::text::Label::new("laptop").ok());
-        let Some(((handle, label), sim)) = founded.zip(self.nodes.get_mut(node)) else {
-            self.breach(format!("{handle} cannot found a workspace"));
-            return node;
-        };
-        match starling_node::machine::found(&sim.key, handle, label, None, None, now) {
-            Ok(founded) => {
-                sim.workspace = Some(founded.workspace);
-                let roster: Vec<_> = founded.batch.records.into_iter().map(|row| row.wire).collect();
-                self.store_roster(node, &roster, None);
-                self.start(node);
-            }
-            Err(error) => self.breach(error.to_string()),
-        }
-        node
     }
 
     pub(crate) fn breach(&mut self, what: String) {
