@@ -10,6 +10,7 @@
 pub mod agents;
 pub mod checker;
 pub mod checks;
+pub mod clock;
 pub mod counted;
 pub mod desk;
 pub mod disk;
@@ -25,6 +26,8 @@ pub mod node;
 pub mod people;
 pub mod plan;
 pub mod population;
+pub mod power;
+pub mod power_cuts;
 pub mod run;
 pub mod scenario;
 pub mod trace;

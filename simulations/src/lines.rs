@@ -20,7 +20,7 @@ impl World {
         }
         match self.net.put(conn, to, packet) {
             Put::Leaves(packet) => self.travel(conn, from, to, packet),
-            Put::Starts(ms) => self.at_any(self.now + ms, to, Event::Line(conn)),
+            Put::Starts(ms) => self.later(self.now + ms, to, Event::Line(conn)),
             Put::Waits | Put::Lost => {}
         }
     }
@@ -34,7 +34,7 @@ impl World {
             }
         }
         if let Some(ms) = again {
-            self.at_any(self.now + ms, to, Event::Line(conn));
+            self.later(self.now + ms, to, Event::Line(conn));
         }
     }
 
@@ -61,7 +61,7 @@ impl World {
     pub fn trouble(&mut self, trouble: Trouble, for_ms: u64) {
         let (id, blocked) = self.net.begin(trouble);
         self.blocked(id, blocked);
-        self.at_any(self.now + for_ms, usize::MAX, Event::Over(id));
+        self.later(self.now + for_ms, usize::MAX, Event::Over(id));
     }
 
     /// Cuts the line between two nodes. What is sent stalls; their connections die if it stays cut for long.

@@ -15,9 +15,11 @@ use starling_node::machine::{Boot, Node};
 use starling_node::store::{Batch, Options, Store, StoreError};
 
 use crate::agents::{Behaviour, Running};
+use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::export::Tree;
 use crate::liar::Liar;
+use crate::power::{Nap, Promised};
 
 /// Memory for a store's pages: the disk is in memory too, and there are many.
 const CACHE_BYTES: usize = 256 * 1024;
@@ -32,6 +34,17 @@ pub enum Life {
     Up(Box<Node>),
     /// A device of the roster that breaks the rules.
     Liar(Box<Liar>),
+    /// Nothing ever again: its disk lied, and lost what the store needs.
+    Ruined,
+}
+
+/// When the machine wants to be woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wake {
+    /// In the time that it is told.
+    pub at_ms: u64,
+    /// In the world's.
+    pub due_ms: u64,
 }
 
 /// A gossiped record that waits for its verdict.
@@ -57,6 +70,14 @@ pub struct SimNode {
     pub workspace: Option<WorkspaceId>,
     /// Its disk.
     pub disk: Disk,
+    /// When the disk has room again, if it was filled.
+    pub room_ms: u64,
+    /// What an honest disk has to have after a power cut.
+    pub promised: Promised,
+    /// Its clock.
+    pub clock: Clock,
+    /// It sleeps.
+    pub nap: Option<Nap>,
     /// The store on it, while open.
     pub store: Option<Store>,
     /// What runs.
@@ -70,7 +91,7 @@ pub struct SimNode {
     /// The last batch of the commit that runs.
     pub writing: Option<BatchSeq>,
     /// When the machine wants to be woken.
-    pub wake_ms: Option<u64>,
+    pub wake: Option<Wake>,
     /// Who takes part in gossip with it.
     pub allow: BTreeSet<DeviceKey>,
     /// Gossip that it has heard or said.
@@ -100,13 +121,17 @@ impl SimNode {
             key,
             workspace: None,
             disk: Disk::default(),
+            room_ms: 0,
+            promised: Promised::default(),
+            clock: Clock::default(),
+            nap: None,
             store: None,
             life: Life::Down,
             epoch: 0,
             durable: [0; 32],
             pending: BTreeMap::new(),
             writing: None,
-            wake_ms: None,
+            wake: None,
             allow: BTreeSet::new(),
             heard: BTreeSet::new(),
             judged: BTreeMap::new(),
@@ -122,7 +147,19 @@ impl SimNode {
     /// Whether anything runs.
     #[must_use]
     pub const fn is_up(&self) -> bool {
-        !matches!(self.life, Life::Down)
+        !matches!(self.life, Life::Down | Life::Ruined)
+    }
+
+    /// Whether anything runs and would answer.
+    #[must_use]
+    pub const fn is_awake(&self) -> bool {
+        self.is_up() && self.nap.is_none()
+    }
+
+    /// Whether its disk has ever lied: nothing that it acknowledged is sure to be there, and its store may be lost.
+    #[must_use]
+    pub fn lied(&self) -> bool {
+        self.disk.has_lied()
     }
 
     /// Opens the store on the disk.
@@ -131,7 +168,8 @@ impl SimNode {
     /// The store's own.
     pub fn open(&mut self) -> Result<&Store, StoreError> {
         let options = Options { cache_bytes: CACHE_BYTES, ..Options::default() };
-        let store = Store::open_with(self.disk.clone(), options)?;
+        self.store = None;
+        let store = Store::open_with(self.disk.plug(), options)?;
         Ok(self.store.insert(store))
     }
 
@@ -142,7 +180,8 @@ impl SimNode {
         self.store = None;
         self.pending.clear();
         self.writing = None;
-        self.wake_ms = None;
+        self.wake = None;
+        self.nap = None;
         self.allow.clear();
         self.heard.clear();
         self.judged.clear();

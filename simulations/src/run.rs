@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use redb::StorageBackend as _;
 use serde::{Deserialize, Serialize};
 
 use crate::checker::{Breach, Checker};
@@ -135,7 +134,7 @@ impl Running<'_> {
         let Self { world, desk, faults, deeds, .. } = self;
         let mut metrics = world.metrics;
         metrics.inputs = world.nodes.iter().map(|sim| sim.inputs).sum();
-        metrics.store_bytes.extend(world.nodes.iter().map(|sim| sim.disk.len().unwrap_or_default()));
+        metrics.store_bytes.extend(world.nodes.iter().map(|sim| sim.disk.used_bytes() as u64));
         Outcome {
             seed,
             failures: world.failures,

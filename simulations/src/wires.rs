@@ -150,7 +150,7 @@ impl World {
     pub(crate) fn on_dial(&mut self, node: usize, peer: Option<DeviceKey>, addresses: &[String]) {
         let reachable = |to: &usize| {
             let sim = self.nodes.get(*to);
-            let is_wanted = sim.is_some_and(|sim| sim.is_up() && peer.is_none_or(|peer| peer == sim.me));
+            let is_wanted = sim.is_some_and(|sim| sim.is_awake() && peer.is_none_or(|peer| peer == sim.me));
             *to != node && is_wanted && self.net.is_open(node, *to)
         };
         let found = addresses.iter().filter_map(|address| node_at(address)).find(reachable);

@@ -16,7 +16,7 @@ use starling_node::machine::{BootError, Node, Place};
 use crate::checker::{Breach, Checker, Found};
 use crate::metrics::Metrics;
 use crate::network::{ConnId, Network, Packet, TroubleId, between};
-use crate::node::{Life, SimNode};
+use crate::node::{Life, SimNode, Wake};
 use crate::trace::Trace;
 
 /// When every world begins, ms since 1970.
@@ -48,15 +48,24 @@ pub(crate) enum Event {
     Turn(AttemptId, TurnInput),
     Exported(Result<ExportState, String>),
     Net(NetInput),
+    /// What came while it slept.
+    Given(Box<Input>),
+    /// A neighbour's pings are not answered: it sleeps, since then.
+    Asleep(ConnId, usize, u64),
+    /// It was to sleep until now.
+    Awake,
+    /// Its disk was to be full until now.
+    Room,
     Start,
 }
 
+/// An event and whom it is for.
 #[derive(Debug)]
-struct Due {
-    node: usize,
+pub(crate) struct Due {
+    pub(crate) node: usize,
     /// The start that it is meant for; `None` for any.
-    epoch: Option<u64>,
-    event: Event,
+    pub(crate) epoch: Option<u64>,
+    pub(crate) event: Event,
 }
 
 /// Random crashes, while switched on.
@@ -90,6 +99,12 @@ pub struct World {
     pub disk_ms: (u64, u64),
     /// Random crashes.
     pub crashes: Option<Crashes>,
+    /// Whether power may go once more while a node starts after a crash.
+    pub cuts_at_start: bool,
+    /// How far the clock of a new computer may be off, either way, ms.
+    pub(crate) skew_ms: u64,
+    /// Computers whose disks lied and lost their stores.
+    pub ruined: u64,
     /// Attempts that were ever started, and where.
     pub(crate) started: BTreeMap<AttemptId, usize>,
     /// Tickets of agents: the turn that goes on when they are answered.
@@ -123,6 +138,9 @@ impl World {
             acked: Vec::new(),
             disk_ms: (1, 8),
             crashes: None,
+            cuts_at_start: true,
+            skew_ms: 0,
+            ruined: 0,
             started: BTreeMap::new(),
             calls: BTreeMap::new(),
             refused_joins: Vec::new(),
@@ -155,7 +173,9 @@ impl World {
         let sim = SimNode::new(SigningKey::from_bytes(&secret));
         self.keys.insert(sim.me, self.nodes.len());
         self.nodes.push(sim);
-        self.nodes.len() - 1
+        let node = self.nodes.len() - 1;
+        self.set_clock(node);
+        node
     }
 
     pub(crate) fn breach(&mut self, what: String) {
@@ -195,8 +215,8 @@ impl World {
         self.push(time, Due { node, epoch, event });
     }
 
-    /// The same for what goes on whatever becomes of the node.
-    pub(crate) fn at_any(&mut self, time: u64, node: usize, event: Event) {
+    /// The same for any start, or none.
+    pub(crate) fn later(&mut self, time: u64, node: usize, event: Event) {
         self.push(time, Due { node, epoch: None, event });
     }
 
@@ -222,12 +242,23 @@ impl World {
             return false;
         }
         self.now = time;
-        let current = self.nodes.get(due.node).map(|node| node.epoch);
-        if due.epoch.is_none() || due.epoch == current {
-            self.happen(due.node, due.event);
-            self.maybe_crash(due.node);
-        }
+        self.handle_due(due);
         true
+    }
+
+    /// Lets an event happen, unless it was meant for an earlier start; one that sleeps will see it when it wakes.
+    pub(crate) fn handle_due(&mut self, due: Due) {
+        let Due { node, epoch, event } = due;
+        let Some(sim) = self.nodes.get_mut(node) else { return };
+        if epoch.is_some_and(|epoch| epoch != sim.epoch) {
+            return;
+        }
+        let passes = matches!(event, Event::Awake | Event::Room | Event::Start);
+        if let Some(nap) = sim.nap.as_mut().filter(|_| !passes) {
+            return nap.keep(node, sim.epoch, event);
+        }
+        self.happen(node, event);
+        self.maybe_crash(node);
     }
 
     /// Lets time pass.
@@ -273,7 +304,11 @@ impl World {
             Event::Turn(attempt, event) => self.feed(node, Input::Turn { attempt, event }),
             Event::Exported(result) => self.feed(node, Input::Exported(result)),
             Event::Net(event) => self.feed(node, Input::Net(event)),
-            Event::Start => self.start(node),
+            Event::Given(input) => self.feed(node, *input),
+            Event::Asleep(conn, sleeper, since) => self.on_asleep(node, conn, sleeper, since),
+            Event::Awake => self.on_awake(node),
+            Event::Room => self.on_room(node),
+            Event::Start => self.on_start(node),
         }
     }
 
@@ -282,10 +317,17 @@ impl World {
         let Some(sim) = self.nodes.get_mut(node) else {
             return;
         };
-        if sim.wake_ms.is_some_and(|at| at <= now) {
-            sim.wake_ms = None;
-            self.feed(node, Input::Tick);
+        let Some(Wake { at_ms, .. }) = sim.wake.filter(|wake| wake.due_ms <= now) else {
+            return;
+        };
+        if at_ms <= sim.clock.now(now) {
+            sim.wake = None;
+            return self.feed(node, Input::Tick);
         }
+        // The clock was set back meanwhile, and the computer slept.
+        let due_ms = sim.clock.when(at_ms, now);
+        sim.wake = Some(Wake { at_ms, due_ms });
+        self.at(due_ms, node, Event::Wake);
     }
 
     fn maybe_crash(&mut self, node: usize) {
@@ -299,21 +341,9 @@ impl World {
         }
     }
 
-    /// Pulls the plug. Batches that were not reported are lost, or by chance not.
+    /// Pulls the plug, at any moment of the commit that runs. Of what was not synced the disk keeps what chance lets it.
     pub fn crash(&mut self, node: usize) {
-        self.trace.note(self.now, node, "crash", &[]);
-        let written = self.draw(0, 1) == 1;
-        let Some(sim) = self.nodes.get_mut(node) else {
-            return;
-        };
-        if let (Some(last), true) = (sim.writing, written) {
-            let group: Vec<_> = sim.pending.range(..=last).map(|(_, batch)| batch.clone()).collect();
-            // A disk that is broken as well keeps nothing: then it is the other case.
-            let _kept = sim.store.as_ref().map(|store| store.commit(&group));
-        }
-        if let Some(sim) = self.nodes.get_mut(node) {
-            sim.crash();
-        }
+        self.cut_power(node);
         for (conn, other) in self.net.vanish(node) {
             let notices = self.now + between(&mut self.rng, NOTICED_MS);
             self.at(notices, other, Event::Packet(conn, node, Packet::Close));
@@ -323,25 +353,26 @@ impl World {
     /// The same, and it starts again after a while.
     pub fn crash_for(&mut self, node: usize, away_ms: u64) {
         self.crash(node);
-        let back = self.now + away_ms;
-        self.push(back, Due { node, epoch: None, event: Event::Start });
+        self.later(self.now + away_ms, node, Event::Start);
     }
 
     /// Starts the node from its disk, if it is down.
     pub fn start(&mut self, node: usize) {
-        let now = self.now;
         let mut seed = [0; 32];
         self.rng.fill_bytes(&mut seed);
-        self.trace.note(now, node, "start", &[]);
-        let Some(sim) = self.nodes.get_mut(node).filter(|sim| !sim.is_up()) else {
+        self.trace.note(self.now, node, "start", &[]);
+        let Some(sim) = self.nodes.get_mut(node).filter(|sim| matches!(sim.life, Life::Down)) else {
             return;
         };
-        sim.disk.mend();
+        sim.clock.restart(self.now);
+        let now = sim.clock.now(self.now);
         let boot = match sim.open().map(drop).and_then(|()| sim.boot(seed, now)) {
             Ok(Some(boot)) => boot,
             Ok(None) => return self.breach(format!("#{node} has no workspace")),
-            Err(error) => return self.breach(format!("#{node} cannot open its store: {error}")),
+            Err(error) => return self.cannot_open(node, &error),
         };
+        self.check_promise(node);
+        let Some(sim) = self.nodes.get_mut(node) else { return };
         sim.count_durable();
         let started: Result<(Node, Vec<Effect>), BootError> = Node::start(boot);
         match started {
@@ -350,7 +381,9 @@ impl World {
                 self.perform(node, effects);
                 let address = address(node);
                 self.feed(node, Input::Net(NetInput::Listening { address }));
+                self.ask_checkers(|checker, world| checker.on_start(world, node));
             }
+            Err(_) if sim.lied() => self.ruin(node),
             Err(error) => self.breach(format!("#{node} cannot start: {error}")),
         }
     }
@@ -360,6 +393,7 @@ impl World {
         self.feed(node, Input::Shutdown);
         let is_stopped = |world: &Self| world.nodes.get(node).is_some_and(|sim| sim.stopped);
         let stopped = self.run_until(60_000, is_stopped);
+        self.close(node);
         self.crash(node);
         stopped
     }

@@ -4,6 +4,7 @@
 mod machine {
     mod aside;
     mod chaos;
+    mod clocks;
     mod common;
     mod crashes;
     mod disk;
@@ -12,6 +13,7 @@ mod machine {
     mod lines;
     mod network;
     mod one_node;
+    mod power_cuts;
     mod revocation;
     mod two_nodes;
     mod upgrade;
