@@ -2,8 +2,8 @@
 //! [`World::calm`] ends them all at once.
 
 use crate::fault::Fault;
-use crate::node::SimNode;
 use crate::network::Trouble;
+use crate::node::SimNode;
 use crate::scenario::Lines;
 use crate::world::World;
 
