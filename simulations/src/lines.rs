@@ -61,7 +61,7 @@ impl World {
     pub fn trouble(&mut self, trouble: Trouble, for_ms: u64) {
         let (id, blocked) = self.net.begin(trouble);
         self.blocked(id, blocked);
-        self.later(self.now + for_ms, usize::MAX, Event::Over(id));
+        self.later(self.now + for_ms, 0, Event::Over(id));
     }
 
     /// Cuts the line between two nodes. What is sent stalls; their connections die if it stays cut for long.

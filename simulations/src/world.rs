@@ -249,11 +249,15 @@ impl World {
     /// Lets an event happen, unless it was meant for an earlier start; one that sleeps will see it when it wakes.
     pub(crate) fn handle_due(&mut self, due: Due) {
         let Due { node, epoch, event } = due;
+        if let Event::Over(trouble) = event {
+            // The network's own: no node's.
+            return self.on_over(trouble);
+        }
         let Some(sim) = self.nodes.get_mut(node) else { return };
         if epoch.is_some_and(|epoch| epoch != sim.epoch) {
             return;
         }
-        let passes = matches!(event, Event::Awake | Event::Room | Event::Start);
+        let passes = matches!(event, Event::Awake | Event::Room | Event::Start | Event::Line(_));
         if let Some(nap) = sim.nap.as_mut().filter(|_| !passes) {
             return nap.keep(node, sim.epoch, event);
         }
