@@ -19,8 +19,8 @@ use crate::world::{EPOCH_MS, World};
 /// How often the whole world is looked at while faults are on, ms of the world's time.
 const LOOK_MS: u64 = 5_000;
 
-/// Good signatures that are remembered in a run: all nodes check the same records.
-const VERDICTS_MAX: usize = 1 << 20;
+/// Good records that are remembered in a run: all nodes read and check the same ones.
+const VERDICTS_MAX: usize = 1 << 17;
 
 /// What to run besides the scenario and the seed.
 #[derive(Debug, Clone, Default)]
