@@ -13,6 +13,7 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use crate::id::{DeviceKey, RecordId, StreamKey};
 use crate::limits::{SIGNATURE_BYTES, WIRE_BYTES_MAX};
 use crate::record::{DecodeError, Decoded, Record, id_of};
+use crate::verdicts;
 
 /// Domain of what is signed.
 const SIGNATURE_DOMAIN: &[u8] = b"starling/signature/1";
@@ -117,15 +118,24 @@ impl Signed<Unverified> {
         })
     }
 
-    /// Checks the author's signature. About 40 us.
+    /// Checks the author's signature. About 40 us, or 1 us if this thread was asked to remember (`verdicts`).
     ///
     /// # Errors
     /// [`BadSignature`]. Nothing follows for the record: another peer may bring it with a good one.
     pub fn verify(self) -> Result<Signed<Verified>, BadSignature> {
+        let known = verdicts::key_of(&self.wire);
+        if known.is_some_and(|known| verdicts::is_good(&known)) {
+            return Ok(self.trust());
+        }
+        self.check()?;
+        known.into_iter().for_each(verdicts::note_good);
+        Ok(self.trust())
+    }
+
+    fn check(&self) -> Result<(), BadSignature> {
         let key = VerifyingKey::from_bytes(self.record.author.as_bytes()).map_err(|_| BadSignature)?;
         let signature = Signature::from_slice(self.signature_bytes()).map_err(|_| BadSignature)?;
-        key.verify_strict(&signed_text(&self.id), &signature).map_err(|_| BadSignature)?;
-        Ok(self.trust())
+        key.verify_strict(&signed_text(&self.id), &signature).map_err(|_| BadSignature)
     }
 
     /// Takes the signature as checked: for records out of our own store, which only ever took verified ones.

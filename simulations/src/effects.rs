@@ -12,7 +12,7 @@ use starling_node::machine::rows::{self, PeerRow};
 use starling_node::store::{Batch, LocalRow, RecordRow, Space, StoreError};
 
 use crate::network::between;
-use crate::node::Life;
+use crate::node::{Life, Wake};
 use crate::panics::caught;
 use crate::world::{Event, World, address};
 
@@ -22,15 +22,19 @@ const GROUP_MAX: usize = 512;
 impl World {
     /// Gives a node an input and carries out what it wants done.
     pub(crate) fn feed(&mut self, node: usize, input: Input) {
-        let now = self.now;
+        let world = self.now;
         let Some(sim) = self.nodes.get_mut(node) else {
             return;
         };
+        if let Some(nap) = &mut sim.nap {
+            return nap.keep(node, sim.epoch, Event::Given(Box::new(input)));
+        }
+        let now = sim.clock.now(world);
         let mut steps = Vec::new();
         let mut lies = Vec::new();
         let mut effects = Vec::new();
         match &mut sim.life {
-            Life::Down => return,
+            Life::Down | Life::Ruined => return,
             Life::Up(machine) => {
                 sim.inputs += 1;
                 match caught(|| machine.handle(input, now)) {
@@ -60,6 +64,7 @@ impl World {
             self.on_net_effect(node, effect);
         }
         self.take_steps(node, steps);
+        self.wake_early(node);
     }
 
     pub(crate) fn perform(&mut self, node: usize, effects: Vec<Effect>) {
@@ -110,7 +115,7 @@ impl World {
             Effect::RunTurn(order) => self.on_run(node, order),
             Effect::AskForTitle { attempt } => self.on_ask_for_title(node, attempt),
             // The world's agents forget a turn by themselves when it ends.
-            Effect::CloseTurn { .. } => {}
+            Effect::CloseTurn { attempt } => self.metrics.turn_ended(&attempt, self.now),
             Effect::CancelTurn { attempt } => {
                 if let Some(sim) = self.nodes.get_mut(node) {
                     sim.turns.remove(&attempt);
@@ -128,10 +133,11 @@ impl World {
                 self.at(at, node, done);
             }
             Effect::WakeAt(at) => {
-                let sim = self.nodes.get_mut(node);
-                if let Some(sim) = sim.filter(|sim| sim.wake_ms != Some(at)) {
-                    sim.wake_ms = Some(at);
-                    self.at(at, node, Event::Wake);
+                let (now, sim) = (self.now, self.nodes.get_mut(node));
+                if let Some(sim) = sim.filter(|sim| sim.wake.is_none_or(|wake| wake.at_ms != at)) {
+                    let due = sim.clock.when(at, now);
+                    sim.wake = Some(Wake { at_ms: at, due_ms: due });
+                    self.at(due, node, Event::Wake);
                 }
             }
             Effect::Stopped => {
@@ -139,10 +145,7 @@ impl World {
                     sim.stopped = true;
                 }
             }
-            Effect::Fatal(_) => {
-                self.crash(node);
-                self.start(node);
-            }
+            Effect::Fatal(_) => self.exit(node),
             Effect::Host { .. } | Effect::Notify(_) => {}
         }
     }
@@ -168,22 +171,20 @@ impl World {
         sim.writing = None;
         let later = sim.pending.split_off(&(last + 1));
         let group = std::mem::replace(&mut sim.pending, later);
-        let batches: Vec<Batch> = group.into_values().collect();
+        let (numbers, batches): (Vec<BatchSeq>, Vec<Batch>) = group.into_iter().unzip();
         let done = match &sim.store {
             Some(store) => store.commit(&batches),
             None => Err(StoreError::Closed),
         };
         let input = match done {
             Ok(()) => {
-                self.measure(&batches);
+                self.measure(node, &batches);
+                self.promise(node, &batches);
                 self.ledger.note(node, &batches);
                 self.ask_checkers(|checker, world| checker.on_durable(world, node, &batches));
                 Input::Committed(last)
             }
-            Err(error) => match self.reopen(node, last, &error) {
-                Some(input) => input,
-                None => return,
-            },
+            Err(error) => return self.commit_failed(node, numbers, &error),
         };
         self.feed(node, input);
         if self.nodes.get(node).is_some_and(|sim| !sim.pending.is_empty()) {
@@ -191,10 +192,13 @@ impl World {
         }
     }
 
-    fn measure(&mut self, batches: &[Batch]) {
+    fn measure(&mut self, node: usize, batches: &[Batch]) {
         self.metrics.commits += 1;
         let (now, nodes) = (self.now, self.nodes.len());
         for row in batches.iter().flat_map(|batch| &batch.records) {
+            if let Some(sim) = self.nodes.get_mut(node) {
+                sim.note_durable(&row.id);
+            }
             self.metrics.durable(RecordId::from_bytes(row.id), now, nodes);
         }
     }
@@ -215,28 +219,6 @@ impl World {
         if let (Some(disk), Some(sim)) = (copy, self.nodes.get_mut(to)) {
             sim.disk = disk;
         }
-    }
-
-    /// What the shell does when the disk has failed: all that was queued failed too, and the store is opened again.
-    fn reopen(&mut self, node: usize, last: BatchSeq, error: &StoreError) -> Option<Input> {
-        let sim = self.nodes.get_mut(node)?;
-        if !error.must_reopen() {
-            self.breach(format!("#{node}: a batch was refused: {error}"));
-            self.crash(node);
-            return None;
-        }
-        sim.failed_commits += 1;
-        let queued = std::mem::take(&mut sim.pending);
-        let batches = (1..=last).chain(queued.into_keys()).collect();
-        sim.store = None;
-        sim.disk.mend();
-        if let Err(error) = sim.open().map(drop) {
-            let error = error.to_string();
-            self.breach(format!("#{node} cannot open its store again: {error}"));
-            return None;
-        }
-        self.read_disk(node);
-        Some(Input::CommitFailed { batches, error: error.to_string() })
     }
 
     pub(crate) fn on_load(&mut self, node: usize, stream: StreamKey) {

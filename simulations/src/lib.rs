@@ -4,11 +4,13 @@
 //!
 //! In reading order: `world` (the clock and the event queue), `effects`, `wires` and `turns` (what
 //! nodes want done), `node` (one simulated
-//! computer), `network`, `disk`, `agents`, `export`, `liar` (a device that breaks the rules), `ledger` (what is durable
-//! where), `invariants` (what must hold, with `model` to compare with), `trace` (what makes two runs comparable), `people` (what tests do to a world).
+//! computer), `network` and `lines`, `disk`, `power` and `clock`, `agents`, `export`, `liar` (a device that breaks the
+//! rules), `ledger` (what is durable where), `invariants` (what must hold, with `model` to compare with), `trace` (what
+//! makes two runs comparable), `people` (what tests do to a world).
 
 pub mod agents;
 pub mod checker;
+pub mod clock;
 pub mod counted;
 pub mod desk;
 pub mod disk;
@@ -19,6 +21,7 @@ mod faults;
 pub mod invariants;
 pub mod ledger;
 pub mod liar;
+mod lines;
 pub mod logs;
 pub mod metrics;
 pub mod model;
@@ -27,7 +30,10 @@ pub mod node;
 pub mod panics;
 pub mod people;
 pub mod plan;
+pub mod planted;
 pub mod population;
+pub mod power;
+pub mod power_cuts;
 pub mod run;
 pub mod scenario;
 pub mod survey;

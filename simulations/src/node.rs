@@ -3,6 +3,7 @@
 //! and the export.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use starling_crdt::id::{AttemptId, DeviceKey, RecordId, StreamKey, WorkspaceId};
@@ -14,9 +15,11 @@ use starling_node::machine::{Boot, Node};
 use starling_node::store::{Batch, Options, Store, StoreError};
 
 use crate::agents::{Behaviour, Running};
+use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::export::Tree;
 use crate::liar::Liar;
+use crate::power::{Nap, Promised};
 
 /// What runs on a computer.
 pub enum Life {
@@ -28,6 +31,17 @@ pub enum Life {
     Up(Box<Node>),
     /// A device of the roster that breaks the rules.
     Liar(Box<Liar>),
+    /// Nothing ever again: its disk lied, and lost what the store needs.
+    Ruined,
+}
+
+/// When the machine wants to be woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wake {
+    /// In the time that it is told.
+    pub at_ms: u64,
+    /// In the world's.
+    pub due_ms: u64,
 }
 
 /// A gossiped record that waits for its verdict.
@@ -36,9 +50,11 @@ pub struct Heard {
     /// Its id.
     pub id: RecordId,
     /// The record.
-    pub bytes: Vec<u8>,
+    pub bytes: Arc<[u8]>,
     /// Who handed it over.
     pub from: usize,
+    /// Links of the overlay that it had crossed.
+    pub hops: u8,
 }
 
 /// One simulated computer.
@@ -51,18 +67,28 @@ pub struct SimNode {
     pub workspace: Option<WorkspaceId>,
     /// Its disk.
     pub disk: Disk,
+    /// When the disk has room again, if it was filled.
+    pub room_ms: u64,
+    /// What an honest disk has to have after a power cut.
+    pub promised: Promised,
+    /// Its clock.
+    pub clock: Clock,
+    /// It sleeps.
+    pub nap: Option<Nap>,
     /// The store on it, while open.
     pub store: Option<Store>,
     /// What runs.
     pub life: Life,
     /// Counts starts, so that what was meant for the one before does not reach the next.
     pub epoch: u64,
+    /// The ids of all durable records, one added to the other: the same for who holds the same.
+    pub durable: [u8; 32],
     /// Batches that are not durable yet.
     pub pending: BTreeMap<BatchSeq, Batch>,
     /// The last batch of the commit that runs.
     pub writing: Option<BatchSeq>,
     /// When the machine wants to be woken.
-    pub wake_ms: Option<u64>,
+    pub wake: Option<Wake>,
     /// Who takes part in gossip with it.
     pub allow: BTreeSet<DeviceKey>,
     /// Gossip that it has heard or said.
@@ -94,12 +120,17 @@ impl SimNode {
             key,
             workspace: None,
             disk: Disk::default(),
+            room_ms: 0,
+            promised: Promised::default(),
+            clock: Clock::default(),
+            nap: None,
             store: None,
             life: Life::Down,
             epoch: 0,
+            durable: [0; 32],
             pending: BTreeMap::new(),
             writing: None,
-            wake_ms: None,
+            wake: None,
             allow: BTreeSet::new(),
             heard: BTreeSet::new(),
             judged: BTreeMap::new(),
@@ -116,7 +147,19 @@ impl SimNode {
     /// Whether anything runs.
     #[must_use]
     pub const fn is_up(&self) -> bool {
-        !matches!(self.life, Life::Down)
+        !matches!(self.life, Life::Down | Life::Ruined)
+    }
+
+    /// Whether anything runs and would answer.
+    #[must_use]
+    pub const fn is_awake(&self) -> bool {
+        self.is_up() && self.nap.is_none()
+    }
+
+    /// Whether its disk has ever lied: nothing that it acknowledged is sure to be there, and its store may be lost.
+    #[must_use]
+    pub fn lied(&self) -> bool {
+        self.disk.has_lied()
     }
 
     /// Opens the store on the disk.
@@ -125,7 +168,8 @@ impl SimNode {
     /// The store's own.
     pub fn open(&mut self) -> Result<&Store, StoreError> {
         let options = Options { cache_bytes: 1024 * 1024, ..Options::default() };
-        let store = Store::open_with(self.disk.clone(), options)?;
+        self.store = None;
+        let store = Store::open_with(self.disk.plug(), options)?;
         Ok(self.store.insert(store))
     }
 
@@ -136,7 +180,8 @@ impl SimNode {
         self.store = None;
         self.pending.clear();
         self.writing = None;
-        self.wake_ms = None;
+        self.wake = None;
+        self.nap = None;
         self.allow.clear();
         self.heard.clear();
         self.judged.clear();
@@ -160,6 +205,23 @@ impl SimNode {
             stored: starling_node::boot::read(store, &workspace)?,
             export: self.export.clone(),
         }))
+    }
+
+    /// Notes that a record has become durable.
+    pub(crate) fn note_durable(&mut self, id: &[u8; 32]) {
+        for (sum, byte) in self.durable.iter_mut().zip(id) {
+            *sum ^= byte;
+        }
+    }
+
+    /// Finds out anew what is durable.
+    pub(crate) fn count_durable(&mut self) {
+        self.durable = [0; 32];
+        let Some(store) = &self.store else { return };
+        let streams = store.streams().unwrap_or_default();
+        let rows: Vec<_> =
+            streams.into_iter().flat_map(|stream| store.load_stream(stream).unwrap_or_default()).collect();
+        rows.iter().for_each(|(id, _)| self.note_durable(id));
     }
 
     /// Whether a record is durable here.

@@ -93,16 +93,18 @@ impl World {
         match self.nodes.get(node).map(|sim| &sim.life) {
             Some(Life::Up(_)) => Ok(()),
             Some(Life::Down) => Err(nobody("it was refused")),
-            Some(Life::Joining(_) | Life::Liar(_)) | None => Err(nobody("it was not let in")),
+            Some(Life::Joining(_) | Life::Liar(_) | Life::Ruined) | None => Err(nobody("it was not let in")),
         }
     }
 
     /// Begins to redeem a ticket on a computer on which nothing runs.
     pub fn start_joining(&mut self, node: usize, ticket: ticket::Ticket, seed: u64) {
-        let now = self.now_ms();
+        let world = self.now_ms();
         let Some(sim) = self.nodes.get_mut(node) else {
             return;
         };
+        sim.clock.restart(world);
+        let now = sim.clock.now(world);
         sim.workspace = Some(ticket.workspace);
         let joining = Joining::new(&sim.key, ticket, "phone".to_owned(), seed, now);
         sim.life = Life::Joining(Box::new(joining));

@@ -31,13 +31,13 @@ pub fn person_name(person: usize) -> String {
 pub fn settle(world: &mut World, scenario: &Scenario) -> Result<(), String> {
     world.set_lines(&scenario.network);
     world.disk_ms = scenario.disk.commit_ms;
+    world.set_clocks(scenario.clocks.skew_ms);
     let nodes = &scenario.nodes;
     if nodes.given {
         give(world, nodes)?
     } else {
         join(world, nodes)?
     }
-    world.set_clocks(scenario.clocks.skew_ms);
     introduce(world, nodes);
     world.become_equal(MEETING_MS)?;
     world.set_liars(nodes.liars());

@@ -17,6 +17,9 @@ use crate::world::World;
 /// How often the whole world is looked at while faults are on, ms of the world's time.
 const LOOK_MS: u64 = 5_000;
 
+/// Good signatures that are remembered in a run: all nodes check the same records.
+const VERDICTS_MAX: usize = 1 << 20;
+
 /// What to run besides the scenario and the seed.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -64,12 +67,14 @@ const QUIET_MS: u64 = 2_000;
 #[must_use]
 pub fn run(scenario: &Scenario, seed: u64, checkers: Vec<Box<dyn Checker>>, options: &Options) -> Outcome {
     let plan = options.plan.clone().unwrap_or_else(|| plan::draw(scenario, seed));
+    starling_crdt::verdicts::remember(VERDICTS_MAX);
     let mut world = World::new(seed);
     world.trace.keep = options.keep_trace;
     world.checkers.extend(checkers);
     let mut running =
         Running { scenario, world, desk: Desk::default(), faults: BTreeMap::new(), deeds: 0, looks: 0 };
     let ((), errors) = logs::heard(|| running.go(&plan));
+    starling_crdt::verdicts::remember(0);
     for error in errors {
         running.world.report("ERROR log", error);
     }
@@ -157,6 +162,7 @@ impl Running<'_> {
         let Self { world, desk, faults, deeds, .. } = self;
         let mut metrics = world.metrics;
         metrics.inputs = world.nodes.iter().map(|sim| sim.inputs).sum();
+        metrics.store_bytes.extend(world.nodes.iter().map(|sim| sim.disk.used_bytes() as u64));
         Outcome {
             seed,
             failures: world.failures,

@@ -11,6 +11,7 @@ use crate::world::{Event, World};
 impl World {
     pub(crate) fn on_run(&mut self, node: usize, order: TurnOrder) {
         let attempt = order.attempt;
+        self.metrics.turn_began(attempt, self.now);
         let Some(sim) = self.nodes.get_mut(node) else {
             return;
         };

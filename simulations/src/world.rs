@@ -3,6 +3,7 @@
 //! seed and what the caller does.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use rand_chacha::ChaCha8Rng;
@@ -16,23 +17,48 @@ use starling_node::machine::{BootError, Node, Place};
 use crate::checker::{Breach, Checker, Found};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
-use crate::network::{ConnId, Network, between};
-use crate::node::{Life, SimNode};
+use crate::network::{ConnId, Network, TroubleId, between};
+use crate::node::{Life, SimNode, Wake};
 use crate::panics::caught;
 use crate::survey::Shown;
 use crate::trace::Trace;
 
 /// When every world begins, ms since 1970.
 pub const EPOCH_MS: u64 = 1_750_000_000_000;
+/// How long after a loss of power the others notice, ms: at once, where something answers for the dead node, or when their
+/// connection has been silent for too long.
+const NOTICED_MS: (u64, u64) = (1, 15_000);
 /// Events at one time without the clock moving: more is a loop.
 const SAME_TIME_MAX: u64 = 200_000;
 
 /// What arrives over a connection.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Packet {
     Frame(Vec<u8>),
-    Gossip(RecordId, Vec<u8>),
+    Gossip(Rumour),
     Close,
+}
+
+/// A gossiped record on its way.
+#[derive(Debug, Clone)]
+pub(crate) struct Rumour {
+    pub(crate) id: RecordId,
+    pub(crate) data: Arc<[u8]>,
+    /// Links that it has crossed when it arrives.
+    pub(crate) hops: u8,
+    /// A second copy, which comes when the first was forgotten.
+    pub(crate) copy: bool,
+}
+
+impl Packet {
+    /// Its length, bytes. Closing takes none.
+    pub(crate) fn bytes(&self) -> u64 {
+        match self {
+            Self::Frame(bytes) => bytes.len() as u64,
+            Self::Gossip(rumour) => rumour.data.len() as u64,
+            Self::Close => 0,
+        }
+    }
 }
 
 /// What is to happen.
@@ -43,20 +69,37 @@ pub(crate) enum Event {
     Load(StreamKey),
     LoadAside(Vec<Place>),
     Packet(ConnId, usize, Packet),
+    /// A line has sent what it was busy with.
+    Line(ConnId),
+    /// What a blocked line held arrives.
+    Held(ConnId),
+    /// Nothing was heard over a connection for too long, if it is still blocked as it was then.
+    Silent(ConnId, TroubleId),
+    /// Something is no longer wrong with the network.
+    Over(TroubleId),
     Dial(Option<DeviceKey>, Vec<String>),
     Act(AttemptId),
     Turn(AttemptId, TurnInput),
     Exported(Result<ExportState, String>),
     Net(NetInput),
+    /// What came while it slept.
+    Given(Box<Input>),
+    /// A neighbour's pings are not answered: it sleeps, since then.
+    Asleep(ConnId, usize, u64),
+    /// It was to sleep until now.
+    Awake,
+    /// Its disk was to be full until now.
+    Room,
     Start,
 }
 
+/// An event and whom it is for.
 #[derive(Debug)]
-struct Due {
-    node: usize,
+pub(crate) struct Due {
+    pub(crate) node: usize,
     /// The start that it is meant for; `None` for any.
-    epoch: Option<u64>,
-    event: Event,
+    pub(crate) epoch: Option<u64>,
+    pub(crate) event: Event,
 }
 
 /// Random crashes, while switched on.
@@ -94,6 +137,12 @@ pub struct World {
     pub disk_ms: (u64, u64),
     /// Random crashes.
     pub crashes: Option<Crashes>,
+    /// Whether power may go once more while a node starts after a crash.
+    pub cuts_at_start: bool,
+    /// How far the clock of a new computer may be off, either way, ms.
+    pub(crate) skew_ms: u64,
+    /// Computers whose disks lied and lost their stores.
+    pub ruined: u64,
     /// Questions whose answers only checkers look at.
     pub(crate) peeks: BTreeSet<Ticket>,
     /// Tickets of agents: the turn that goes on when they are answered.
@@ -102,6 +151,8 @@ pub struct World {
     pub refused_joins: Vec<(usize, String, String)>,
     /// What agents were refused.
     pub refusals: Vec<Rejection>,
+    /// Whose key it is.
+    pub(crate) keys: BTreeMap<DeviceKey, usize>,
     pub(crate) rng: ChaCha8Rng,
     pub(crate) now: u64,
     queue: BTreeMap<(u64, u64), Due>,
@@ -127,10 +178,14 @@ impl World {
             acked: Vec::new(),
             disk_ms: (1, 8),
             crashes: None,
+            cuts_at_start: true,
+            skew_ms: 0,
+            ruined: 0,
             peeks: BTreeSet::new(),
             calls: BTreeMap::new(),
             refused_joins: Vec::new(),
             refusals: Vec::new(),
+            keys: BTreeMap::new(),
             rng: ChaCha8Rng::seed_from_u64(seed),
             now: EPOCH_MS,
             queue: BTreeMap::new(),
@@ -155,14 +210,18 @@ impl World {
     pub fn add_computer(&mut self) -> usize {
         let mut secret = [0; 32];
         self.rng.fill_bytes(&mut secret);
-        self.nodes.push(SimNode::new(SigningKey::from_bytes(&secret)));
-        self.nodes.len() - 1
+        let sim = SimNode::new(SigningKey::from_bytes(&secret));
+        self.keys.insert(sim.me, self.nodes.len());
+        self.nodes.push(sim);
+        let node = self.nodes.len() - 1;
+        self.set_clock(node);
+        node
     }
 
     /// Founds a workspace on a new computer and starts the node there.
     pub fn found(&mut self, handle: &str) -> usize {
         let node = self.add_computer();
-        let now = self.now;
+        let now = self.nodes.get(node).map_or(self.now, |sim| sim.clock.wall(self.now));
         let parsed: Option<Handle> = handle.parse().ok();
         let founded = parsed.zip(starling_crdt::text::Label::new("laptop").ok());
         let Some(((handle, label), sim)) = founded.zip(self.nodes.get_mut(node)) else {
@@ -218,6 +277,11 @@ impl World {
         self.push(time, Due { node, epoch, event });
     }
 
+    /// The same for any start, or none.
+    pub(crate) fn later(&mut self, time: u64, node: usize, event: Event) {
+        self.push(time, Due { node, epoch: None, event });
+    }
+
     fn push(&mut self, time: u64, due: Due) {
         self.order += 1;
         self.queue.insert((time.max(self.now), self.order), due);
@@ -240,12 +304,23 @@ impl World {
             return false;
         }
         self.now = time;
-        let current = self.nodes.get(due.node).map(|node| node.epoch);
-        if due.epoch.is_none() || due.epoch == current {
-            self.happen(due.node, due.event);
-            self.maybe_crash(due.node);
-        }
+        self.handle_due(due);
         true
+    }
+
+    /// Lets an event happen, unless it was meant for an earlier start; one that sleeps will see it when it wakes.
+    pub(crate) fn handle_due(&mut self, due: Due) {
+        let Due { node, epoch, event } = due;
+        let Some(sim) = self.nodes.get_mut(node) else { return };
+        if epoch.is_some_and(|epoch| epoch != sim.epoch) {
+            return;
+        }
+        let passes = matches!(event, Event::Awake | Event::Room | Event::Start);
+        if let Some(nap) = sim.nap.as_mut().filter(|_| !passes) {
+            return nap.keep(node, sim.epoch, event);
+        }
+        self.happen(node, event);
+        self.maybe_crash(node);
     }
 
     /// Lets time pass.
@@ -282,12 +357,20 @@ impl World {
             Event::Load(stream) => self.on_load(node, stream),
             Event::LoadAside(places) => self.on_load_aside(node, &places),
             Event::Packet(conn, from, packet) => self.on_packet(node, conn, from, packet),
+            Event::Line(conn) => self.on_line(node, conn),
+            Event::Held(conn) => self.on_held(node, conn),
+            Event::Silent(conn, trouble) => self.on_silent(node, conn, trouble),
+            Event::Over(trouble) => self.on_over(trouble),
             Event::Dial(peer, addresses) => self.on_dial(node, peer, &addresses),
             Event::Act(attempt) => self.act(node, attempt),
             Event::Turn(attempt, event) => self.feed(node, Input::Turn { attempt, event }),
             Event::Exported(result) => self.feed(node, Input::Exported(result)),
             Event::Net(event) => self.feed(node, Input::Net(event)),
-            Event::Start => self.start(node),
+            Event::Given(input) => self.feed(node, *input),
+            Event::Asleep(conn, sleeper, since) => self.on_asleep(node, conn, sleeper, since),
+            Event::Awake => self.on_awake(node),
+            Event::Room => self.on_room(node),
+            Event::Start => self.on_start(node),
         }
     }
 
@@ -296,10 +379,17 @@ impl World {
         let Some(sim) = self.nodes.get_mut(node) else {
             return;
         };
-        if sim.wake_ms.is_some_and(|at| at <= now) {
-            sim.wake_ms = None;
-            self.feed(node, Input::Tick);
+        let Some(Wake { at_ms, .. }) = sim.wake.filter(|wake| wake.due_ms <= now) else {
+            return;
+        };
+        if at_ms <= sim.clock.now(now) {
+            sim.wake = None;
+            return self.feed(node, Input::Tick);
         }
+        // The clock was set back meanwhile, and the computer slept.
+        let due_ms = sim.clock.when(at_ms, now);
+        sim.wake = Some(Wake { at_ms, due_ms });
+        self.at(due_ms, node, Event::Wake);
     }
 
     fn maybe_crash(&mut self, node: usize) {
@@ -313,23 +403,11 @@ impl World {
         }
     }
 
-    /// Pulls the plug. Batches that were not reported are lost, or by chance not.
+    /// Pulls the plug, at any moment of the commit that runs. Of what was not synced the disk keeps what chance lets it.
     pub fn crash(&mut self, node: usize) {
-        self.trace.note(self.now, node, "crash", &[]);
-        let written = self.draw(0, 1) == 1;
-        let Some(sim) = self.nodes.get_mut(node) else {
-            return;
-        };
-        if let (Some(last), true) = (sim.writing, written) {
-            let group: Vec<_> = sim.pending.range(..=last).map(|(_, batch)| batch.clone()).collect();
-            // A disk that is broken as well keeps nothing: then it is the other case.
-            let _kept = sim.store.as_ref().map(|store| store.commit(&group));
-        }
-        if let Some(sim) = self.nodes.get_mut(node) {
-            sim.crash();
-        }
+        self.cut_power(node);
         for (conn, other) in self.net.vanish(node) {
-            let notices = self.now + between(&mut self.rng, (1, 3_000));
+            let notices = self.now + between(&mut self.rng, NOTICED_MS);
             self.at(notices, other, Event::Packet(conn, node, Packet::Close));
         }
     }
@@ -337,25 +415,27 @@ impl World {
     /// The same, and it starts again after a while.
     pub fn crash_for(&mut self, node: usize, away_ms: u64) {
         self.crash(node);
-        let back = self.now + away_ms;
-        self.push(back, Due { node, epoch: None, event: Event::Start });
+        self.later(self.now + away_ms, node, Event::Start);
     }
 
     /// Starts the node from its disk, if it is down.
     pub fn start(&mut self, node: usize) {
-        let now = self.now;
         let mut seed = [0; 32];
         self.rng.fill_bytes(&mut seed);
-        self.trace.note(now, node, "start", &[]);
-        let Some(sim) = self.nodes.get_mut(node).filter(|sim| !sim.is_up()) else {
+        self.trace.note(self.now, node, "start", &[]);
+        let Some(sim) = self.nodes.get_mut(node).filter(|sim| matches!(sim.life, Life::Down)) else {
             return;
         };
-        sim.disk.mend();
+        sim.clock.restart(self.now);
+        let now = sim.clock.now(self.now);
         let boot = match sim.open().map(drop).and_then(|()| sim.boot(seed, now)) {
             Ok(Some(boot)) => boot,
             Ok(None) => return self.breach(format!("#{node} has no workspace")),
-            Err(error) => return self.breach(format!("#{node} cannot open its store: {error}")),
+            Err(error) => return self.cannot_open(node, &error),
         };
+        self.check_promise(node);
+        let Some(sim) = self.nodes.get_mut(node) else { return };
+        sim.count_durable();
         let started: Result<Result<(Node, Vec<Effect>), BootError>, String> = caught(|| Node::start(boot));
         match started {
             Ok(Ok((machine, effects))) => {
@@ -366,6 +446,7 @@ impl World {
                 let address = address(node);
                 self.feed(node, Input::Net(NetInput::Listening { address }));
             }
+            Ok(Err(_)) if sim.lied() => self.ruin(node),
             Ok(Err(error)) => self.breach(format!("#{node} cannot start: {error}")),
             Err(what) => self.panicked(node, &what),
         }
@@ -384,6 +465,7 @@ impl World {
         self.feed(node, Input::Shutdown);
         let is_stopped = |world: &Self| world.nodes.get(node).is_some_and(|sim| sim.stopped);
         let stopped = self.run_until(60_000, is_stopped);
+        self.close(node);
         self.crash(node);
         stopped
     }
@@ -402,21 +484,6 @@ impl World {
     pub(crate) const fn draw_ticket(&mut self) -> Ticket {
         self.next_ticket += 1;
         self.next_ticket
-    }
-
-    /// Cuts the line between two nodes; both notice after a while.
-    pub fn cut(&mut self, a: usize, b: usize) {
-        for (conn, [one, two]) in self.net.cut(a, b) {
-            for (end, other) in [(one, two), (two, one)] {
-                let notices = self.now + between(&mut self.rng, (200, 5_000));
-                self.at(notices, end, Event::Packet(conn, other, Packet::Close));
-            }
-        }
-    }
-
-    /// Takes the line up again.
-    pub fn heal(&mut self, a: usize, b: usize) {
-        self.net.heal(a, b);
     }
 }
 

@@ -4,13 +4,16 @@
 mod machine {
     mod aside;
     mod chaos;
+    mod clocks;
     mod common;
     mod crashes;
     mod disk;
     mod joining;
     mod liars;
+    mod lines;
     mod network;
     mod one_node;
+    mod power_cuts;
     mod revocation;
     mod two_nodes;
     mod upgrade;

@@ -1,0 +1,12 @@
+//! Power cut at any operation of the disk: every store opens again, with all that was acknowledged.
+
+use starling_simulations::power_cuts::power_cuts;
+
+#[test]
+fn no_power_cut_loses_what_was_acknowledged_or_the_store() {
+    let cuts = power_cuts(7, 400).unwrap();
+    assert_eq!((cuts.images, cuts.lost, cuts.unopenable), (400, 0, 0), "{:?}", cuts.first);
+    let writes = cuts.writes;
+    assert!(cuts.cut_again > 30 && writes.kept > 300 && writes.torn > 100 && writes.lost > 300, "{cuts:?}");
+    assert_eq!(cuts, power_cuts(7, 400).unwrap(), "the same seed, the same disks");
+}
