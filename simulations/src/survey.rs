@@ -9,7 +9,7 @@ use starling_node::machine::input::Ticket;
 use starling_node::machine::request::{Answer, Code, Rejection, Request};
 
 use crate::model::roster::Standing;
-use crate::node::Life;
+use crate::node::{Life, SimNode};
 use crate::world::World;
 
 /// How many nodes show each session in the end.
@@ -44,12 +44,13 @@ impl World {
     }
 
     /// Who keeps to the rules, and is expected to end up like the others: no liars, and nobody whose standing somebody
-    /// took away, whether that word stands or not.
+    /// took away, whether that word stands or not; nor a store that a lying disk lost.
     #[must_use]
     pub fn honest(&self) -> Vec<usize> {
         let nodes = self.nodes.iter().enumerate();
-        let honest =
-            nodes.filter(|(_, sim)| !matches!(sim.life, Life::Liar(_)) && !self.ledger.is_accused(&sim.me));
+        let honest = nodes.filter(|(_, sim)| {
+            !matches!(sim.life, Life::Liar(_) | Life::Ruined) && !self.ledger.is_accused(&sim.me)
+        });
         honest.map(|(node, _)| node).collect()
     }
 
@@ -62,8 +63,8 @@ impl World {
 
     /// Whether a node's disk ever claimed to have stored what it had not.
     #[must_use]
-    pub fn lied(&self, _node: usize) -> bool {
-        false
+    pub fn lied(&self, node: usize) -> bool {
+        self.nodes.get(node).is_some_and(SimNode::lied)
     }
 
     /// Sessions that are on the disk of one of these nodes, without those that share an id with another one.

@@ -56,6 +56,9 @@ impl Checker for Durable {
 
 /// What a client was told is stored, and is not.
 fn lost(world: &World, node: usize) -> Found {
+    if world.lied(node) {
+        return None;
+    }
     let mut acked = world.acked.iter().filter(|(by, _)| *by == node);
     let (_, id) = acked.find(|(_, id)| !world.ledger.has(node, id))?;
     Some(format!("#{node} lost {id}, which a client was told is stored"))
