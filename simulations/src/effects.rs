@@ -248,6 +248,7 @@ impl World {
                 Step::Refused { code, detail } => {
                     if let Some(sim) = self.nodes.get_mut(node) {
                         sim.crash();
+                        (sim.invitation, sim.workspace) = (None, None);
                     }
                     return self.refused_joins.push((node, code, detail));
                 }
@@ -263,6 +264,7 @@ impl World {
         }
         if let Some(sim) = self.nodes.get_mut(node) {
             sim.crash();
+            sim.invitation = None;
         }
         self.store_roster(node, records, inviter);
         self.start(node);

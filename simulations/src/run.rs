@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checker::{Breach, Checker};
 use crate::desk::Desk;
+use crate::ending;
 use crate::logs;
 use crate::metrics::Metrics;
 use crate::plan::{self, Planned, Step};
@@ -102,6 +103,7 @@ impl Running<'_> {
             while look < due {
                 self.world.run_to(look);
                 self.world.look();
+                self.desk.collect(&mut self.world);
                 self.looks += 1;
                 self.world.peek(self.looks);
                 look += LOOK_MS;
@@ -130,6 +132,8 @@ impl Running<'_> {
     fn settle(&mut self) {
         let bound = self.scenario.end.bound_s * 1_000;
         self.world.calm();
+        self.world.end_hung_turns();
+        self.desk.collect(&mut self.world);
         let since = self.world.now_ms();
         match self.world.become_equal(bound) {
             Ok(()) => {
@@ -137,6 +141,12 @@ impl Running<'_> {
                 self.world.metrics.converged(took);
             }
             Err(difference) => self.world.report("INV-2", format!("after {bound} ms: {difference}")),
+        }
+        if self.scenario.end.ask_all {
+            ending::ask_all(&mut self.world, &mut self.desk, &self.scenario.nodes, bound);
+            if let Err(difference) = self.world.become_equal(bound) {
+                self.world.report("INV-2", format!("after the last answers and {bound} ms: {difference}"));
+            }
         }
         self.desk.collect(&mut self.world);
         self.rest(bound);

@@ -43,15 +43,16 @@ impl World {
         self.nodes.get(node).is_some_and(|sim| matches!(sim.life, Life::Up(_)))
     }
 
-    /// Who keeps to the rules, and is expected to end up like the others: no liars, and nobody whose standing somebody
-    /// took away, whether that word stands or not; nor a store that a lying disk lost.
+    /// Who has to become equal to the others: all that belong to the workspace, keep to the rules and kept their disks, and
+    /// nobody whose standing somebody took away, whether that word stands or not.
     #[must_use]
     pub fn honest(&self) -> Vec<usize> {
-        let nodes = self.nodes.iter().enumerate();
-        let honest = nodes.filter(|(_, sim)| {
-            !matches!(sim.life, Life::Liar(_) | Life::Ruined) && !self.ledger.is_accused(&sim.me)
-        });
-        honest.map(|(node, _)| node).collect()
+        let is_in = |sim: &SimNode| sim.workspace.is_some() && sim.invitation.is_none();
+        let kept_it = |sim: &SimNode| !matches!(sim.life, Life::Ruined);
+        let belongs =
+            |sim: &SimNode| sim.is_honest() && is_in(sim) && kept_it(sim) && !self.ledger.is_accused(&sim.me);
+        let all = self.nodes.iter().enumerate();
+        all.filter(|(_, sim)| belongs(sim)).map(|(node, _)| node).collect()
     }
 
     /// Who may act, as the roster on a node's disk says, read as simply as can be.

@@ -34,6 +34,22 @@ impl World {
         self.at(at, node, Event::Act(attempt));
     }
 
+    /// Agents that do nothing die: their turns have to end some day.
+    pub(crate) fn end_hung_turns(&mut self) {
+        let (now, mut hung) = (self.now, Vec::new());
+        for (node, sim) in self.nodes.iter_mut().enumerate() {
+            for (attempt, turn) in &mut sim.turns {
+                if turn.acts.is_empty() && !turn.ended {
+                    turn.acts.push_back(Act::Die);
+                    hung.push((node, *attempt));
+                }
+            }
+        }
+        for (node, attempt) in hung {
+            self.at(now, node, Event::Act(attempt));
+        }
+    }
+
     /// The next step of a turn.
     pub(crate) fn act(&mut self, node: usize, attempt: AttemptId) {
         let turn =

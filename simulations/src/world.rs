@@ -153,6 +153,9 @@ pub struct World {
     pub refusals: Vec<Rejection>,
     /// Whose key it is.
     pub(crate) keys: BTreeMap<DeviceKey, usize>,
+    /// Agents that were ever taken from their host by force: of them more than one turn may run at once (INV-7), and a
+    /// sealed line may move (INV-6).
+    pub forced: BTreeSet<Handle>,
     pub(crate) rng: ChaCha8Rng,
     pub(crate) now: u64,
     queue: BTreeMap<(u64, u64), Due>,
@@ -186,6 +189,7 @@ impl World {
             refused_joins: Vec::new(),
             refusals: Vec::new(),
             keys: BTreeMap::new(),
+            forced: BTreeSet::new(),
             rng: ChaCha8Rng::seed_from_u64(seed),
             now: EPOCH_MS,
             queue: BTreeMap::new(),
@@ -426,11 +430,19 @@ impl World {
         let Some(sim) = self.nodes.get_mut(node).filter(|sim| matches!(sim.life, Life::Down)) else {
             return;
         };
+        if let Some(ticket) = sim.invitation.clone() {
+            let seed = self.draw(0, u64::MAX - 1);
+            return self.start_joining(node, ticket, seed);
+        }
+        if sim.liar {
+            return self.possess(node);
+        }
         sim.clock.restart(self.now);
         let now = sim.clock.now(self.now);
         let boot = match sim.open().map(drop).and_then(|()| sim.boot(seed, now)) {
             Ok(Some(boot)) => boot,
-            Ok(None) => return self.breach(format!("#{node} has no workspace")),
+            // It was not let in.
+            Ok(None) => return,
             Err(error) => return self.cannot_open(node, &error),
         };
         self.check_promise(node);
