@@ -70,7 +70,8 @@ fn open(disk: &Disk) -> Result<Store, StoreError> {
 /// One digest of everything that a store holds.
 fn digest(store: &Store) -> Result<blake3::Hash, StoreError> {
     let streams: Result<Vec<_>, _> = store.streams()?.into_iter().map(|key| store.load_stream(key)).collect();
-    let local: Result<Vec<_>, _> = [Space::Meta, Space::Turn].into_iter().map(|space| store.local(space)).collect();
+    let local: Result<Vec<_>, _> =
+        [Space::Meta, Space::Turn].into_iter().map(|space| store.local(space)).collect();
     let places = store.aside_places()?;
     let aside = store.aside(&places)?;
     let all = (streams?, local?, places, aside, store.index()?, store.outbox()?, store.export_queue()?);
@@ -141,7 +142,8 @@ fn held(disk: &Disk, history: &History, returned: usize) -> Result<Option<String
         return Ok(None);
     };
     store.commit(std::slice::from_ref(next))?;
-    let goes_on = history.states.get(state + 1).is_some_and(|(_, after)| digest(&store).is_ok_and(|is| is == *after));
+    let goes_on =
+        history.states.get(state + 1).is_some_and(|(_, after)| digest(&store).is_ok_and(|is| is == *after));
     Ok((!goes_on).then(|| format!("after state {state} the next commit came to something else")))
 }
 

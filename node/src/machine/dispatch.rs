@@ -90,6 +90,12 @@ impl Node {
         here && standing.stands(&self.me)
     }
 
+    /// Whether its host has let an agent go, to a device that can still take it: until it does, nothing new is begun.
+    fn is_handed_over(&self, agent: &AgentId) -> bool {
+        let standing = self.standing();
+        standing.handovers().any(|(_, offered)| offered.agent == *agent && standing.stands(&offered.to))
+    }
+
     /// Tells the shell which agents run here, after a start or a change of the roster.
     pub(super) fn host_agents(&mut self) {
         for (agent, profile) in self.hosting.profiles.clone() {
@@ -138,7 +144,7 @@ impl Node {
         let agents: Vec<_> =
             self.hosting.hosts.iter().filter(|(_, h)| idle(h)).map(|(agent, _)| *agent).collect();
         for agent in agents {
-            if !self.hosts(&agent) || self.hosting.profile(&agent).is_none() {
+            if !self.hosts(&agent) || self.is_handed_over(&agent) || self.hosting.profile(&agent).is_none() {
                 continue;
             }
             let Some(host) = self.hosting.hosts.get_mut(&agent) else {
@@ -169,6 +175,11 @@ impl Node {
         let Some(agent) = ready.filter(|_| !self.stopping) else {
             return;
         };
+        if self.is_handed_over(&agent) {
+            // Should nobody take the agent in the end, this one comes first.
+            self.hosting.hosts.entry(agent).or_default().queue.push_front(key);
+            return;
+        }
         let attempt = self.draw_attempt_id();
         if let Ok(Done::Wrote(_)) = self.command(key, Command::Claim(attempt)) {
             debug_assert!(
