@@ -66,6 +66,8 @@ pub struct Roster {
     workspace: WorkspaceId,
     entries: Vec<Entry>,
     positions: BTreeMap<RecordId, usize>,
+    /// Positions of the records that take standing away, in order.
+    removals: Vec<usize>,
     heads: BTreeSet<RecordId>,
     door: Door,
     standing: Arc<Standing>,
@@ -79,6 +81,7 @@ impl Clone for Roster {
             workspace: self.workspace,
             entries: self.entries.clone(),
             positions: self.positions.clone(),
+            removals: self.removals.clone(),
             heads: self.heads.clone(),
             door: self.door.clone(),
             standing: self.standing.clone(),
@@ -95,6 +98,7 @@ impl Roster {
             workspace,
             entries: Vec::new(),
             positions: BTreeMap::new(),
+            removals: Vec::new(),
             heads: BTreeSet::new(),
             door: Door::default(),
             standing: Arc::default(),
@@ -180,14 +184,17 @@ impl Roster {
             let standing = self.at(&record.deps).ok_or(Refusal::Stranger)?;
             let authority = standing.authority(&record.author, &record.payload);
             let authority = authority.ok_or(Refusal::NotAllowed(Role::Member))?;
-            let seen = || past.ones().filter_map(|at| self.entries.get(at));
             let is_void = |entry: &&Entry| standing.is_void(&entry.signed.id());
-            seen()
-                .filter(is_void)
-                .filter(|e| e.takes_away())
-                .for_each(|e| entry.overruled.grow_and_insert(e.at));
-            let present = seen().filter(|entry| !is_void(entry));
-            entry.rests_on = strong::grounds(present, &authority);
+            let removals = self.removals.iter().filter(|at| past.contains(**at));
+            let removed: Vec<&Entry> = removals.filter_map(|at| self.entries.get(*at)).collect();
+            removed.iter().copied().filter(is_void).for_each(|e| entry.overruled.grow_and_insert(e.at));
+            // No other record of the past can be a ground: one that is named, or one that changes a role.
+            let mut grounds: Vec<&Entry> = authority.named().filter_map(|id| self.entry(&id)).collect();
+            grounds.retain(|entry| past.contains(entry.at) && !entry.takes_away());
+            grounds.extend(removed);
+            grounds.sort_unstable_by_key(|entry| entry.at);
+            grounds.dedup_by_key(|entry| entry.at);
+            entry.rests_on = strong::grounds(grounds.into_iter().filter(|entry| !is_void(entry)), &authority);
             (entry.rank, entry.member, entry.needs) = (authority.rank, authority.acts_for, authority.needs);
             entry.adder = authority.adder;
             entry.epoch = epoch_named(record, &standing);
@@ -204,6 +211,7 @@ impl Roster {
         }
         self.heads.insert(id);
         self.positions.insert(id, entry.at);
+        self.removals.extend(entry.takes_away().then_some(entry.at));
         // Most records are written by who has seen all others: such an addition undoes nothing and comes last.
         if self.heads.len() == 1 && !entry.takes_away() {
             Arc::make_mut(&mut self.standing).append(&entry);

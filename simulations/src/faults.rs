@@ -2,6 +2,7 @@
 //! [`World::calm`] ends them all at once.
 
 use crate::fault::Fault;
+use crate::network::Trouble;
 use crate::node::SimNode;
 use crate::scenario::Lines;
 use crate::world::World;
@@ -9,11 +10,8 @@ use crate::world::World;
 impl World {
     /// How the lines between nodes are.
     pub fn set_lines(&mut self, lines: &Lines) {
-        self.net.gossip = lines.gossip;
-        self.net.gossip_loss_percent = lines.loss_percent;
-        if let crate::scenario::Latency::Uniform(low, high) = lines.latency {
-            self.net.latency_ms = (low, high);
-        }
+        let first = self.draw(0, 99);
+        self.net.set_lines(lines, first);
     }
 
     /// Sets every clock off by chance, by at most so many ms.
@@ -36,9 +34,6 @@ impl World {
         }
     }
 
-    /// From now on these computers break the rules when the plan says so.
-    pub fn set_liars(&mut self, _liars: std::ops::Range<usize>) {}
-
     /// Makes something go wrong.
     pub fn apply(&mut self, fault: &Fault) {
         match fault {
@@ -49,7 +44,18 @@ impl World {
             Fault::ClockJump { node, by_ms } => self.with(*node, |sim| sim.clock.jump(*by_ms)),
             Fault::Sleep { node, for_ms } => self.sleep(*node, *for_ms),
             Fault::Mood { node, mood } => self.with(*node, |sim| sim.behaviour = *mood),
-            _ => {}
+            Fault::Partition { side, for_ms } => {
+                let mut side = side.clone();
+                side.sort_unstable();
+                self.trouble(Trouble::Partition(side), *for_ms);
+            }
+            Fault::OneWay { from, to, for_ms } => self.trouble(Trouble::OneWay(*from, *to), *for_ms),
+            Fault::Offline { node, for_ms } => self.trouble(Trouble::Offline(*node), *for_ms),
+            Fault::Storm { loss_percent, for_ms } => self.trouble(Trouble::Storm(*loss_percent), *for_ms),
+            Fault::Slow { node, bytes_per_s, for_ms } => {
+                self.trouble(Trouble::Slow(*node, *bytes_per_s), *for_ms);
+            }
+            Fault::Lie { node, lie } => self.lie(*node, *lie),
         }
     }
 
@@ -57,6 +63,7 @@ impl World {
     pub fn calm(&mut self) {
         self.crashes = None;
         self.cuts_at_start = false;
+        self.calm_lines();
         for node in 0..self.nodes.len() {
             if let Some(sim) = self.nodes.get_mut(node) {
                 sim.disk.mend();

@@ -46,6 +46,8 @@ pub struct Metrics {
     pub redundant: u64,
     /// Gossip that arrived and was new.
     pub fresh: u64,
+    /// Records that were written.
+    pub records: u64,
     /// Records that became durable on a node other than the first: deliveries.
     pub deliveries: u64,
     /// How long each delivery took, from the first commit anywhere, ms.
@@ -60,6 +62,8 @@ pub struct Metrics {
     pub converged_ms: Vec<u32>,
     /// Size of a node's store at the end, bytes.
     pub store_bytes: Vec<u64>,
+    /// Computers whose disks lied and lost their stores.
+    pub ruined: u64,
     /// Commits.
     pub commits: u64,
     /// Inputs that machines were given.
@@ -77,7 +81,10 @@ fn sample(ms: u64) -> u32 {
 impl Metrics {
     /// A record is durable on one more of `nodes` nodes.
     pub fn durable(&mut self, id: RecordId, now_ms: u64, nodes: usize) {
-        let way = self.ways.entry(id).or_insert(Way { born_ms: now_ms, nodes: 0 });
+        let way = self.ways.entry(id).or_insert_with(|| {
+            self.records += 1;
+            Way { born_ms: now_ms, nodes: 0 }
+        });
         way.nodes += 1;
         if way.nodes > 1 {
             self.deliveries += 1;
@@ -111,6 +118,7 @@ impl Metrics {
         self.frames.merge(&other.frames);
         self.redundant += other.redundant;
         self.fresh += other.fresh;
+        self.records += other.records;
         self.deliveries += other.deliveries;
         self.delivery_ms.extend(other.delivery_ms);
         self.everywhere_ms.extend(other.everywhere_ms);
@@ -118,6 +126,7 @@ impl Metrics {
         self.turn_ms.extend(other.turn_ms);
         self.converged_ms.extend(other.converged_ms);
         self.store_bytes.extend(other.store_bytes);
+        self.ruined += other.ruined;
         self.commits += other.commits;
         self.inputs += other.inputs;
     }

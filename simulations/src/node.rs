@@ -3,6 +3,7 @@
 //! and the export.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use starling_crdt::id::{AttemptId, DeviceKey, RecordId, StreamKey, WorkspaceId};
@@ -10,6 +11,7 @@ use starling_crdt::signed::device_key;
 use starling_node::machine::info::ExportState;
 use starling_node::machine::input::BatchSeq;
 use starling_node::machine::joining::Joining;
+use starling_node::machine::ticket::Ticket;
 use starling_node::machine::{Boot, Node};
 use starling_node::store::{Batch, Options, Store, StoreError};
 
@@ -19,6 +21,9 @@ use crate::disk::Disk;
 use crate::export::Tree;
 use crate::liar::Liar;
 use crate::power::{Nap, Promised};
+
+/// Memory for a store's pages: the disk is in memory too, and there are many.
+const CACHE_BYTES: usize = 256 * 1024;
 
 /// What runs on a computer.
 pub enum Life {
@@ -49,9 +54,11 @@ pub struct Heard {
     /// Its id.
     pub id: RecordId,
     /// The record.
-    pub bytes: Vec<u8>,
+    pub bytes: Arc<[u8]>,
     /// Who handed it over.
     pub from: usize,
+    /// Links of the overlay that it had crossed.
+    pub hops: u8,
 }
 
 /// One simulated computer.
@@ -78,6 +85,8 @@ pub struct SimNode {
     pub life: Life,
     /// Counts starts, so that what was meant for the one before does not reach the next.
     pub epoch: u64,
+    /// The ids of all durable records, one added to the other: the same for who holds the same.
+    pub durable: [u8; 32],
     /// Batches that are not durable yet.
     pub pending: BTreeMap<BatchSeq, Batch>,
     /// The last batch of the commit that runs.
@@ -100,8 +109,16 @@ pub struct SimNode {
     pub export: ExportState,
     /// Inputs that the machine was given.
     pub inputs: u64,
+    /// Commits that the disk refused.
+    pub failed_commits: u64,
     /// It said that it may be stopped.
     pub stopped: bool,
+    /// It breaks the rules: what it does and holds says nothing about the code under test.
+    pub liar: bool,
+    /// The founder was told to revoke it: nobody works on it any more, and it need not become equal.
+    pub revoked: bool,
+    /// The invitation that it redeems.
+    pub invitation: Option<Ticket>,
 }
 
 impl SimNode {
@@ -120,6 +137,7 @@ impl SimNode {
             store: None,
             life: Life::Down,
             epoch: 0,
+            durable: [0; 32],
             pending: BTreeMap::new(),
             writing: None,
             wake: None,
@@ -131,8 +149,18 @@ impl SimNode {
             tree: Tree::default(),
             export: ExportState::default(),
             inputs: 0,
+            failed_commits: 0,
             stopped: false,
+            liar: false,
+            revoked: false,
+            invitation: None,
         }
+    }
+
+    /// Whether it keeps to the rules and was not revoked.
+    #[must_use]
+    pub const fn is_honest(&self) -> bool {
+        !self.liar && !self.revoked
     }
 
     /// Whether anything runs.
@@ -158,7 +186,7 @@ impl SimNode {
     /// # Errors
     /// The store's own.
     pub fn open(&mut self) -> Result<&Store, StoreError> {
-        let options = Options { cache_bytes: 1024 * 1024, ..Options::default() };
+        let options = Options { cache_bytes: CACHE_BYTES, ..Options::default() };
         self.store = None;
         let store = Store::open_with(self.disk.plug(), options)?;
         Ok(self.store.insert(store))
@@ -196,6 +224,23 @@ impl SimNode {
             stored: starling_node::boot::read(store, &workspace)?,
             export: self.export.clone(),
         }))
+    }
+
+    /// Notes that a record has become durable.
+    pub(crate) fn note_durable(&mut self, id: &[u8; 32]) {
+        for (sum, byte) in self.durable.iter_mut().zip(id) {
+            *sum ^= byte;
+        }
+    }
+
+    /// Finds out anew what is durable.
+    pub(crate) fn count_durable(&mut self) {
+        self.durable = [0; 32];
+        let Some(store) = &self.store else { return };
+        let streams = store.streams().unwrap_or_default();
+        let rows: Vec<_> =
+            streams.into_iter().flat_map(|stream| store.load_stream(stream).unwrap_or_default()).collect();
+        rows.iter().for_each(|(id, _)| self.note_durable(id));
     }
 
     /// Whether a record is durable here.

@@ -6,9 +6,9 @@ use starling_crdt::id::RecordId;
 use starling_node::machine::input::{BatchSeq, Input};
 use starling_node::store::{Batch, StoreError};
 
-use crate::network::ConnId;
+use crate::network::{ConnId, Packet};
 use crate::node::{Life, SimNode, Wake};
-use crate::world::{Due, Event, Packet, World};
+use crate::world::{Due, Event, World};
 
 /// How long whoever watches over a node's process waits before it starts it again, ms.
 const RESTART_MS: (u64, u64) = (1_000, 10_000);
@@ -121,7 +121,7 @@ impl World {
         self.crash(node);
         if let Some(sim) = self.nodes.get_mut(node) {
             sim.life = Life::Ruined;
-            self.ruined += 1;
+            self.metrics.ruined += 1;
         }
     }
 
@@ -165,6 +165,7 @@ impl World {
             self.breach(format!("#{node}: a batch was refused: {error}"));
             return self.exit(node);
         }
+        sim.failed_commits += 1;
         let queued: Vec<BatchSeq> = std::mem::take(&mut sim.pending).into_keys().collect();
         let error = error.to_string();
         self.feed(node, Input::CommitFailed { batches: group, error: error.clone() });
@@ -238,12 +239,12 @@ impl World {
         self.at(until_ms, node, Event::Awake);
         for (conn, other) in self.net.neighbours(node) {
             let notices = now + self.draw(SILENCE_MS.0, SILENCE_MS.1);
-            self.at(notices, other, Event::Silent(conn, node, now));
+            self.at(notices, other, Event::Asleep(conn, node, now));
         }
     }
 
     /// A node gives up a neighbour that sleeps; what it sent it last has not arrived.
-    pub(crate) fn on_silent(&mut self, node: usize, conn: ConnId, sleeper: usize, since_ms: u64) {
+    pub(crate) fn on_asleep(&mut self, node: usize, conn: ConnId, sleeper: usize, since_ms: u64) {
         let sim = self.nodes.get_mut(sleeper);
         let Some(nap) = sim.and_then(|sim| sim.nap.as_mut()).filter(|nap| nap.since_ms == since_ms) else {
             return;

@@ -3,17 +3,19 @@
 //! when asked, there is an entry for each event that people and plots can read; entries are never hashed.
 
 mod describe;
+mod digest;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
 use starling_crdt::id::DeviceKey;
-use starling_node::machine::input::{Effect, NetEffect};
+use starling_node::machine::input::Effect;
 
 use crate::world::EPOCH_MS;
 
 pub use describe::{RECORDS, TURN_BEGINS, TURN_ENDS};
+use digest::Digest;
 
 /// Characters of an entry's detail.
 const DETAIL_CHARS_MAX: usize = 160;
@@ -42,8 +44,7 @@ impl fmt::Display for Entry {
 /// The running hash, and optionally the entries.
 #[derive(Debug, Default)]
 pub struct Trace {
-    hasher: blake3::Hasher,
-    events: u64,
+    digest: Digest,
     /// Keeps an entry for each event.
     pub keep: bool,
     entries: Vec<Entry>,
@@ -53,31 +54,17 @@ pub struct Trace {
 impl Trace {
     /// Something happened on a node at `now_ms`.
     pub fn note(&mut self, now_ms: u64, node: usize, what: &str, detail: &[u8]) {
-        self.hash_in(now_ms, node, what, detail);
+        self.digest.note(now_ms, node, what, detail);
         self.remark(now_ms, Some(node), what, || readable(detail));
     }
 
     /// A node wants something done.
     pub fn effect(&mut self, now_ms: u64, node: usize, effect: &Effect) {
-        match effect {
-            Effect::Net(NetEffect::Send { peer, frame }) => {
-                self.hash_in(now_ms, node, "send", peer.as_bytes());
-                self.hasher.update(frame);
-            }
-            other => self.hash_in(now_ms, node, "effect", format!("{other:?}").as_bytes()),
-        }
+        self.digest.effect(now_ms, node, effect);
         if self.keep {
             let (what, detail) = describe::effect(effect, &self.names);
             self.remark(now_ms, Some(node), what, || detail);
         }
-    }
-
-    fn hash_in(&mut self, now_ms: u64, node: usize, what: &str, detail: &[u8]) {
-        self.events += 1;
-        self.hasher.update(&now_ms.to_be_bytes());
-        self.hasher.update(&(node as u64).to_be_bytes());
-        self.hasher.update(what.as_bytes()).update(&[0]);
-        self.hasher.update(detail);
     }
 
     /// An entry that follows from the seed and is not hashed: a step of the plan, or a phase of the run.
@@ -97,13 +84,13 @@ impl Trace {
     /// The hash so far.
     #[must_use]
     pub fn hash(&self) -> String {
-        self.hasher.finalize().to_hex().to_string()
+        self.digest.hash()
     }
 
     /// How many events there were.
     #[must_use]
     pub const fn events(&self) -> u64 {
-        self.events
+        self.digest.events()
     }
 
     /// All entries that were kept.

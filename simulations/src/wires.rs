@@ -1,22 +1,23 @@
 //! What nodes do on the network, and what reaches them from it: frames, gossip with its verdicts, dials, hang-ups. The
 //! rules of who hears what are those of the real transport; `network` says when.
 
-use starling_crdt::id::{DeviceKey, RecordId};
-use starling_crdt::record::id_of;
-use starling_crdt::signed::id_of_wire;
+use starling_crdt::id::DeviceKey;
 use starling_node::machine::input::{GossipVerdict, Input, NetEffect, NetInput};
 
-use crate::network::{ConnId, between};
+use crate::network::{ConnId, Packet, Rumour, between};
 use crate::node::Heard;
-use crate::world::{Event, Packet, World, address, node_at};
+use crate::world::{Event, World, address, node_at};
+
+/// How long a handshake waits for an answer, as in the product's transport.
+const HANDSHAKE_MS: u64 = 10_000;
 
 impl World {
     pub(crate) fn key_of(&self, node: usize) -> Option<DeviceKey> {
         self.nodes.get(node).map(|sim| sim.me)
     }
 
-    fn node_of(&self, key: &DeviceKey) -> Option<usize> {
-        self.nodes.iter().position(|sim| sim.me == *key)
+    pub(crate) fn node_of(&self, key: &DeviceKey) -> Option<usize> {
+        self.keys.get(key).copied()
     }
 
     pub(crate) fn on_net_effect(&mut self, node: usize, effect: NetEffect) {
@@ -31,12 +32,18 @@ impl World {
                 if let Some(sim) = self.nodes.get_mut(node) {
                     sim.heard.insert(id);
                 }
-                self.spread(node, None, id, &data);
+                let neighbours = self.net.neighbours(node);
+                let rumour = Rumour { id, data: data.into(), hops: 1, copy: false };
+                self.spread(node, neighbours, &rumour);
             }
             NetEffect::Verdict { token, verdict } => {
                 let heard = self.nodes.get_mut(node).and_then(|sim| sim.judged.remove(&token));
                 if let (Some(heard), GossipVerdict::Accept) = (heard, verdict) {
-                    self.spread(node, Some(heard.from), heard.id, &heard.bytes);
+                    let mut mesh = self.net.mesh(node);
+                    mesh.retain(|(_, to)| *to != heard.from);
+                    let hops = heard.hops.saturating_add(1);
+                    let rumour = Rumour { id: heard.id, data: heard.bytes, hops, copy: false };
+                    self.spread(node, mesh, &rumour);
                 }
             }
             NetEffect::Allow { peers } => {
@@ -52,43 +59,27 @@ impl World {
         }
     }
 
-    fn send(&mut self, conn: ConnId, from: usize, to: usize, packet: Packet) {
-        if let Some(at) = self.net.send(&mut self.rng, conn, to, self.now) {
-            self.at(at, to, Event::Packet(conn, from, packet));
-        }
-    }
-
-    /// Gossip goes to the neighbours that are let in, in no order.
-    fn spread(&mut self, node: usize, but: Option<usize>, id: RecordId, data: &[u8]) {
+    /// Gossip goes to those of these neighbours that are let in, in no order; some of it is lost, some arrives twice.
+    fn spread(&mut self, node: usize, to: Vec<(ConnId, usize)>, rumour: &Rumour) {
         if !self.net.gossip {
             return;
         }
-        for (conn, to) in self.net.neighbours(node) {
+        let (loss, double) = (self.net.loss_percent(), self.net.gossip_duplicate_percent);
+        for (conn, to) in to {
             let allowed =
                 self.nodes.get(node).zip(self.key_of(to)).is_some_and(|(sim, key)| sim.allow.contains(&key));
-            let lost = between(&mut self.rng, (0, 99)) < self.net.gossip_loss_percent;
-            if Some(to) != but && allowed && !lost {
-                let at = self.net.arrival(&mut self.rng, self.now);
-                self.at(at, to, Event::Packet(conn, node, Packet::Gossip(id, data.to_vec())));
+            if !allowed {
+                continue;
+            }
+            if loss > 0 && between(&mut self.rng, (0, 99)) < loss {
+                self.metrics.gossip.add(rumour.data.len());
+                continue;
+            }
+            self.send(conn, node, to, Packet::Gossip(rumour.clone()));
+            if double > 0 && between(&mut self.rng, (0, 99)) < double {
+                self.send(conn, node, to, Packet::Gossip(Rumour { copy: true, ..rumour.clone() }));
             }
         }
-    }
-
-    /// Gossips any bytes, as a liar does.
-    pub fn gossip_from(&mut self, node: usize, data: &[u8]) {
-        let id = id_of_wire(data).unwrap_or_else(|| id_of(data));
-        if let Some(sim) = self.nodes.get_mut(node) {
-            sim.heard.insert(id);
-        }
-        for (conn, to) in self.net.neighbours(node) {
-            let at = self.net.arrival(&mut self.rng, self.now);
-            self.at(at, to, Event::Packet(conn, node, Packet::Gossip(id, data.to_vec())));
-        }
-    }
-
-    /// Does something on the network in a node's name, as a liar does.
-    pub fn liar_says(&mut self, node: usize, effect: NetEffect) {
-        self.on_net_effect(node, effect);
     }
 
     pub(crate) fn hang_up(&mut self, node: usize, peer: &DeviceKey) {
@@ -101,32 +92,40 @@ impl World {
         }
     }
 
-    pub(crate) fn on_packet(&mut self, node: usize, conn: ConnId, from: usize, packet: Packet) {
+    /// A packet has arrived at an end that takes it.
+    pub(crate) fn deliver(&mut self, node: usize, conn: ConnId, from: usize, packet: Packet) {
         let Some(peer) = self.key_of(from) else { return };
         match packet {
-            Packet::Close => {
-                if self.net.let_go(conn, node) && self.net.between(node, from).is_none() {
-                    self.feed(node, Input::Net(NetInput::Disconnected { peer }));
-                }
-            }
-            Packet::Frame(bytes) if self.net.arrives(conn, node) => {
+            Packet::Close => self.closed(node, conn, from),
+            Packet::Frame(bytes) => {
                 self.trace.note(self.now, node, "frame", &bytes);
                 self.feed(node, Input::Net(NetInput::Frame { peer, bytes }));
             }
-            Packet::Gossip(id, bytes) if self.net.arrives(conn, node) => {
-                let Some(sim) = self.nodes.get_mut(node) else {
-                    return;
-                };
-                if !sim.allow.contains(&peer) || !sim.heard.insert(id) {
-                    return;
-                }
-                let token = sim.judged.last_key_value().map_or(1, |(last, _)| last + 1);
-                let token = token.max(sim.heard.len() as u64);
-                sim.judged.insert(token, Heard { id, bytes: bytes.clone(), from });
-                self.feed(node, Input::Net(NetInput::Gossip { from: peer, token, bytes }));
-            }
-            Packet::Frame(_) | Packet::Gossip(..) => {}
+            Packet::Gossip(rumour) => self.on_rumour(node, (from, peer), rumour),
         }
+    }
+
+    fn on_rumour(&mut self, node: usize, (from, peer): (usize, DeviceKey), rumour: Rumour) {
+        let Rumour { id, data, hops, copy } = rumour;
+        let Some(sim) = self.nodes.get_mut(node).filter(|sim| sim.allow.contains(&peer)) else {
+            return;
+        };
+        let is_new = sim.heard.insert(id);
+        if !is_new {
+            self.metrics.redundant += 1;
+            if !copy {
+                return;
+            }
+        } else {
+            self.metrics.fresh += 1;
+            self.metrics.hops.push(hops);
+        }
+        let token = sim.judged.last_key_value().map_or(1, |(last, _)| last + 1);
+        let token = token.max(sim.heard.len() as u64);
+        let bytes = data.to_vec();
+        sim.judged.insert(token, Heard { id, bytes: data, from, hops });
+        self.trace.note(self.now, node, "gossip", id.as_bytes());
+        self.feed(node, Input::Net(NetInput::Gossip { from: peer, token, bytes }));
     }
 
     pub(crate) fn on_dial(&mut self, node: usize, peer: Option<DeviceKey>, addresses: &[String]) {
@@ -137,8 +136,7 @@ impl World {
         };
         let found = addresses.iter().filter_map(|address| node_at(address)).find(reachable);
         let Some(to) = found else {
-            let error = "nobody answers there".to_owned();
-            return self.feed(node, Input::Net(NetInput::DialFailed { peer, error }));
+            return self.on_no_answer(node, peer, addresses);
         };
         let (Some(me), Some(them)) = (self.key_of(node), self.key_of(to)) else {
             return;
@@ -160,5 +158,17 @@ impl World {
             let event = NetInput::Connected { peer, address, outbound };
             self.feed(end, Input::Net(event));
         }
+    }
+
+    /// Where nothing listens, that is said at once; where packets are lost, the handshake has its time.
+    fn on_no_answer(&mut self, node: usize, peer: Option<DeviceKey>, addresses: &[String]) {
+        let is_lost = |to: usize| !self.net.is_open(node, to);
+        let lost = addresses.iter().filter_map(|address| node_at(address)).any(is_lost);
+        let error = "nobody answers there".to_owned();
+        let failed = NetInput::DialFailed { peer, error };
+        if lost {
+            return self.at(self.now + HANDSHAKE_MS, node, Event::Net(failed));
+        }
+        self.feed(node, Input::Net(failed));
     }
 }

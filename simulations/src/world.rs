@@ -2,35 +2,34 @@
 //! the effects carried out (`effects`), which puts new events into the queue. Nothing here depends on anything but the
 //! seed and what the caller does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, StreamKey};
+use starling_crdt::id::{AttemptId, DeviceKey, RecordId, StreamKey};
 use starling_node::machine::info::ExportState;
 use starling_node::machine::input::{BatchSeq, Effect, Input, NetInput, Ticket, TurnInput};
 use starling_node::machine::request::{Answer, Rejection, Request};
 use starling_node::machine::{BootError, Node, Place};
 
 use crate::checker::{Breach, Checker, Found};
+use crate::ledger::Ledger;
 use crate::metrics::Metrics;
-use crate::network::{ConnId, Network, between};
+use crate::network::{ConnId, Network, Packet, TroubleId, between};
 use crate::node::{Life, SimNode, Wake};
+use crate::panics::caught;
+use crate::survey::Shown;
 use crate::trace::Trace;
 
 /// When every world begins, ms since 1970.
 pub const EPOCH_MS: u64 = 1_750_000_000_000;
+/// How long after a loss of power the others notice, ms: at once, where something answers for the dead node, or when their
+/// connection has been silent for too long.
+const NOTICED_MS: (u64, u64) = (1, 15_000);
 /// Events at one time without the clock moving: more is a loop.
 const SAME_TIME_MAX: u64 = 200_000;
-
-/// What arrives over a connection.
-#[derive(Debug)]
-pub(crate) enum Packet {
-    Frame(Vec<u8>),
-    Gossip(RecordId, Vec<u8>),
-    Close,
-}
 
 /// What is to happen.
 #[derive(Debug)]
@@ -40,6 +39,14 @@ pub(crate) enum Event {
     Load(StreamKey),
     LoadAside(Vec<Place>),
     Packet(ConnId, usize, Packet),
+    /// A line has sent what it was busy with.
+    Line(ConnId),
+    /// What a blocked line held arrives.
+    Held(ConnId),
+    /// Nothing was heard over a connection for too long, if it is still blocked as it was then.
+    Silent(ConnId, TroubleId),
+    /// Something is no longer wrong with the network.
+    Over(TroubleId),
     Dial(Option<DeviceKey>, Vec<String>),
     Act(AttemptId),
     Turn(AttemptId, TurnInput),
@@ -48,7 +55,7 @@ pub(crate) enum Event {
     /// What came while it slept.
     Given(Box<Input>),
     /// A neighbour's pings are not answered: it sleeps, since then.
-    Silent(ConnId, usize, u64),
+    Asleep(ConnId, usize, u64),
     /// It was to sleep until now.
     Awake,
     /// Its disk was to be full until now.
@@ -88,6 +95,10 @@ pub struct World {
     pub failures: Vec<Breach>,
     /// Who watches.
     pub checkers: Vec<Box<dyn Checker>>,
+    /// What is durable where.
+    pub ledger: Ledger,
+    /// Sessions as they were shown in the end.
+    pub shown: Vec<Shown>,
     /// What it costs, and how long it takes.
     pub metrics: Metrics,
     /// Messages that a client was told are stored, and by whom.
@@ -100,16 +111,19 @@ pub struct World {
     pub cuts_at_start: bool,
     /// How far the clock of a new computer may be off, either way, ms.
     pub(crate) skew_ms: u64,
-    /// Computers whose disks lied and lost their stores.
-    pub ruined: u64,
-    /// Attempts that were ever started, and where.
-    pub(crate) started: BTreeMap<AttemptId, usize>,
+    /// Questions whose answers only checkers look at.
+    pub(crate) peeks: BTreeSet<Ticket>,
     /// Tickets of agents: the turn that goes on when they are answered.
     pub(crate) calls: BTreeMap<Ticket, (usize, AttemptId)>,
     /// Joins that were refused: the computer, the code, and the reason.
     pub refused_joins: Vec<(usize, String, String)>,
     /// What agents were refused.
     pub refusals: Vec<Rejection>,
+    /// Whose key it is.
+    pub(crate) keys: BTreeMap<DeviceKey, usize>,
+    /// Agents that were ever taken from their host by force: of them more than one turn may run at once (INV-7), and a
+    /// sealed line may move (INV-6).
+    pub forced: BTreeSet<Handle>,
     pub(crate) rng: ChaCha8Rng,
     pub(crate) now: u64,
     queue: BTreeMap<(u64, u64), Due>,
@@ -128,18 +142,21 @@ impl World {
             trace: Trace::default(),
             answers: BTreeMap::new(),
             failures: Vec::new(),
-            checkers: Vec::new(),
+            checkers: crate::invariants::all(),
+            ledger: Ledger::default(),
+            shown: Vec::new(),
             metrics: Metrics::default(),
             acked: Vec::new(),
             disk_ms: (1, 8),
             crashes: None,
             cuts_at_start: true,
             skew_ms: 0,
-            ruined: 0,
-            started: BTreeMap::new(),
+            peeks: BTreeSet::new(),
             calls: BTreeMap::new(),
             refused_joins: Vec::new(),
             refusals: Vec::new(),
+            keys: BTreeMap::new(),
+            forced: BTreeSet::new(),
             rng: ChaCha8Rng::seed_from_u64(seed),
             now: EPOCH_MS,
             queue: BTreeMap::new(),
@@ -164,33 +181,13 @@ impl World {
     pub fn add_computer(&mut self) -> usize {
         let mut secret = [0; 32];
         self.rng.fill_bytes(&mut secret);
-        let node = self.nodes.len();
-        self.nodes.push(SimNode::new(SigningKey::from_bytes(&secret)));
+        let sim = SimNode::new(SigningKey::from_bytes(&secret));
+        self.keys.insert(sim.me, self.nodes.len());
+        self.nodes.push(sim);
+        let node = self.nodes.len() - 1;
         self.set_clock(node);
         if let Some(key) = self.key_of(node) {
             self.trace.call(key, node);
-        }
-        node
-    }
-
-    /// Founds a workspace on a new computer and starts the node there.
-    pub fn found(&mut self, handle: &str) -> usize {
-        let node = self.add_computer();
-        let now = self.nodes.get(node).map_or(self.now, |sim| sim.clock.wall(self.now));
-        let parsed: Option<Handle> = handle.parse().ok();
-        let founded = parsed.zip(starling_crdt::text::Label::new("laptop").ok());
-        let Some(((handle, label), sim)) = founded.zip(self.nodes.get_mut(node)) else {
-            self.breach(format!("{handle} cannot found a workspace"));
-            return node;
-        };
-        match starling_node::machine::found(&sim.key, handle, label, None, None, now) {
-            Ok(founded) => {
-                sim.workspace = Some(founded.workspace);
-                let roster: Vec<_> = founded.batch.records.into_iter().map(|row| row.wire).collect();
-                self.store_roster(node, &roster, None);
-                self.start(node);
-            }
-            Err(error) => self.breach(error.to_string()),
         }
         node
     }
@@ -266,11 +263,15 @@ impl World {
     /// Lets an event happen, unless it was meant for an earlier start; one that sleeps will see it when it wakes.
     pub(crate) fn handle_due(&mut self, due: Due) {
         let Due { node, epoch, event } = due;
+        if let Event::Over(trouble) = event {
+            // The network's own: no node's.
+            return self.on_over(trouble);
+        }
         let Some(sim) = self.nodes.get_mut(node) else { return };
         if epoch.is_some_and(|epoch| epoch != sim.epoch) {
             return;
         }
-        let passes = matches!(event, Event::Awake | Event::Room | Event::Start);
+        let passes = matches!(event, Event::Awake | Event::Room | Event::Start | Event::Line(_));
         if let Some(nap) = sim.nap.as_mut().filter(|_| !passes) {
             return nap.keep(node, sim.epoch, event);
         }
@@ -312,13 +313,17 @@ impl World {
             Event::Load(stream) => self.on_load(node, stream),
             Event::LoadAside(places) => self.on_load_aside(node, &places),
             Event::Packet(conn, from, packet) => self.on_packet(node, conn, from, packet),
+            Event::Line(conn) => self.on_line(node, conn),
+            Event::Held(conn) => self.on_held(node, conn),
+            Event::Silent(conn, trouble) => self.on_silent(node, conn, trouble),
+            Event::Over(trouble) => self.on_over(trouble),
             Event::Dial(peer, addresses) => self.on_dial(node, peer, &addresses),
             Event::Act(attempt) => self.act(node, attempt),
             Event::Turn(attempt, event) => self.feed(node, Input::Turn { attempt, event }),
             Event::Exported(result) => self.feed(node, Input::Exported(result)),
             Event::Net(event) => self.feed(node, Input::Net(event)),
             Event::Given(input) => self.feed(node, *input),
-            Event::Silent(conn, sleeper, since) => self.on_silent(node, conn, sleeper, since),
+            Event::Asleep(conn, sleeper, since) => self.on_asleep(node, conn, sleeper, since),
             Event::Awake => self.on_awake(node),
             Event::Room => self.on_room(node),
             Event::Start => self.on_start(node),
@@ -358,7 +363,7 @@ impl World {
     pub fn crash(&mut self, node: usize) {
         self.cut_power(node);
         for (conn, other) in self.net.vanish(node) {
-            let notices = self.now + between(&mut self.rng, (1, 3_000));
+            let notices = self.now + between(&mut self.rng, NOTICED_MS);
             self.at(notices, other, Event::Packet(conn, node, Packet::Close));
         }
     }
@@ -377,26 +382,45 @@ impl World {
         let Some(sim) = self.nodes.get_mut(node).filter(|sim| matches!(sim.life, Life::Down)) else {
             return;
         };
+        if let Some(ticket) = sim.invitation.clone() {
+            let seed = self.draw(0, u64::MAX - 1);
+            return self.start_joining(node, ticket, seed);
+        }
+        if sim.liar {
+            return self.possess(node);
+        }
         sim.clock.restart(self.now);
         let now = sim.clock.now(self.now);
         let boot = match sim.open().map(drop).and_then(|()| sim.boot(seed, now)) {
             Ok(Some(boot)) => boot,
-            Ok(None) => return self.breach(format!("#{node} has no workspace")),
+            // It was not let in.
+            Ok(None) => return,
             Err(error) => return self.cannot_open(node, &error),
         };
         self.check_promise(node);
         let Some(sim) = self.nodes.get_mut(node) else { return };
-        let started: Result<(Node, Vec<Effect>), BootError> = Node::start(boot);
+        sim.count_durable();
+        let started: Result<Result<(Node, Vec<Effect>), BootError>, String> = caught(|| Node::start(boot));
         match started {
-            Ok((machine, effects)) => {
+            Ok(Ok((machine, effects))) => {
                 sim.life = Life::Up(Box::new(machine));
+                self.read_disk(node);
+                self.ask_checkers(|checker, world| checker.on_start(world, node));
                 self.perform(node, effects);
                 let address = address(node);
                 self.feed(node, Input::Net(NetInput::Listening { address }));
-                self.ask_checkers(|checker, world| checker.on_start(world, node));
             }
-            Err(_) if sim.lied() => self.ruin(node),
-            Err(error) => self.breach(format!("#{node} cannot start: {error}")),
+            Ok(Err(_)) if sim.lied() => self.ruin(node),
+            Ok(Err(error)) => self.breach(format!("#{node} cannot start: {error}")),
+            Err(what) => self.panicked(node, &what),
+        }
+    }
+
+    /// Notes in the ledger what is on a disk.
+    pub(crate) fn read_disk(&mut self, node: usize) {
+        let store = self.nodes.get(node).and_then(|sim| sim.store.as_ref());
+        if let Some(Err(error)) = store.map(|store| self.ledger.reload(node, store)) {
+            self.breach(format!("#{node}: its disk cannot be read: {error}"));
         }
     }
 
@@ -413,28 +437,17 @@ impl World {
     /// Asks a node something. The answer will be in `answers`.
     pub fn request(&mut self, node: usize, request: Request) -> Ticket {
         let ticket = self.draw_ticket();
-        self.feed(node, Input::Request { ticket, request });
+        self.ask_with(node, ticket, request);
         ticket
+    }
+
+    pub(crate) fn ask_with(&mut self, node: usize, ticket: Ticket, request: Request) {
+        self.feed(node, Input::Request { ticket, request });
     }
 
     pub(crate) const fn draw_ticket(&mut self) -> Ticket {
         self.next_ticket += 1;
         self.next_ticket
-    }
-
-    /// Cuts the line between two nodes; both notice after a while.
-    pub fn cut(&mut self, a: usize, b: usize) {
-        for (conn, [one, two]) in self.net.cut(a, b) {
-            for (end, other) in [(one, two), (two, one)] {
-                let notices = self.now + between(&mut self.rng, (200, 5_000));
-                self.at(notices, end, Event::Packet(conn, other, Packet::Close));
-            }
-        }
-    }
-
-    /// Takes the line up again.
-    pub fn heal(&mut self, a: usize, b: usize) {
-        self.net.heal(a, b);
     }
 }
 

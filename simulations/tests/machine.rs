@@ -10,6 +10,8 @@ mod machine {
     mod disk;
     mod joining;
     mod liars;
+    mod lines;
+    mod moving;
     mod network;
     mod one_node;
     mod power_cuts;

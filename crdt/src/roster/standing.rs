@@ -101,6 +101,13 @@ pub(super) struct Authority {
     pub(super) adder: Option<Seniority>,
 }
 
+impl Authority {
+    /// The records that it names.
+    pub(super) fn named(&self) -> impl Iterator<Item = RecordId> {
+        [Some(self.device), Some(self.member), self.by].into_iter().flatten()
+    }
+}
+
 impl Standing {
     /// A device in good standing and its member.
     #[must_use]

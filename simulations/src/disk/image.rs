@@ -144,7 +144,8 @@ mod tests {
         let first = filled(10 * PAGE_BYTES, 1);
         let mut second = first.clone();
         second.put(3, second.patched(3, 100, &[2; 8]));
-        let shared = |page| Arc::ptr_eq(first.page(page).as_ref().unwrap(), second.page(page).as_ref().unwrap());
+        let shared =
+            |page| Arc::ptr_eq(first.page(page).as_ref().unwrap(), second.page(page).as_ref().unwrap());
         assert!((0..10).all(|page| shared(page) == (page != 3)));
         assert_eq!(bytes(&first, 3 * 4096 + 98, 4), [1, 1, 1, 1]);
         assert_eq!(bytes(&second, 3 * 4096 + 98, 4), [1, 1, 2, 2]);

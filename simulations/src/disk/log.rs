@@ -50,12 +50,7 @@ impl Entry {
 }
 
 /// The disk when its power goes after the first `moment` operations of the log.
-pub(super) fn at_moment(
-    safe: &Image,
-    log: &[Entry],
-    moment: usize,
-    rng: &mut ChaCha8Rng,
-) -> (Image, Loss) {
+pub(super) fn at_moment(safe: &Image, log: &[Entry], moment: usize, rng: &mut ChaCha8Rng) -> (Image, Loss) {
     let mut image = safe.clone();
     let is_sync = |entry: &Entry| matches!(entry, Entry::Sync);
     let past = log.get(..moment).unwrap_or(log);

@@ -4,6 +4,7 @@
 use starling_crdt::id::SessionId;
 use starling_crdt::view::Author;
 use starling_node::machine::request::{Change, Request};
+use starling_simulations::scenario::Latency;
 use starling_simulations::world::Crashes;
 use starling_simulations::{Behaviour, World};
 
@@ -34,7 +35,7 @@ impl Chaos {
         world.host(c, "poet").unwrap();
         world.converge(MINUTE).unwrap();
         world.net.gossip_loss_percent = world.draw(0, 60);
-        world.net.latency_ms.1 = world.draw(5, 600);
+        world.net.latency = Latency::Uniform(1, world.draw(5, 600));
         world.disk_ms.1 = world.draw(2, 150);
         Self { nodes: [a, b, c], sessions: Vec::new(), count: 0 }
     }
@@ -96,7 +97,7 @@ impl Chaos {
     fn end(self, world: &mut World) {
         world.crashes = None;
         world.net.gossip_loss_percent = 0;
-        world.net.latency_ms.1 = 40;
+        world.net.latency = Latency::Uniform(1, 40);
         for (one, two) in [(0, 1), (0, 2), (1, 2)] {
             world.heal(self.nodes[one], self.nodes[two]);
         }

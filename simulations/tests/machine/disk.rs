@@ -71,7 +71,8 @@ fn a_full_disk_stops_the_node_until_there_is_room() {
         let mut refused = 0;
         for n in 0..20 {
             // Long messages need pages that are not there; short ones may find room in those that are.
-            refused += usize::from(world.say(b, id, &format!("message {n} {}", "long ".repeat(2_000))).is_err());
+            refused +=
+                usize::from(world.say(b, id, &format!("message {n} {}", "long ".repeat(2_000))).is_err());
             let wait = world.draw(0, 3_000);
             world.run_for(wait);
         }
@@ -106,7 +107,7 @@ fn a_lying_disk_may_ruin_its_computer_and_nobody_else() {
         world.start(c);
         let is_ruined = matches!(world.nodes[c].life, Life::Ruined);
         ruined.set(ruined.get() + usize::from(is_ruined));
-        assert_eq!(world.ruined, u64::from(is_ruined));
+        assert_eq!(world.metrics.ruined, u64::from(is_ruined));
         world.calm();
         world.converge(5 * MINUTE).unwrap();
         world.say(a, id, "still there?").unwrap();

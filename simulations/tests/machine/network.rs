@@ -2,6 +2,7 @@
 
 use starling_crdt::view::Status;
 use starling_node::machine::request::{Answer, Change, Request};
+use starling_simulations::scenario::Latency;
 
 use super::common::{MINUTE, alone, await_answer, over, pair};
 
@@ -87,7 +88,7 @@ fn gossip_that_loses_half_is_made_up_for() {
     over(0..40, |world| {
         let (a, b) = pair(world);
         world.net.gossip_loss_percent = 50;
-        world.net.latency_ms = (1, 900);
+        world.net.latency = Latency::Uniform(1, 900);
         let c = world.invite(a, Some("bob")).unwrap();
         for node in [a, c] {
             let id = world.create(node, "scribe", &format!("from {node}")).unwrap();
