@@ -1,11 +1,12 @@
-//! Planted bugs: a test-only switch that breaks one rule at a time, so that the tests can show that they would notice.
-//! Without `cfg(test)` [`planted`] is constantly false and the broken branch does not exist in the program.
+//! Planted bugs: a test-only switch that breaks one rule at a time, so that the tests, and the simulator, can show that
+//! they would notice. Without `cfg(test)` and the feature `planted` [`planted()`] is constantly false and the broken branch
+//! does not exist in the program.
 //!
 //! The switch is a thread's own: tests that run side by side do not break each other.
 
 /// A bug that can be planted, named by what it does wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// Replies and summaries are admitted without a title.
     GateOff,
     /// The gate asks what the replica holds, not what the record's past holds.
@@ -14,7 +15,10 @@ pub(crate) enum Fault {
     GateFromFirstDep,
     /// A bad signature is remembered under the record's id, and the good record is turned away. Whoever receives bytes
     /// could do so, which outside tests is not this crate.
-    #[cfg_attr(not(test), expect(dead_code, reason = "planted where the histories receive bytes"))]
+    #[cfg_attr(
+        not(any(test, feature = "planted")),
+        expect(dead_code, reason = "planted where the histories receive bytes")
+    )]
     BadSignatureRemembered,
     /// A record is admitted before its deps.
     DepsNotAwaited,
@@ -85,15 +89,15 @@ pub(crate) enum Fault {
 }
 
 /// Whether this bug is planted now.
-#[cfg(not(test))]
-pub(crate) const fn planted(_: Fault) -> bool {
+#[cfg(not(any(test, feature = "planted")))]
+pub const fn planted(_: Fault) -> bool {
     false
 }
 
-#[cfg(test)]
-pub(crate) use switch::{planted, with};
+#[cfg(any(test, feature = "planted"))]
+pub use switch::{planted, with};
 
-#[cfg(test)]
+#[cfg(any(test, feature = "planted"))]
 mod switch {
     use std::cell::Cell;
 
@@ -103,12 +107,14 @@ mod switch {
         static PLANTED: Cell<Option<Fault>> = const { Cell::new(None) };
     }
 
-    pub(crate) fn planted(fault: Fault) -> bool {
+    /// Whether this bug is planted now, in this thread.
+    #[must_use]
+    pub fn planted(fault: Fault) -> bool {
         PLANTED.get() == Some(fault)
     }
 
-    /// Runs `check` with a bug planted, and takes it out again, also after a panic.
-    pub(crate) fn with<T>(fault: Fault, check: impl FnOnce() -> T) -> T {
+    /// Runs `check` with a bug planted in this thread, and takes it out again, also after a panic.
+    pub fn with<T>(fault: Fault, check: impl FnOnce() -> T) -> T {
         struct Out;
         impl Drop for Out {
             fn drop(&mut self) {

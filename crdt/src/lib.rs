@@ -10,6 +10,10 @@
 pub mod command;
 pub mod document;
 pub mod facts;
+#[cfg(feature = "planted")]
+pub mod fault;
+#[cfg(not(feature = "planted"))]
+#[expect(unreachable_pub, reason = "the simulator plants bugs too, with the feature `planted`")]
 mod fault;
 #[cfg(test)]
 mod histories;

@@ -5,6 +5,11 @@
 //! Edges never call each other: they meet in the shell.
 
 pub mod boot;
+#[cfg(feature = "planted")]
+pub mod fault;
+#[cfg(not(feature = "planted"))]
+#[expect(unreachable_pub, reason = "the simulator plants bugs, with the feature `planted`")]
+mod fault;
 pub mod machine;
 pub mod store;
 

@@ -60,6 +60,8 @@ use request::{Answer, Code, Rejection};
 use rows::Stored;
 use slots::Slots;
 
+use crate::fault::{Fault, planted};
+
 /// How often what follows from an input may itself be followed up before the shell is heard again.
 const ROUNDS_MAX: usize = 8;
 
@@ -185,10 +187,12 @@ impl Node {
                 None => drop(self.slots.slot(key)),
             }
         }
-        self.recount.look();
+        if !planted(Fault::RecountNotResumed) {
+            self.recount.look();
+        }
         self.renamed();
         self.announce_roster();
-        for key in stored.export_queue {
+        for key in stored.export_queue.into_iter().filter(|_| !planted(Fault::ExportQueueLost)) {
             self.exporter.mark(key, None);
         }
         self.exporter.mark_roster();

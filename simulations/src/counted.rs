@@ -150,7 +150,7 @@ impl World {
     /// # Errors
     /// The difference, in words.
     pub fn become_equal(&mut self, ms_max: u64) -> Result<(), String> {
-        let honest: Vec<usize> = (0..self.nodes.len()).collect();
+        let honest = self.honest();
         self.agree(&honest, ms_max)
     }
 
@@ -199,7 +199,9 @@ impl World {
         let mut first: Option<(usize, State)> = None;
         let mut known: BTreeSet<[u8; 32]> = BTreeSet::new();
         for node in nodes {
-            let sim = self.nodes.get(*node).filter(|sim| matches!(sim.life, Life::Up(_)))?;
+            let Some(sim) = self.nodes.get(*node).filter(|sim| matches!(sim.life, Life::Up(_))) else {
+                return Some(format!("#{node} is not up"));
+            };
             if !sim.pending.is_empty() {
                 return Some(format!("#{node} is still writing"));
             }

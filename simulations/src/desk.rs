@@ -1,13 +1,22 @@
 //! People at their computers: they do what the plan says, through the same requests as a client of a node, and do not wait
-//! for answers. What they were answered is kept: which sessions there are, and what they were told is stored.
+//! for answers. A person writes on a device that is up and on which they see the session, as people do: where the one
+//! that the plan names does not fit, the next one is taken. What they were answered is kept: which sessions there are.
+//!
+//! In `devices` computers are invited and revoked, in `moving` agents go from one computer to another.
 
-use std::collections::BTreeMap;
+mod devices;
+mod moving;
 
-use starling_crdt::id::{Handle, SessionId};
+use std::collections::{BTreeMap, BTreeSet};
+
+use starling_crdt::id::{Handle, SessionId, StreamKey};
 use starling_crdt::text::{Body, RequestId, Title};
+use starling_crdt::view::Status;
 use starling_node::machine::input::Ticket;
 use starling_node::machine::request::{Answer, Change, Request};
+use starling_node::machine::rows::{self, IndexRow};
 
+use crate::node::{Life, SimNode};
 use crate::plan::Deed;
 use crate::scenario::Nodes;
 use crate::world::World;
@@ -17,10 +26,19 @@ use crate::world::World;
 pub struct Opened {
     /// Its id.
     pub id: SessionId,
+    /// Its key.
+    pub key: StreamKey,
     /// Whose it is.
     pub person: usize,
-    /// What was said in it last.
-    last: Option<(Body, RequestId)>,
+    /// What was said in it last, and where.
+    last: Said,
+}
+
+#[derive(Debug, Clone)]
+struct Said {
+    body: Body,
+    request_id: RequestId,
+    node: usize,
 }
 
 /// What everybody does and was told.
@@ -30,8 +48,20 @@ pub struct Desk {
     pub sessions: Vec<Opened>,
     /// Requests that were refused, by code.
     pub refused: BTreeMap<&'static str, u64>,
-    creating: BTreeMap<Ticket, usize>,
+    creating: BTreeMap<Ticket, (usize, Said)>,
     said: u64,
+    /// Invitations that were asked for, and for whom.
+    inviting: BTreeMap<Ticket, usize>,
+    /// Computers that came later, and whose they are.
+    joined: BTreeMap<usize, usize>,
+    /// Those of them that nobody but their inviter knows yet.
+    strangers: BTreeSet<usize>,
+    /// Handovers that wait to be accepted.
+    moves: Vec<moving::Move>,
+    /// Computers to which an agent went, and which have yet to be told how it is run.
+    hosts: Vec<moving::Host>,
+    /// Computers to which an agent ever was to go.
+    targets: BTreeSet<usize>,
 }
 
 /// The name of an agent in a simulated world.
@@ -40,20 +70,41 @@ pub fn agent_name(agent: usize) -> String {
     format!("agent-{agent}")
 }
 
+impl SimNode {
+    /// Whether somebody can sit down at it and work: the node runs, is honest and was not revoked.
+    #[must_use]
+    pub const fn is_usable(&self) -> bool {
+        matches!(self.life, Life::Up(_)) && self.is_awake() && self.is_honest()
+    }
+
+    /// The stored row of a session.
+    #[must_use]
+    pub fn row(&self, key: &StreamKey) -> Option<IndexRow> {
+        let rows = self.store.as_ref()?.index().ok()?;
+        let (_, row) = rows.into_iter().find(|(at, _)| at == key.as_bytes())?;
+        rows::decode(&row)
+    }
+}
+
 impl Desk {
-    /// Takes the answers that came.
+    /// Takes the answers that came, and does what had to wait for them.
     pub fn collect(&mut self, world: &mut World) {
         for (ticket, answer) in std::mem::take(&mut world.answers) {
-            let person = self.creating.remove(&ticket);
-            match answer {
-                Ok(Answer::Created { view, .. }) => {
-                    let person = person.unwrap_or_default();
-                    self.sessions.push(Opened { id: view.id, person, last: None });
+            let created = self.creating.remove(&ticket);
+            let inviter = self.inviting.remove(&ticket);
+            match (answer, created, inviter) {
+                (Ok(Answer::Created { view, .. }), Some((person, last)), _) => {
+                    self.sessions.push(Opened { id: view.id, key: view.key, person, last });
                 }
-                Ok(_) => {}
-                Err(refusal) => *self.refused.entry(refusal.code.parts().1).or_default() += 1,
+                (Ok(Answer::Invited { ticket, .. }), _, Some(person)) => {
+                    self.redeem(world, &ticket, person);
+                }
+                (Ok(_), ..) => {}
+                (Err(refusal), ..) => *self.refused.entry(refusal.code.parts().1).or_default() += 1,
             }
         }
+        self.introduce(world);
+        self.go_on_moving(world);
     }
 
     /// Somebody does something. Returns whether it could be tried.
@@ -62,73 +113,122 @@ impl Desk {
         self.try_to(world, nodes, deed).is_some()
     }
 
-    fn session(&self, session: usize) -> Option<usize> {
-        (!self.sessions.is_empty()).then(|| session % self.sessions.len())
+    /// Whose computer this is.
+    #[must_use]
+    pub fn owner(&self, nodes: &Nodes, node: usize) -> Option<usize> {
+        if node < nodes.count { Some(nodes.person(node)) } else { self.joined.get(&node).copied() }
     }
 
-    /// One of the devices of a session's creator.
-    fn device(&self, nodes: &Nodes, at: usize, device: usize) -> Option<usize> {
-        let person = self.sessions.get(at)?.person;
-        let devices: Vec<usize> = nodes.honest().filter(|node| nodes.person(*node) == person).collect();
-        devices.get(device % devices.len().max(1)).copied()
+    /// The computers of a person at which they can work now.
+    #[must_use]
+    pub fn devices(&self, world: &World, nodes: &Nodes, person: usize) -> Vec<usize> {
+        usable(world).filter(|node| self.owner(nodes, *node) == Some(person)).collect()
     }
 
-    fn text(&mut self) -> Option<(Body, RequestId)> {
+    /// A session and a device of its creator that shows it in a state that fits, looked for from those that the plan
+    /// names onwards.
+    fn find(
+        &self,
+        world: &World,
+        nodes: &Nodes,
+        (session, device): (usize, usize),
+        fits: impl Fn(Status) -> bool,
+    ) -> Option<(usize, usize)> {
+        let count = self.sessions.len();
+        for at in (0..count).map(|step| (session + step) % count) {
+            let opened = self.sessions.get(at)?;
+            let devices = self.devices(world, nodes, opened.person);
+            let shows = |node: &usize| {
+                let row = world.nodes.get(*node).and_then(|sim| sim.row(&opened.key));
+                row.is_some_and(|row| row.is_shown() && fits(row.status()))
+            };
+            if let Some(node) = from(&devices, device).find(shows) {
+                return Some((at, node));
+            }
+        }
+        None
+    }
+
+    fn say_something(&mut self, node: usize) -> Option<Said> {
         self.said += 1;
         let n = self.said;
-        Some((Body::new(format!("message {n}.")).ok()?, RequestId::new(format!("request-{n}")).ok()?))
+        let body = Body::new(format!("message {n}.")).ok()?;
+        Some(Said { body, request_id: RequestId::new(format!("request-{n}")).ok()?, node })
     }
 
     fn try_to(&mut self, world: &mut World, nodes: &Nodes, deed: &Deed) -> Option<()> {
+        let is_open = |status| status != Status::Archived;
         match *deed {
-            Deed::Create { node, agent } => {
-                let agent: Handle = agent_name(agent).parse().ok()?;
-                let (body, request_id) = self.text()?;
-                let ticket = world.request(
-                    node,
-                    Request::Create {
-                        session: None,
-                        agent,
-                        body,
-                        request_id: Some(request_id),
-                        continues: None,
-                    },
-                );
-                self.creating.insert(ticket, nodes.person(node));
-            }
+            Deed::Create { node, agent } => self.create(world, nodes, node, agent),
             Deed::Say { session, device } => {
-                let at = self.session(session)?;
-                let node = self.device(nodes, at, device)?;
-                let said = self.text()?;
-                let opened = self.sessions.get_mut(at)?;
-                opened.last = Some(said.clone());
-                let (id, (body, request_id)) = (opened.id, said);
-                world.request(node, Request::Message { session: id, body, request_id, reply_to: None });
+                let (at, node) = self.find(world, nodes, (session, device), is_open)?;
+                self.say(world, at, node).map(drop)
             }
-            Deed::Repeat { session, device } => {
-                let at = self.session(session)?;
-                let node = self.device(nodes, at, device)?;
-                let opened = self.sessions.get(at)?;
-                let (id, (body, request_id)) = (opened.id, opened.last.clone()?);
-                world.request(node, Request::Message { session: id, body, request_id, reply_to: None });
-            }
+            Deed::Repeat { session, device } => self.repeat(world, nodes, (session, device)),
             Deed::Title { session, device } => {
                 self.said += 1;
                 let title = Title::new(format!("title {}", self.said)).ok()?;
-                self.change(world, nodes, (session, device), Change::Title(title))?;
+                self.change(world, nodes, (session, device), Change::Title(title), is_open)
             }
-            Deed::Archive { session, device, back } => {
-                let change = if back { Change::Unarchive } else { Change::Archive };
-                self.change(world, nodes, (session, device), change)?;
+            Deed::Archive { session, device, back: false } => {
+                self.change(world, nodes, (session, device), Change::Archive, is_open)
             }
-            Deed::Stop { session, device } => self.change(world, nodes, (session, device), Change::Stop)?,
-            Deed::Retry { session, device } => self.change(world, nodes, (session, device), Change::Retry)?,
+            Deed::Archive { session, device, back: true } => {
+                self.change(world, nodes, (session, device), Change::Unarchive, |s| s == Status::Archived)
+            }
+            Deed::Stop { session, device } => {
+                self.change(world, nodes, (session, device), Change::Stop, |s| s == Status::Running)
+            }
+            Deed::Retry { session, device } => {
+                self.change(world, nodes, (session, device), Change::Retry, |s| s == Status::Error)
+            }
             Deed::Look { session, node } => {
-                let id = self.sessions.get(self.session(session)?)?.id;
+                let count = self.sessions.len().max(1);
+                let id = self.sessions.get(session % count)?.id;
+                let node = from(&usable(world).collect::<Vec<_>>(), node).next()?;
                 world.request(node, Request::Show { session: id });
+                Some(())
             }
-            Deed::MoveAgent { .. } | Deed::Invite { .. } | Deed::Revoke { .. } => return None,
+            Deed::MoveAgent { agent, node, force } => self.move_agent(world, agent, node, force),
+            Deed::Invite { node } => self.invite(world, nodes, node),
+            Deed::Revoke { by, node, keep } => self.revoke(world, nodes, by, node, keep),
         }
+    }
+
+    fn create(&mut self, world: &mut World, nodes: &Nodes, node: usize, agent: usize) -> Option<()> {
+        let agent: Handle = agent_name(agent).parse().ok()?;
+        let first = from(&usable(world).collect::<Vec<_>>(), node).next()?;
+        let owner = self.owner(nodes, first)?;
+        let said = self.say_something(first)?;
+        let Said { body, request_id, .. } = said.clone();
+        let request =
+            Request::Create { session: None, agent, body, request_id: Some(request_id), continues: None };
+        let ticket = world.request(first, request);
+        self.creating.insert(ticket, (owner, said));
+        Some(())
+    }
+
+    /// A new message in a session. Returns the ticket of the answer.
+    pub(crate) fn say(&mut self, world: &mut World, at: usize, node: usize) -> Option<Ticket> {
+        let said = self.say_something(node)?;
+        let opened = self.sessions.get_mut(at)?;
+        opened.last = said.clone();
+        let Said { body, request_id, .. } = said;
+        let session = opened.id;
+        Some(world.request(node, Request::Message { session, body, request_id, reply_to: None }))
+    }
+
+    /// The last message again: the person heard nothing, and tries on another device.
+    fn repeat(&self, world: &mut World, nodes: &Nodes, drawn: (usize, usize)) -> Option<()> {
+        let (at, found) = self.find(world, nodes, drawn, |status| status != Status::Archived)?;
+        let opened = self.sessions.get(at)?;
+        let Said { body, request_id, node: before } = opened.last.clone();
+        let others = self.devices(world, nodes, opened.person);
+        let key = opened.key;
+        let knows = |node: &usize| world.nodes.get(*node).is_some_and(|sim| sim.row(&key).is_some());
+        let node = from(&others, drawn.1).find(|node| *node != before && knows(node)).unwrap_or(found);
+        let session = opened.id;
+        world.request(node, Request::Message { session, body, request_id, reply_to: None });
         Some(())
     }
 
@@ -136,13 +236,24 @@ impl Desk {
         &self,
         world: &mut World,
         nodes: &Nodes,
-        (session, device): (usize, usize),
+        drawn: (usize, usize),
         change: Change,
+        fits: impl Fn(Status) -> bool,
     ) -> Option<()> {
-        let at = self.session(session)?;
-        let node = self.device(nodes, at, device)?;
-        let id = self.sessions.get(at)?.id;
-        world.request(node, Request::Change { session: id, change });
+        let (at, node) = self.find(world, nodes, drawn, fits)?;
+        let session = self.sessions.get(at)?.id;
+        world.request(node, Request::Change { session, change });
         Some(())
     }
+}
+
+/// The computers at which somebody can work.
+fn usable(world: &World) -> impl Iterator<Item = usize> + '_ {
+    world.nodes.iter().enumerate().filter(|(_, sim)| sim.is_usable()).map(|(node, _)| node)
+}
+
+/// All of these once, beginning somewhere.
+fn from(all: &[usize], start: usize) -> impl Iterator<Item = usize> + '_ {
+    let (tail, head) = all.split_at(start.checked_rem(all.len()).unwrap_or_default());
+    head.iter().chain(tail).copied()
 }

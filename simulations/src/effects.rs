@@ -11,9 +11,9 @@ use starling_node::machine::request::Answer;
 use starling_node::machine::rows::{self, PeerRow};
 use starling_node::store::{Batch, LocalRow, RecordRow, Space, StoreError};
 
-use crate::checks;
 use crate::network::between;
 use crate::node::{Life, Wake};
+use crate::panics::caught;
 use crate::world::{Event, World, address};
 
 /// Batches of one commit.
@@ -37,7 +37,10 @@ impl World {
             Life::Down | Life::Ruined => return,
             Life::Up(machine) => {
                 sim.inputs += 1;
-                effects = machine.handle(input, now);
+                match caught(|| machine.handle(input, now)) {
+                    Ok(wanted) => effects = wanted,
+                    Err(what) => return self.panicked(node, &what),
+                }
             }
             Life::Joining(joining) => {
                 let event = match input {
@@ -76,10 +79,6 @@ impl World {
         for effect in effects {
             self.trace.effect(now, node, &effect);
             self.ask_checkers(|checker, world| checker.on_effect(world, node, &effect));
-            let early = self.nodes.get(node).and_then(|sim| checks::reveals_too_early(sim, &effect));
-            if let Some(what) = early {
-                self.breach(format!("INV-3: #{node} {what}"));
-            }
             self.on_effect(node, effect);
         }
     }
@@ -108,7 +107,9 @@ impl World {
                     let at = self.now + between(&mut self.rng, (1, 20));
                     return self.at(at, host, Event::Act(attempt));
                 }
-                self.answers.insert(ticket, answer);
+                if !self.peeks.remove(&ticket) {
+                    self.answers.insert(ticket, answer);
+                }
             }
             Effect::Net(effect) => self.on_net_effect(node, effect),
             Effect::RunTurn(order) => self.on_run(node, order),
@@ -179,6 +180,7 @@ impl World {
             Ok(()) => {
                 self.measure(node, &batches);
                 self.promise(node, &batches);
+                self.ledger.note(node, &batches);
                 self.ask_checkers(|checker, world| checker.on_durable(world, node, &batches));
                 Input::Committed(last)
             }
@@ -246,6 +248,7 @@ impl World {
                 Step::Refused { code, detail } => {
                     if let Some(sim) = self.nodes.get_mut(node) {
                         sim.crash();
+                        (sim.invitation, sim.workspace) = (None, None);
                     }
                     return self.refused_joins.push((node, code, detail));
                 }
@@ -261,6 +264,7 @@ impl World {
         }
         if let Some(sim) = self.nodes.get_mut(node) {
             sim.crash();
+            sim.invitation = None;
         }
         self.store_roster(node, records, inviter);
         self.start(node);

@@ -34,9 +34,6 @@ impl World {
         }
     }
 
-    /// From now on these computers break the rules when the plan says so.
-    pub fn set_liars(&mut self, _liars: std::ops::Range<usize>) {}
-
     /// Makes something go wrong.
     pub fn apply(&mut self, fault: &Fault) {
         match fault {
@@ -58,7 +55,7 @@ impl World {
             Fault::Slow { node, bytes_per_s, for_ms } => {
                 self.trouble(Trouble::Slow(*node, *bytes_per_s), *for_ms);
             }
-            _ => {}
+            Fault::Lie { node, lie } => self.lie(*node, *lie),
         }
     }
 

@@ -4,32 +4,42 @@
 //!
 //! In reading order: `world` (the clock and the event queue), `effects`, `wires` and `turns` (what
 //! nodes want done), `node` (one simulated
-//! computer), `network` and `lines`, `disk`, `agents`, `export`, `liar` (a device that breaks the rules), `checks` (what must hold
-//! after each step), `trace` (what makes two runs comparable), `people` (what tests do to a world).
+//! computer), `network` and `lines`, `disk`, `power` and `clock`, `agents`, `export`, `liar` (a device that breaks the
+//! rules), `ledger` (what is durable where), `invariants` (what must hold, with `model` to compare with), `trace` (what
+//! makes two runs comparable), `people` (what tests do to a world).
 
 pub mod agents;
 pub mod checker;
-pub mod checks;
 pub mod clock;
 pub mod counted;
 pub mod desk;
 pub mod disk;
 mod effects;
+mod ending;
 pub mod export;
 pub mod fault;
 mod faults;
+pub mod invariants;
+pub mod ledger;
 pub mod liar;
+mod liars;
 mod lines;
+pub mod logs;
 pub mod metrics;
+pub mod model;
 pub mod network;
 pub mod node;
+pub mod panics;
 pub mod people;
 pub mod plan;
+pub mod planted;
 pub mod population;
 pub mod power;
 pub mod power_cuts;
 pub mod run;
 pub mod scenario;
+pub mod scenarios;
+pub mod survey;
 pub mod trace;
 mod turns;
 mod wires;

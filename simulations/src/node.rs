@@ -11,6 +11,7 @@ use starling_crdt::signed::device_key;
 use starling_node::machine::info::ExportState;
 use starling_node::machine::input::BatchSeq;
 use starling_node::machine::joining::Joining;
+use starling_node::machine::ticket::Ticket;
 use starling_node::machine::{Boot, Node};
 use starling_node::store::{Batch, Options, Store, StoreError};
 
@@ -108,8 +109,16 @@ pub struct SimNode {
     pub export: ExportState,
     /// Inputs that the machine was given.
     pub inputs: u64,
+    /// Commits that the disk refused.
+    pub failed_commits: u64,
     /// It said that it may be stopped.
     pub stopped: bool,
+    /// It breaks the rules: what it does and holds says nothing about the code under test.
+    pub liar: bool,
+    /// The founder was told to revoke it: nobody works on it any more, and it need not become equal.
+    pub revoked: bool,
+    /// The invitation that it redeems.
+    pub invitation: Option<Ticket>,
 }
 
 impl SimNode {
@@ -140,8 +149,18 @@ impl SimNode {
             tree: Tree::default(),
             export: ExportState::default(),
             inputs: 0,
+            failed_commits: 0,
             stopped: false,
+            liar: false,
+            revoked: false,
+            invitation: None,
         }
+    }
+
+    /// Whether it keeps to the rules and was not revoked.
+    #[must_use]
+    pub const fn is_honest(&self) -> bool {
+        !self.liar && !self.revoked
     }
 
     /// Whether anything runs.

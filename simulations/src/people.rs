@@ -128,6 +128,7 @@ impl World {
         sim.clock.restart(world);
         let now = sim.clock.now(world);
         sim.workspace = Some(ticket.workspace);
+        sim.invitation = Some(ticket.clone());
         let joining = Joining::new(&sim.key, ticket, "phone".to_owned(), seed, now);
         sim.life = Life::Joining(Box::new(joining));
         self.feed(node, Input::Tick);

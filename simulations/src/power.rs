@@ -165,6 +165,7 @@ impl World {
             self.breach(format!("#{node}: a batch was refused: {error}"));
             return self.exit(node);
         }
+        sim.failed_commits += 1;
         let queued: Vec<BatchSeq> = std::mem::take(&mut sim.pending).into_keys().collect();
         let error = error.to_string();
         self.feed(node, Input::CommitFailed { batches: group, error: error.clone() });

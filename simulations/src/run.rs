@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::checker::{Breach, Checker};
 use crate::desk::Desk;
+use crate::ending;
+use crate::logs;
 use crate::metrics::Metrics;
 use crate::plan::{self, Planned, Step};
 use crate::population;
@@ -58,17 +60,25 @@ pub struct Outcome {
     pub trace: Vec<String>,
 }
 
-/// Runs one seed of a scenario under the given checkers.
+/// Time in which nothing may become durable before the end is looked at, ms: turns that run and exports that gather are
+/// over then.
+const QUIET_MS: u64 = 2_000;
+
+/// Runs one seed of a scenario under the project's invariants and the given checkers.
 #[must_use]
 pub fn run(scenario: &Scenario, seed: u64, checkers: Vec<Box<dyn Checker>>, options: &Options) -> Outcome {
     let plan = options.plan.clone().unwrap_or_else(|| plan::draw(scenario, seed));
     starling_crdt::verdicts::remember(VERDICTS_MAX);
     let mut world = World::new(seed);
     world.trace.keep = options.keep_trace;
-    world.checkers = checkers;
-    let mut running = Running { scenario, world, desk: Desk::default(), faults: BTreeMap::new(), deeds: 0 };
-    running.go(&plan);
+    world.checkers.extend(checkers);
+    let mut running =
+        Running { scenario, world, desk: Desk::default(), faults: BTreeMap::new(), deeds: 0, looks: 0 };
+    let ((), errors) = logs::heard(|| running.go(&plan));
     starling_crdt::verdicts::remember(0);
+    for error in errors {
+        running.world.report("ERROR log", error);
+    }
     running.outcome(seed, plan)
 }
 
@@ -78,6 +88,7 @@ struct Running<'a> {
     desk: Desk,
     faults: BTreeMap<String, u64>,
     deeds: u64,
+    looks: usize,
 }
 
 impl Running<'_> {
@@ -92,6 +103,9 @@ impl Running<'_> {
             while look < due {
                 self.world.run_to(look);
                 self.world.look();
+                self.desk.collect(&mut self.world);
+                self.looks += 1;
+                self.world.peek(self.looks);
                 look += LOOK_MS;
             }
             self.world.run_to(due);
@@ -118,6 +132,8 @@ impl Running<'_> {
     fn settle(&mut self) {
         let bound = self.scenario.end.bound_s * 1_000;
         self.world.calm();
+        self.world.end_hung_turns();
+        self.desk.collect(&mut self.world);
         let since = self.world.now_ms();
         match self.world.become_equal(bound) {
             Ok(()) => {
@@ -126,8 +142,30 @@ impl Running<'_> {
             }
             Err(difference) => self.world.report("INV-2", format!("after {bound} ms: {difference}")),
         }
+        if self.scenario.end.ask_all {
+            ending::ask_all(&mut self.world, &mut self.desk, &self.scenario.nodes, bound);
+            if let Err(difference) = self.world.become_equal(bound) {
+                self.world.report("INV-2", format!("after the last answers and {bound} ms: {difference}"));
+            }
+        }
         self.desk.collect(&mut self.world);
+        self.rest(bound);
         self.world.check_end();
+    }
+
+    /// Waits until nothing becomes durable any more, and everyone shows all sessions. People are asleep, so that only
+    /// turns that were under way can still change anything.
+    fn rest(&mut self, bound: u64) {
+        let end = self.world.now_ms() + bound;
+        loop {
+            let before = self.world.metrics.commits;
+            self.world.run_for(QUIET_MS);
+            self.world.survey();
+            let quiet = self.world.metrics.commits == before;
+            if quiet || self.world.now_ms() >= end {
+                return;
+            }
+        }
     }
 
     fn outcome(self, seed: u64, plan: Vec<Planned>) -> Outcome {

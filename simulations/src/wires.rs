@@ -2,8 +2,6 @@
 //! rules of who hears what are those of the real transport; `network` says when.
 
 use starling_crdt::id::DeviceKey;
-use starling_crdt::record::id_of;
-use starling_crdt::signed::id_of_wire;
 use starling_node::machine::input::{GossipVerdict, Input, NetEffect, NetInput};
 
 use crate::network::{ConnId, Packet, Rumour, between};
@@ -18,7 +16,7 @@ impl World {
         self.nodes.get(node).map(|sim| sim.me)
     }
 
-    fn node_of(&self, key: &DeviceKey) -> Option<usize> {
+    pub(crate) fn node_of(&self, key: &DeviceKey) -> Option<usize> {
         self.keys.get(key).copied()
     }
 
@@ -82,23 +80,6 @@ impl World {
                 self.send(conn, node, to, Packet::Gossip(Rumour { copy: true, ..rumour.clone() }));
             }
         }
-    }
-
-    /// Gossips any bytes, as a liar does.
-    pub fn gossip_from(&mut self, node: usize, data: &[u8]) {
-        let id = id_of_wire(data).unwrap_or_else(|| id_of(data));
-        if let Some(sim) = self.nodes.get_mut(node) {
-            sim.heard.insert(id);
-        }
-        let rumour = Rumour { id, data: data.into(), hops: 1, copy: false };
-        for (conn, to) in self.net.neighbours(node) {
-            self.send(conn, node, to, Packet::Gossip(rumour.clone()));
-        }
-    }
-
-    /// Does something on the network in a node's name, as a liar does.
-    pub fn liar_says(&mut self, node: usize, effect: NetEffect) {
-        self.on_net_effect(node, effect);
     }
 
     pub(crate) fn hang_up(&mut self, node: usize, peer: &DeviceKey) {

@@ -2,21 +2,24 @@
 //! the effects carried out (`effects`), which puts new events into the queue. Nothing here depends on anything but the
 //! seed and what the caller does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ed25519_dalek::SigningKey;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use starling_crdt::id::{AttemptId, DeviceKey, RecordId, StreamKey};
+use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, StreamKey};
 use starling_node::machine::info::ExportState;
 use starling_node::machine::input::{BatchSeq, Effect, Input, NetInput, Ticket, TurnInput};
 use starling_node::machine::request::{Answer, Rejection, Request};
 use starling_node::machine::{BootError, Node, Place};
 
 use crate::checker::{Breach, Checker, Found};
+use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::network::{ConnId, Network, Packet, TroubleId, between};
 use crate::node::{Life, SimNode, Wake};
+use crate::panics::caught;
+use crate::survey::Shown;
 use crate::trace::Trace;
 
 /// When every world begins, ms since 1970.
@@ -91,6 +94,10 @@ pub struct World {
     pub failures: Vec<Breach>,
     /// Who watches.
     pub checkers: Vec<Box<dyn Checker>>,
+    /// What is durable where.
+    pub ledger: Ledger,
+    /// Sessions as they were shown in the end.
+    pub shown: Vec<Shown>,
     /// What it costs, and how long it takes.
     pub metrics: Metrics,
     /// Messages that a client was told are stored, and by whom.
@@ -105,8 +112,8 @@ pub struct World {
     pub(crate) skew_ms: u64,
     /// Computers whose disks lied and lost their stores.
     pub ruined: u64,
-    /// Attempts that were ever started, and where.
-    pub(crate) started: BTreeMap<AttemptId, usize>,
+    /// Questions whose answers only checkers look at.
+    pub(crate) peeks: BTreeSet<Ticket>,
     /// Tickets of agents: the turn that goes on when they are answered.
     pub(crate) calls: BTreeMap<Ticket, (usize, AttemptId)>,
     /// Joins that were refused: the computer, the code, and the reason.
@@ -115,6 +122,9 @@ pub struct World {
     pub refusals: Vec<Rejection>,
     /// Whose key it is.
     pub(crate) keys: BTreeMap<DeviceKey, usize>,
+    /// Agents that were ever taken from their host by force: of them more than one turn may run at once (INV-7), and a
+    /// sealed line may move (INV-6).
+    pub forced: BTreeSet<Handle>,
     pub(crate) rng: ChaCha8Rng,
     pub(crate) now: u64,
     queue: BTreeMap<(u64, u64), Due>,
@@ -133,7 +143,9 @@ impl World {
             trace: Trace::default(),
             answers: BTreeMap::new(),
             failures: Vec::new(),
-            checkers: Vec::new(),
+            checkers: crate::invariants::all(),
+            ledger: Ledger::default(),
+            shown: Vec::new(),
             metrics: Metrics::default(),
             acked: Vec::new(),
             disk_ms: (1, 8),
@@ -141,11 +153,12 @@ impl World {
             cuts_at_start: true,
             skew_ms: 0,
             ruined: 0,
-            started: BTreeMap::new(),
+            peeks: BTreeSet::new(),
             calls: BTreeMap::new(),
             refused_joins: Vec::new(),
             refusals: Vec::new(),
             keys: BTreeMap::new(),
+            forced: BTreeSet::new(),
             rng: ChaCha8Rng::seed_from_u64(seed),
             now: EPOCH_MS,
             queue: BTreeMap::new(),
@@ -368,27 +381,45 @@ impl World {
         let Some(sim) = self.nodes.get_mut(node).filter(|sim| matches!(sim.life, Life::Down)) else {
             return;
         };
+        if let Some(ticket) = sim.invitation.clone() {
+            let seed = self.draw(0, u64::MAX - 1);
+            return self.start_joining(node, ticket, seed);
+        }
+        if sim.liar {
+            return self.possess(node);
+        }
         sim.clock.restart(self.now);
         let now = sim.clock.now(self.now);
         let boot = match sim.open().map(drop).and_then(|()| sim.boot(seed, now)) {
             Ok(Some(boot)) => boot,
-            Ok(None) => return self.breach(format!("#{node} has no workspace")),
+            // It was not let in.
+            Ok(None) => return,
             Err(error) => return self.cannot_open(node, &error),
         };
         self.check_promise(node);
         let Some(sim) = self.nodes.get_mut(node) else { return };
         sim.count_durable();
-        let started: Result<(Node, Vec<Effect>), BootError> = Node::start(boot);
+        let started: Result<Result<(Node, Vec<Effect>), BootError>, String> = caught(|| Node::start(boot));
         match started {
-            Ok((machine, effects)) => {
+            Ok(Ok((machine, effects))) => {
                 sim.life = Life::Up(Box::new(machine));
+                self.read_disk(node);
+                self.ask_checkers(|checker, world| checker.on_start(world, node));
                 self.perform(node, effects);
                 let address = address(node);
                 self.feed(node, Input::Net(NetInput::Listening { address }));
-                self.ask_checkers(|checker, world| checker.on_start(world, node));
             }
-            Err(_) if sim.lied() => self.ruin(node),
-            Err(error) => self.breach(format!("#{node} cannot start: {error}")),
+            Ok(Err(_)) if sim.lied() => self.ruin(node),
+            Ok(Err(error)) => self.breach(format!("#{node} cannot start: {error}")),
+            Err(what) => self.panicked(node, &what),
+        }
+    }
+
+    /// Notes in the ledger what is on a disk.
+    pub(crate) fn read_disk(&mut self, node: usize) {
+        let store = self.nodes.get(node).and_then(|sim| sim.store.as_ref());
+        if let Some(Err(error)) = store.map(|store| self.ledger.reload(node, store)) {
+            self.breach(format!("#{node}: its disk cannot be read: {error}"));
         }
     }
 
@@ -405,8 +436,12 @@ impl World {
     /// Asks a node something. The answer will be in `answers`.
     pub fn request(&mut self, node: usize, request: Request) -> Ticket {
         let ticket = self.draw_ticket();
-        self.feed(node, Input::Request { ticket, request });
+        self.ask_with(node, ticket, request);
         ticket
+    }
+
+    pub(crate) fn ask_with(&mut self, node: usize, ticket: Ticket, request: Request) {
+        self.feed(node, Input::Request { ticket, request });
     }
 
     pub(crate) const fn draw_ticket(&mut self) -> Ticket {

@@ -11,6 +11,7 @@ mod machine {
     mod joining;
     mod liars;
     mod lines;
+    mod moving;
     mod network;
     mod one_node;
     mod power_cuts;

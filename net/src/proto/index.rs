@@ -10,6 +10,7 @@ use starling_crdt::id::StreamKey;
 
 use super::limits::SPLIT;
 use super::message::{Bound, Range, RangeState, Short};
+use crate::fault::{Fault, planted};
 
 const BUCKET_DOMAIN: &str = "starling/index-bucket/1";
 const ROOT_DOMAIN: &str = "starling/index-root/1";
@@ -50,7 +51,7 @@ impl Index {
             return false;
         }
         self.buckets.insert(first_byte(&stream), None);
-        self.root = None;
+        self.root.take_if(|_| !planted(Fault::RootKept));
         true
     }
 
@@ -177,7 +178,8 @@ impl Index {
                 Some(_) => {}
             }
         }
-        differing.extend(ours.into_keys().map(|stream| (stream, Difference::OnlyOurs)));
+        let skipped = usize::from(planted(Fault::StreamSkipped));
+        differing.extend(ours.into_keys().skip(skipped).map(|stream| (stream, Difference::OnlyOurs)));
     }
 }
 

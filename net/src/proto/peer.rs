@@ -14,6 +14,7 @@ use super::message::{Message, Range, Short, decode};
 use super::out::{Out, Step, broken};
 use super::rounds::{Pace, Rounds, Start};
 use super::serve::Serve;
+use crate::fault::{Fault, planted};
 
 /// The conversation with one peer, from link up to link down.
 #[derive(Debug)]
@@ -325,6 +326,7 @@ impl Peer {
         for (stream, difference) in self.rounds.handle_index(round, ranges, last, local, now_ms, out)? {
             match difference {
                 Difference::OnlyOurs => self.serve.push(stream),
+                Difference::OnlyTheirs if planted(Fault::TheirsForgotten) => {}
                 Difference::OnlyTheirs => self.ask.want(stream, false),
                 Difference::Both => self.ask.want(stream, true),
             }

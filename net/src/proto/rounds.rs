@@ -10,6 +10,7 @@ use super::limits::{DEBOUNCE_MS, INDEX_ITEMS_MAX, INDEX_RANGES_MAX, LATER_MS, SE
 use super::local::Local;
 use super::message::{Bound, Message, Range, RangeState, Short, Summary};
 use super::out::{Out, Step, broken};
+use crate::fault::{Fault, planted};
 
 const ROUND_DOMAIN: &str = "starling/sync-round/1";
 const JITTER_DOMAIN: &str = "starling/sync-jitter/1";
@@ -57,7 +58,7 @@ impl Rounds {
             theirs: None,
             heard_at_ms: None,
             told: None,
-            tell_at_ms: Some(now_ms),
+            tell_at_ms: (!planted(Fault::SilentOnReturn)).then_some(now_ms),
             compare_at_ms: None,
             interval_at_ms: u64::MAX,
             tried_rosters: None,
@@ -169,7 +170,8 @@ impl Rounds {
             let pair = Some((ours.roster, theirs.roster));
             let new = self.tried_rosters != pair;
             self.tried_rosters = pair;
-            return if new { Start::Roster } else { Start::Done };
+            let exchanged = new && !planted(Fault::RosterNotExchanged);
+            return if exchanged { Start::Roster } else { Start::Done };
         }
         let pair = Some((ours, theirs));
         if ours.root != theirs.root && self.tried_sessions != pair {
@@ -227,7 +229,7 @@ impl Rounds {
         if self.compares && round == self.round {
             self.unanswered = 0;
             self.round = Short::default();
-            self.tried_sessions = None;
+            self.tried_sessions.take_if(|_| !planted(Fault::LaterForgotten));
             self.compare_at_ms = Some(now_ms.saturating_add(LATER_MS));
         }
     }

@@ -14,6 +14,7 @@ use super::limits::{
 use super::local::Local;
 use super::message::{Message, Part, Tail};
 use super::out::{Out, Step, broken};
+use crate::fault::{Fault, planted};
 
 /// A part of an answer is closed at this size, so that parts fill frames well.
 const PART_BYTES: usize = BATCH_BYTES_MAX / 4;
@@ -61,7 +62,8 @@ impl Serve {
         }
         let mut part = Part { stream, records: Vec::new(), tail: Tail::Part };
         let mut bytes = 0;
-        for record in records.into_iter().filter(|record| fits_frame(record)) {
+        let dropped = usize::from(records.len() > 1 && planted(Fault::DepDropped));
+        for record in records.into_iter().skip(dropped).filter(|record| fits_frame(record)) {
             let full = bytes + record.len() > PART_BYTES || part.records.len() >= BATCH_RECORDS_MAX / 4;
             if full && !part.records.is_empty() {
                 let next = Part { stream, records: Vec::new(), tail: Tail::Part };

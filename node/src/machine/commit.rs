@@ -16,6 +16,7 @@ use super::info::{Item, Notice};
 use super::input::{BatchSeq, Effect, GossipVerdict, NetEffect, Ticket};
 use super::request::{Answer, Code, Rejection};
 use super::rows::{self, IndexRow};
+use crate::fault::{Fault, planted};
 use crate::store::{AsideRow, Batch, IndexRow as StoredRow, LocalRow, RecordRow, Space};
 
 /// Pause before what a failed commit left undone is tried again, ms: a disk that is full stays so for a while.
@@ -173,7 +174,8 @@ impl Node {
         let Some(session) = self.slots.get(&key).and_then(|slot| slot.session()) else {
             return;
         };
-        let first = (session.len() + session.aside()).saturating_sub(admitted.len()) as u64;
+        let aside = if planted(Fault::PlaceReused) { 0 } else { session.aside() };
+        let first = (session.len() + aside).saturating_sub(admitted.len()) as u64;
         let counts = |record: &Signed<Verified>| session.entry(&record.id()).is_some_and(Entry::is_counted);
         let counted: Vec<_> = admitted.iter().filter(|r| counts(r)).map(Signed::id).collect();
         debug_assert!(!local || counted.len() == admitted.len(), "INV-5: wrote a record that does not count");
@@ -198,7 +200,9 @@ impl Node {
             self.roster_len += 1;
         }
         self.commits.after.roster = true;
-        self.recount.look();
+        if !planted(Fault::RecountForgotten) {
+            self.recount.look();
+        }
         let renamed = self.renamed();
         let pending = renamed.iter().map(|key| *key.as_bytes());
         self.commits.batch.export_pending.extend(pending);
@@ -213,7 +217,11 @@ impl Node {
             self.commits.outbox.insert(record.id());
         }
         if local {
-            self.commits.after.publish.push((record.id(), record.wire().to_vec()));
+            let (id, data) = (record.id(), record.wire().to_vec());
+            if planted(Fault::GossipBeforeCommit) {
+                return self.effects.push(Effect::Net(NetEffect::Publish { id, data }));
+            }
+            self.commits.after.publish.push((id, data));
         }
     }
 
@@ -342,8 +350,9 @@ impl Node {
         for after in batches.iter().filter_map(|seq| self.commits.pending.remove(seq)).collect::<Vec<_>>() {
             roster |= after.roster;
             let rejection = Rejection::new(Code::StoreFailed, format!("it was not stored: {error}"));
-            for (ticket, _) in after.answers {
-                self.answer(ticket, Err(rejection.clone()));
+            for (ticket, answer) in after.answers {
+                let told = if planted(Fault::FailureHidden) { Ok(answer) } else { Err(rejection.clone()) };
+                self.answer(ticket, told);
             }
             for token in after.verdicts {
                 self.effects.push(Effect::Net(NetEffect::Verdict { token, verdict: GossipVerdict::Ignore }));
@@ -358,7 +367,8 @@ impl Node {
                 self.forget_turn(attempt);
             }
             self.aside_failed(after.aside_parts, after.held, after.released);
-            after.rows.into_keys().for_each(|key| self.reload(key));
+            let unstored = after.rows.into_keys().filter(|_| !planted(Fault::FailedCommitKept));
+            unstored.for_each(|key| self.reload(key));
         }
         self.recount.look();
         let at = self.now + RETRY_MS;

@@ -17,6 +17,7 @@ use super::request::{Code, Rejection, TurnCall};
 use super::rows::{self, IndexRow, ProfileRow};
 use super::task::Task;
 use super::writing::{Done, not_found};
+use crate::fault::{Fault, planted};
 
 /// Bytes of transcript that an agent is given: the newest lines that fit.
 const TRANSCRIPT_BYTES_MAX: usize = 256 * 1024;
@@ -89,6 +90,12 @@ impl Node {
         here && standing.stands(&self.me)
     }
 
+    /// Whether its host has let an agent go, to a device that can still take it: until it does, nothing new is begun.
+    fn is_handed_over(&self, agent: &AgentId) -> bool {
+        let standing = self.standing();
+        standing.handovers().any(|(_, offered)| offered.agent == *agent && standing.stands(&offered.to))
+    }
+
     /// Tells the shell which agents run here, after a start or a change of the roster.
     pub(super) fn host_agents(&mut self) {
         for (agent, profile) in self.hosting.profiles.clone() {
@@ -110,7 +117,8 @@ impl Node {
             return;
         }
         let host = self.hosting.hosts.entry(row.agent).or_default();
-        if row.is_actionable() && !row.held && !host.queue.contains(&key) {
+        let forgotten = planted(Fault::QueueForgotten) && host.running.is_some();
+        if row.is_actionable() && !row.held && !host.queue.contains(&key) && !forgotten {
             host.queue.push_back(key);
         }
         if row.open > 0 && self.hosting.turns.values().all(|turn| turn.key != key) {
@@ -131,11 +139,12 @@ impl Node {
         if self.stopping || self.retry_ms.is_some() {
             return;
         }
-        let idle = |host: &Host| host.running.is_none() && host.claiming.is_none() && !host.queue.is_empty();
+        let free = |host: &Host| host.running.is_none() || planted(Fault::TwoTurnsAtOnce);
+        let idle = |host: &Host| free(host) && host.claiming.is_none() && !host.queue.is_empty();
         let agents: Vec<_> =
             self.hosting.hosts.iter().filter(|(_, h)| idle(h)).map(|(agent, _)| *agent).collect();
         for agent in agents {
-            if !self.hosts(&agent) || self.hosting.profile(&agent).is_none() {
+            if !self.hosts(&agent) || self.is_handed_over(&agent) || self.hosting.profile(&agent).is_none() {
                 continue;
             }
             let Some(host) = self.hosting.hosts.get_mut(&agent) else {
@@ -166,18 +175,31 @@ impl Node {
         let Some(agent) = ready.filter(|_| !self.stopping) else {
             return;
         };
+        if self.is_handed_over(&agent) {
+            // Should nobody take the agent in the end, this one comes first.
+            self.hosting.hosts.entry(agent).or_default().queue.push_front(key);
+            return;
+        }
         let attempt = self.draw_attempt_id();
         if let Ok(Done::Wrote(_)) = self.command(key, Command::Claim(attempt)) {
             debug_assert!(
                 self.hosting.hosts.get(&agent).is_none_or(|host| host.running.is_none()),
                 "INV-7: one agent runs two turns"
             );
-            let secret = data_encoding::HEXLOWER.encode(&self.random::<32>());
-            let turn = Turn { key, agent, secret, asked_for_title: false, cancelled: false };
-            self.hosting.turns.insert(attempt, turn);
-            self.hosting.hosts.entry(agent).or_default().running = Some(attempt);
-            self.commits.start_turn(key, attempt);
+            self.begin_turn(key, agent, attempt);
         }
+    }
+
+    /// From now on the agent is at work; its process starts when the claim is durable.
+    fn begin_turn(&mut self, key: StreamKey, agent: AgentId, attempt: AttemptId) {
+        let secret = data_encoding::HEXLOWER.encode(&self.random::<32>());
+        let turn = Turn { key, agent, secret, asked_for_title: false, cancelled: false };
+        self.hosting.turns.insert(attempt, turn);
+        self.hosting.hosts.entry(agent).or_default().running = Some(attempt);
+        if planted(Fault::TurnBeforeClaim) {
+            return self.run_turn(key, attempt);
+        }
+        self.commits.start_turn(key, attempt);
     }
 
     /// Whether the agent's policy lets this session's creator start turns. Default: every member.
@@ -288,7 +310,11 @@ impl Node {
         let Some(view) = self.view(&key) else { return };
         let dead: Vec<_> =
             view.open_attempts.iter().filter(|a| !self.hosting.turns.contains_key(a)).copied().collect();
-        for attempt in dead {
+        for attempt in dead.into_iter().filter(|_| !planted(Fault::ClaimLeftOpen)) {
+            if planted(Fault::TurnResumed) {
+                self.begin_turn(key, view.agent, attempt);
+                continue;
+            }
             self.fail(key, attempt, "interrupted: the node stopped while the agent was at work");
         }
     }

@@ -16,6 +16,7 @@ use super::input::{Effect, Ticket};
 use super::request::{Answer, Code, Rejection};
 use super::rows::IndexRow;
 use super::task::Task;
+use crate::fault::{Fault, planted};
 
 mod files;
 
@@ -99,6 +100,9 @@ impl Exporter {
 
     /// A session changed; `record` is what was added.
     pub(super) fn mark(&mut self, key: StreamKey, record: Option<(RecordId, Record)>) {
+        if self.is_busy() && planted(Fault::ExportForgets) {
+            return;
+        }
         let marked = self.marked.entry(key).or_default();
         marked.records += usize::from(record.is_some());
         marked.last = record;

@@ -17,6 +17,7 @@ use super::replica::{Open, Replica};
 use super::request::{Code, Rejection};
 use super::rows::IndexRow;
 use super::task::Task;
+use crate::fault::{Fault, planted};
 
 /// Replicas held open at once. An open session of a few hundred records takes about a megabyte.
 const OPEN_MAX: usize = 256;
@@ -196,6 +197,7 @@ impl Node {
                 }
                 Replica::Open(_)
                     if front.reads()
+                        && !planted(Fault::ReadsDoNotWait)
                         && (slot.dirty.is_some()
                             || self.commits.is_staged(&key)
                             || self.commits.is_roster_dirty()) =>

@@ -15,6 +15,7 @@ use super::Node;
 use super::input::Ticket;
 use super::request::{Answer, Change, Code, Rejection, TurnCall};
 use super::task::Task;
+use crate::fault::{Fault, planted};
 
 /// A session that somebody wants to open.
 pub(super) struct Opening {
@@ -183,6 +184,7 @@ impl Node {
     /// A refusal goes out at once; what was written, or was there before, when it is durable.
     fn answer_when_durable(&mut self, ticket: Ticket, answer: Result<Answer, Rejection>) {
         match answer {
+            Ok(answer) if planted(Fault::AnswerBeforeCommit) => self.answer(ticket, Ok(answer)),
             Ok(answer) => self.commits.answer(ticket, answer),
             Err(rejection) => self.answer(ticket, Err(rejection)),
         }

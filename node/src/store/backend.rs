@@ -13,6 +13,7 @@ use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 
 use super::error::{StoreError, classify_io};
+use crate::fault::{Fault, planted};
 
 /// redb makes a file of 72 KiB (version 4.6); one that is longer than this has been written to.
 const NEWBORN_BYTES_MAX: u64 = 1024 * 1024;
@@ -105,6 +106,9 @@ impl<B: StorageBackend> StorageBackend for Tracked<B> {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        if planted(Fault::SyncSkipped) {
+            return Ok(());
+        }
         self.inner.sync_data()
     }
 

@@ -17,6 +17,7 @@ use redb::{ReadableTable, TableDefinition, TableHandle, WriteTransaction};
 
 use super::batch::{AsideRow, Batch, Key32, LocalRow, RecordRow, Space};
 use super::error::StoreError;
+use crate::fault::{Fault, planted};
 
 /// The format that this version writes, and the newest that it reads.
 pub(super) const FORMAT: u64 = 1;
@@ -138,6 +139,9 @@ pub(super) fn apply(transaction: &WriteTransaction, batches: &[Batch]) -> Result
     if batches.iter().any(|batch| !batch.index.is_empty()) {
         let mut index = transaction.open_table(INDEX)?;
         for row in batches.iter().flat_map(|batch| &batch.index) {
+            if planted(Fault::RowKept) && index.get(&row.stream)?.is_some() {
+                continue;
+            }
             index.insert(&row.stream, row.row.as_slice())?;
         }
     }
@@ -156,7 +160,8 @@ fn apply_records(transaction: &WriteTransaction, batches: &[Batch]) -> Result<()
         ids: transaction.open_table(IDS)?,
         outbox: transaction.open_table(OUTBOX)?,
     };
-    for batch in batches {
+    let written = if planted(Fault::GroupCut) { 1 } else { batches.len() };
+    for batch in batches.iter().take(written) {
         batch.records.iter().try_for_each(|row| tables.append(row))?;
         batch.published.iter().try_for_each(|id| tables.publish(id))?;
     }

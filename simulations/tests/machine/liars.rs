@@ -1,18 +1,13 @@
 //! Agents and devices that break the rules: no reply without a title gets past anybody, whoever signs it.
 
-use std::collections::BTreeMap;
-
 use starling_crdt::id::{AttemptId, RecordId, StreamKey};
 use starling_crdt::limits::ROSTER_HEADS_MAX;
 use starling_crdt::payload::{Payload, Turn};
 use starling_crdt::record::Record;
-use starling_crdt::roster::Roster;
-use starling_crdt::signed::{Received, Signed, Unverified, Verified};
+use starling_crdt::signed::{Signed, Verified, id_of_wire};
 use starling_crdt::text::Body;
 use starling_crdt::view::{Author, Status};
 use starling_node::machine::request::Code;
-use starling_node::machine::rows::digest_of;
-use starling_simulations::liar::Liar;
 use starling_simulations::node::Life;
 use starling_simulations::{Behaviour, World};
 
@@ -89,29 +84,14 @@ impl Forger {
 
 /// Stops the node and puts a liar with its key and its records in its place.
 pub(super) fn possess(world: &mut World, node: usize, stream: StreamKey) -> Forger {
-    world.nodes[node].behaviour = Behaviour::Hang;
     let sim = &world.nodes[node];
-    let workspace = sim.workspace.unwrap();
-    let store = sim.store.as_ref().unwrap();
-    let mut roster = Roster::new(workspace);
-    let mut streams: BTreeMap<StreamKey, Vec<Vec<u8>>> = BTreeMap::new();
-    for key in store.streams().unwrap() {
-        let rows = store.load_stream(key).unwrap();
-        streams.insert(StreamKey::from_bytes(key), rows.into_iter().map(|(_, wire)| wire).collect());
-    }
-    for wire in &streams[&workspace.roster()] {
-        let Ok(Received::Record(record)) = Signed::<Unverified>::decode(wire) else { panic!("no record") };
-        roster.offer(record.trust());
-    }
-    let last = streams[&stream].last().unwrap();
-    let heads = vec![starling_crdt::signed::id_of_wire(last).unwrap()];
-    let allowed = roster.standing().admitted_devices().copied().collect();
-    let digest = digest_of(roster.heads().iter().copied());
+    let last = sim.store.as_ref().unwrap().load_stream(*stream.as_bytes()).unwrap().pop().unwrap().1;
+    let heads = vec![id_of_wire(&last).unwrap()];
+    let roster = sim.roster().unwrap().heads().iter().copied().collect();
     world.crash(node);
     world.run_for(4_000);
-    let liar = Liar::new(world.nodes[node].me, workspace, allowed, digest, streams, world.now_ms());
-    world.nodes[node].life = Life::Liar(Box::new(liar));
-    Forger { node, stream, heads, roster: roster.heads().iter().copied().collect() }
+    world.possess(node);
+    Forger { node, stream, heads, roster }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use starling_crdt::view::{Status, View};
 use super::super::export_meta::{self, SessionMeta, check};
 use super::super::export_text::{ThreadEntry, render_thread};
 use super::{ExportPlan, yaml};
+use crate::fault::{Fault, planted};
 
 /// A session's files, and where it may have been before.
 pub(super) struct Files {
@@ -21,6 +22,7 @@ pub(super) fn session(view: &View, collides: bool) -> Files {
     let (home, removes) = match (collides, view.archived.is_some()) {
         (true, _) => (format!("{collisions}/{}", view.key), vec![live, archive]),
         (false, false) => (live, vec![archive, collisions]),
+        (false, true) if planted(Fault::ArchiveLeftBehind) => (archive, vec![collisions]),
         (false, true) => (archive, vec![live, collisions]),
     };
     let meta = meta(view);

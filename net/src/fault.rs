@@ -1,0 +1,63 @@
+//! Planted bugs of the sync machine: a switch that breaks one rule at a time, so that the simulator can show that it
+//! would notice. Without the feature `planted` [`planted()`] is constantly false and the broken branch does not exist in
+//! the program.
+//!
+//! The switch is a thread's own: simulations that run side by side do not break each other.
+
+/// A bug that can be planted, named by what it does wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// A session that only the peer has is not asked for.
+    TheirsForgotten,
+    /// Of the sessions that only we have the first is left out.
+    StreamSkipped,
+    /// The root over all sessions is not made anew when one of them changes.
+    RootKept,
+    /// Whoever comes back is told nothing until something changes.
+    SilentOnReturn,
+    /// A round that the peer had no time for counts as tried.
+    LaterForgotten,
+    /// Of several records of a session the first is left out, on which the others depend.
+    DepDropped,
+    /// Rosters that differ are not exchanged.
+    RosterNotExchanged,
+}
+
+/// Whether this bug is planted now.
+#[cfg(not(feature = "planted"))]
+pub const fn planted(_: Fault) -> bool {
+    false
+}
+
+#[cfg(feature = "planted")]
+pub use switch::{planted, with};
+
+#[cfg(feature = "planted")]
+mod switch {
+    use std::cell::Cell;
+
+    use super::Fault;
+
+    thread_local! {
+        static PLANTED: Cell<Option<Fault>> = const { Cell::new(None) };
+    }
+
+    /// Whether this bug is planted now, in this thread.
+    #[must_use]
+    pub fn planted(fault: Fault) -> bool {
+        PLANTED.get() == Some(fault)
+    }
+
+    /// Runs `check` with a bug planted in this thread, and takes it out again, also after a panic.
+    pub fn with<T>(fault: Fault, check: impl FnOnce() -> T) -> T {
+        struct Out;
+        impl Drop for Out {
+            fn drop(&mut self) {
+                PLANTED.set(None);
+            }
+        }
+        let _out = Out;
+        PLANTED.set(Some(fault));
+        check()
+    }
+}

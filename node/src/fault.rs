@@ -1,0 +1,91 @@
+//! Planted bugs of the machine and the store: a switch that breaks one rule at a time, so that the simulator can show that
+//! it would notice. Without the feature `planted` [`planted()`] is constantly false and the broken branch does not exist in
+//! the program.
+//!
+//! The switch is a thread's own: simulations that run side by side do not break each other.
+
+/// A bug that can be planted, named by what it does wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// A client is told that its message is stored before it is.
+    AnswerBeforeCommit,
+    /// What was written here is gossiped before it is stored.
+    GossipBeforeCommit,
+    /// A session is shown to whoever asks while its newest records are on their way to the disk.
+    ReadsDoNotWait,
+    /// A client is told that its message is stored though the commit failed.
+    FailureHidden,
+    /// After a failed commit the replica in memory goes on from what was not stored.
+    FailedCommitKept,
+    /// Of the batches of one commit the first one's records alone are written.
+    GroupCut,
+    /// The disk is not asked to sync.
+    SyncSkipped,
+    /// A row of the index stays as it was first written.
+    RowKept,
+    /// A new record is given its place without counting those that are kept aside.
+    PlaceReused,
+    /// A turn's process starts before its claim is stored.
+    TurnBeforeClaim,
+    /// A turn that a crash interrupted is started again under its old claim.
+    TurnResumed,
+    /// An agent that is at work is given its next session.
+    TwoTurnsAtOnce,
+    /// A claim whose turn a crash ended is left open.
+    ClaimLeftOpen,
+    /// A session that gets a message while its agent is at work is not put into the agent's queue.
+    QueueForgotten,
+    /// What changes while an export runs is not marked for the next one.
+    ExportForgets,
+    /// The queue of exports is not taken up at a start.
+    ExportQueueLost,
+    /// The folder in which a session was before it was archived stays in the export.
+    ArchiveLeftBehind,
+    /// The signatures of records that come in frames are not checked.
+    SignatureNotChecked,
+    /// A gossiped record of a revoked device is passed on.
+    RevokedPassedOn,
+    /// Sessions are not counted anew when the roster changes.
+    RecountForgotten,
+    /// A recount that a crash interrupted is not taken up at the start.
+    RecountNotResumed,
+}
+
+/// Whether this bug is planted now.
+#[cfg(not(feature = "planted"))]
+pub const fn planted(_: Fault) -> bool {
+    false
+}
+
+#[cfg(feature = "planted")]
+pub use switch::{planted, with};
+
+#[cfg(feature = "planted")]
+mod switch {
+    use std::cell::Cell;
+
+    use super::Fault;
+
+    thread_local! {
+        static PLANTED: Cell<Option<Fault>> = const { Cell::new(None) };
+    }
+
+    /// Whether this bug is planted now, in this thread.
+    #[must_use]
+    pub fn planted(fault: Fault) -> bool {
+        PLANTED.get() == Some(fault)
+    }
+
+    /// Runs `check` with a bug planted in this thread, and takes it out again, also after a panic.
+    pub fn with<T>(fault: Fault, check: impl FnOnce() -> T) -> T {
+        struct Out;
+        impl Drop for Out {
+            fn drop(&mut self) {
+                PLANTED.set(None);
+            }
+        }
+        let _out = Out;
+        PLANTED.set(Some(fault));
+        check()
+    }
+}
