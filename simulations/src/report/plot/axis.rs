@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::coord::types::RangedCoordf64;
 
 /// One axis. Values are placed by `place`, so that marks of a logarithmic axis are values as well.
@@ -15,6 +15,31 @@ pub(super) struct Axis {
     high: f64,
     log: bool,
 }
+
+/// Places along an axis, with lines where its marks are and nowhere else.
+pub(super) struct Scale {
+    range: RangedCoordf64,
+    marks: Vec<f64>,
+}
+
+impl Ranged for Scale {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        self.range.map(value, limit)
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _hint: Hint) -> Vec<f64> {
+        self.marks.clone()
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.range.range()
+    }
+}
+
+impl ValueFormatter<f64> for Scale {}
 
 impl Axis {
     /// From 0 to at least `most`, with about five marks.
@@ -92,9 +117,9 @@ impl Axis {
         (self.place(value) - low) / (high - low)
     }
 
-    pub(super) fn scale(&self) -> Scale {
+    pub(super) fn coord(&self) -> Scale {
         let marks = self.marks.iter().map(|(value, _)| self.place(*value)).collect();
-        Scale { places: (self.place(self.low)..self.place(self.high)).into(), marks }
+        Scale { range: (self.place(self.low)..self.place(self.high)).into(), marks }
     }
 
     /// What is written at a place.
@@ -102,29 +127,6 @@ impl Axis {
         let distance = |value: f64| (self.place(value) - place).abs();
         let nearest = self.marks.iter().min_by(|a, b| distance(a.0).total_cmp(&distance(b.0)));
         nearest.map(|(_, label)| label.clone()).unwrap_or_default()
-    }
-}
-
-/// The places of an axis, with marks where it says.
-pub(super) struct Scale {
-    places: RangedCoordf64,
-    marks: Vec<f64>,
-}
-
-impl Ranged for Scale {
-    type FormatOption = DefaultFormatting;
-    type ValueType = f64;
-
-    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
-        self.places.map(value, limit)
-    }
-
-    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
-        self.marks.clone()
-    }
-
-    fn range(&self) -> Range<f64> {
-        self.places.range()
     }
 }
 

@@ -102,7 +102,7 @@ pub(super) fn chart<'a, 'b>(area: &'a Area<'b>, x: &Axis, y: &Axis) -> Result<Ch
         .margin_top(6)
         .x_label_area_size(46)
         .y_label_area_size(62)
-        .build_cartesian_2d(x.scale(), y.scale())?;
+        .build_cartesian_2d(x.coord(), y.coord())?;
     let text = font(SMALL, false, INK, HPos::Left);
     chart
         .configure_mesh()
