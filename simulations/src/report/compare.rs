@@ -24,7 +24,8 @@ impl Change {
 }
 
 type Figure = (&'static str, fn(&Report) -> f64);
-type Names = [&'static str; 4];
+/// The names of four percentiles, and where they are.
+type Percentiles = ([&'static str; 4], fn(&Report) -> &Spread);
 
 /// Single figures.
 const FIGURES: [Figure; 10] = [
@@ -41,7 +42,7 @@ const FIGURES: [Figure; 10] = [
 ];
 
 /// Figures that have percentiles.
-const SPREADS: [(Names, fn(&Report) -> &Spread); 6] = [
+const SPREADS: [Percentiles; 6] = [
     (["convergence_ms p50", "convergence_ms p90", "convergence_ms p99", "convergence_ms max"], |report| {
         &report.convergence_ms
     }),

@@ -215,3 +215,15 @@ fn what_cannot_be_done_is_told_with_what_to_do() {
         }
     }
 }
+
+#[test]
+fn the_scenario_of_the_readme_can_be_run() {
+    let readme = include_str!("../../README.md");
+    let (_, from) = readme.split_once("```toml\n").unwrap();
+    let (text, _) = from.split_once("```").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("mine.toml");
+    std::fs::write(&path, text).unwrap();
+    let report = json(&["run", path.to_str().unwrap(), "--seed", "0", "--json"]);
+    assert!(report["scenario"] == "mine" && report["faults"]["offline"] == 1, "{report}");
+}
