@@ -4,7 +4,7 @@
 //!
 //! In reading order: `world` (the clock and the event queue), `effects`, `wires` and `turns` (what
 //! nodes want done), `node` (one simulated
-//! computer), `network` and `lines`, `disk`, `power` and `clock`, `agents`, `export`, `liar` (a device that breaks the
+//! computer), `network` and `lines`, `disk`, `power`, `naps` and `clock`, `agents`, `export`, `liar` (a device that breaks the
 //! rules), `ledger` (what is durable where), `invariants` (what must hold, with `model` to compare with), `trace` (what
 //! makes two runs comparable), `people` (what tests do to a world).
 
@@ -27,6 +27,7 @@ mod lines;
 pub mod logs;
 pub mod metrics;
 pub mod model;
+pub mod naps;
 pub mod network;
 pub mod node;
 pub mod panics;

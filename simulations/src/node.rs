@@ -20,7 +20,8 @@ use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::export::Tree;
 use crate::liar::Liar;
-use crate::power::{Nap, Promised};
+use crate::naps::Nap;
+use crate::power::Promised;
 
 /// Memory for a store's pages: the disk is in memory too, and there are many.
 const CACHE_BYTES: usize = 256 * 1024;
