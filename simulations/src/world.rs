@@ -181,6 +181,9 @@ impl World {
         self.nodes.push(sim);
         let node = self.nodes.len() - 1;
         self.set_clock(node);
+        if let Some(key) = self.key_of(node) {
+            self.trace.call(key, node);
+        }
         node
     }
 
