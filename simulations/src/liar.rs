@@ -150,9 +150,12 @@ impl Liar {
             }
             Some(NetInput::Frame { peer, bytes }) => Input::Frame { peer, bytes },
             Some(NetInput::Gossip { token, bytes, .. }) => {
-                let verdict = if self.silent { GossipVerdict::Ignore } else { GossipVerdict::Accept };
+                // What is no record at all goes no further: else a flood would be one of the simulator.
+                let stream = believed(&bytes).map(|record| record.stream());
+                let passes = stream.is_some() && !self.silent;
+                let verdict = if passes { GossipVerdict::Accept } else { GossipVerdict::Ignore };
                 said.push(NetEffect::Verdict { token, verdict });
-                if let Some(stream) = believed(&bytes).map(|record| record.stream())
+                if let Some(stream) = stream
                     && self.keep(stream, bytes)
                 {
                     outputs = self.changed(stream, now_ms);

@@ -121,7 +121,7 @@ impl World {
         self.crash(node);
         if let Some(sim) = self.nodes.get_mut(node) {
             sim.life = Life::Ruined;
-            self.ruined += 1;
+            self.metrics.ruined += 1;
         }
     }
 

@@ -110,8 +110,6 @@ pub struct World {
     pub cuts_at_start: bool,
     /// How far the clock of a new computer may be off, either way, ms.
     pub(crate) skew_ms: u64,
-    /// Computers whose disks lied and lost their stores.
-    pub ruined: u64,
     /// Questions whose answers only checkers look at.
     pub(crate) peeks: BTreeSet<Ticket>,
     /// Tickets of agents: the turn that goes on when they are answered.
@@ -152,7 +150,6 @@ impl World {
             crashes: None,
             cuts_at_start: true,
             skew_ms: 0,
-            ruined: 0,
             peeks: BTreeSet::new(),
             calls: BTreeMap::new(),
             refused_joins: Vec::new(),
@@ -188,6 +185,9 @@ impl World {
         self.nodes.push(sim);
         let node = self.nodes.len() - 1;
         self.set_clock(node);
+        if let Some(key) = self.key_of(node) {
+            self.trace.call(key, node);
+        }
         node
     }
 
