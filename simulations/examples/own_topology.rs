@@ -41,7 +41,9 @@ impl Checker for EndToEnd {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut row = Scenario::parse(ROW)?;
-    for (from, to) in (0..5_usize).flat_map(|a| (0..5).map(move |b| (a, b))).filter(|(a, b)| a.abs_diff(*b) > 1) {
+    for (from, to) in
+        (0..5_usize).flat_map(|a| (0..5).map(move |b| (a, b))).filter(|(a, b)| a.abs_diff(*b) > 1)
+    {
         // For all of the time that there are faults: nothing crosses but from neighbour to neighbour.
         let step = Step::Fault(Fault::OneWay { from, to, for_ms: 60_000 });
         row.at.push(Planned { at_ms: 0, step });
