@@ -3,12 +3,11 @@
 //! seed and what the caller does.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use starling_crdt::id::{AttemptId, DeviceKey, RecordId, StreamKey};
+use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, StreamKey};
 use starling_node::machine::info::ExportState;
 use starling_node::machine::input::{BatchSeq, Effect, Input, NetInput, Ticket, TurnInput};
 use starling_node::machine::request::{Answer, Rejection, Request};
