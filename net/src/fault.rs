@@ -15,8 +15,6 @@ pub enum Fault {
     RootKept,
     /// Whoever comes back is told nothing until something changes.
     SilentOnReturn,
-    /// A round that the peer had no time for counts as tried.
-    LaterForgotten,
     /// Of several records of a session the first is left out, on which the others depend.
     DepDropped,
     /// Rosters that differ are not exchanged.

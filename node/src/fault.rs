@@ -15,8 +15,6 @@ pub enum Fault {
     ReadsDoNotWait,
     /// A client is told that its message is stored though the commit failed.
     FailureHidden,
-    /// After a failed commit the replica in memory goes on from what was not stored.
-    FailedCommitKept,
     /// Of the batches of one commit the first one's records alone are written.
     GroupCut,
     /// The disk is not asked to sync.

@@ -209,9 +209,12 @@ impl World {
         let mut first: Option<(usize, State)> = None;
         let mut known: BTreeSet<[u8; 32]> = BTreeSet::new();
         for node in nodes {
-            let Some(sim) = self.nodes.get(*node).filter(|sim| matches!(sim.life, Life::Up(_))) else {
-                return Some(format!("#{node} is not up"));
-            };
+            let Some(sim) = self.nodes.get(*node) else { continue };
+            match sim.life {
+                Life::Up(_) => {}
+                Life::Down if sim.workspace.is_some() => return Some(format!("#{node} does not run")),
+                Life::Down | Life::Joining(_) | Life::Liar(_) | Life::Ruined => continue,
+            }
             if !sim.pending.is_empty() {
                 return Some(format!("#{node} is still writing"));
             }

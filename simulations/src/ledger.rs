@@ -46,6 +46,16 @@ pub struct Ledger {
     disputes: usize,
 }
 
+/// The text of a line.
+pub(crate) const fn body(payload: &Payload) -> Option<&starling_crdt::text::Body> {
+    match payload {
+        Payload::Open { body, .. } | Payload::Message { body, .. } | Payload::Reply { body, .. } => {
+            Some(body)
+        }
+        _ => None,
+    }
+}
+
 impl Ledger {
     /// A commit of a node's is durable.
     pub fn note(&mut self, node: usize, batches: &[Batch]) {

@@ -16,9 +16,9 @@ use starling_node::machine::input::NetEffect;
 
 use crate::fault::Lie;
 use crate::liar::{Liar, half_of};
-use crate::network::ConnId;
+use crate::network::{ConnId, Packet, Rumour};
 use crate::node::Life;
-use crate::world::{Event, Packet, Rumour, World, address};
+use crate::world::{Event, World, address};
 use mouth::{Dice, Mouth};
 
 /// One thing that a liar says.

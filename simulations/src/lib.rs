@@ -2,13 +2,14 @@
 //! ones; clock, randomness, network, disk, agents and the export's repository are simulated, so that a history of
 //! crashes, cuts and lies can be repeated exactly.
 //!
-//! In reading order: `world` (the clock and the event queue), `effects`, `wires` and `turns` (what
-//! nodes want done), `node` (one simulated
-//! computer), `network` and `lines`, `disk`, `power` and `clock`, `agents`, `export`, `liar` (a device that breaks the
-//! rules), `ledger` (what is durable where), `invariants` (what must hold, with `model` to compare with), `trace` (what
-//! makes two runs comparable), `people` (what tests do to a world).
+//! In reading order: `world` (the clock and the event queue), `effects`, `wires` and `turns` (what nodes want done),
+//! `node` (one simulated computer), `network` and `lines`, `disk`, `power` and `clock`, `agents`, `export`, `liar` and `liars`
+//! (devices that break the rules), `ledger` (what is durable where), `invariants` (what must hold, with `model` to compare
+//! with), `trace` (what makes two runs comparable), `people` (what tests do to a world). Upon these: `scenario` (what is run, as data), `plan` (what a seed makes of it), `run` (one seed), `campaign`
+//! (many seeds), `report` (what they showed), `shrink` (the shortest history that still fails).
 
 pub mod agents;
+pub mod campaign;
 pub mod checker;
 pub mod clock;
 pub mod counted;
@@ -36,9 +37,11 @@ pub mod planted;
 pub mod population;
 pub mod power;
 pub mod power_cuts;
+pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod scenarios;
+pub mod shrink;
 pub mod survey;
 pub mod trace;
 mod turns;

@@ -3,8 +3,8 @@
 
 use starling_node::machine::input::{Input, NetInput};
 
-use crate::network::{ConnId, Passage, Put, Trouble, TroubleId, between};
-use crate::world::{Event, Packet, World};
+use crate::network::{ConnId, Packet, Passage, Put, Trouble, TroubleId, between};
+use crate::world::{Event, World};
 
 /// How long a connection that hears nothing lives on, ms: until a QUIC connection has been silent for 15 s, of which up
 /// to 5 s had passed before, or a ping over TCP was not answered.
@@ -61,7 +61,7 @@ impl World {
     pub fn trouble(&mut self, trouble: Trouble, for_ms: u64) {
         let (id, blocked) = self.net.begin(trouble);
         self.blocked(id, blocked);
-        self.later(self.now + for_ms, usize::MAX, Event::Over(id));
+        self.later(self.now + for_ms, 0, Event::Over(id));
     }
 
     /// Cuts the line between two nodes. What is sent stalls; their connections die if it stays cut for long.

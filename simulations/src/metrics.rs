@@ -62,6 +62,8 @@ pub struct Metrics {
     pub converged_ms: Vec<u32>,
     /// Size of a node's store at the end, bytes.
     pub store_bytes: Vec<u64>,
+    /// Computers whose disks lied and lost their stores.
+    pub ruined: u64,
     /// Commits.
     pub commits: u64,
     /// Inputs that machines were given.
@@ -124,6 +126,7 @@ impl Metrics {
         self.turn_ms.extend(other.turn_ms);
         self.converged_ms.extend(other.converged_ms);
         self.store_bytes.extend(other.store_bytes);
+        self.ruined += other.ruined;
         self.commits += other.commits;
         self.inputs += other.inputs;
     }

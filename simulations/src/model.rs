@@ -14,6 +14,7 @@ use starling_crdt::payload::Payload;
 use starling_crdt::record::Record;
 use starling_crdt::view::Status;
 
+use crate::ledger::body;
 use roster::Standing;
 
 /// Ops of a session's header: lamport times of records begin after them.
@@ -49,15 +50,6 @@ struct Graph<'a> {
     counted: FixedBitSet,
 }
 
-pub(crate) const fn body(payload: &Payload) -> Option<&starling_crdt::text::Body> {
-    match payload {
-        Payload::Open { body, .. } | Payload::Message { body, .. } | Payload::Reply { body, .. } => {
-            Some(body)
-        }
-        _ => None,
-    }
-}
-
 /// What makes two inputs, or two lines of the creator, the same one.
 fn asks(payload: &Payload) -> Option<String> {
     match payload {
@@ -67,6 +59,14 @@ fn asks(payload: &Payload) -> Option<String> {
         Payload::Retry { attempt } => Some(format!("retry {attempt}")),
         _ => None,
     }
+}
+
+const fn is_claim(payload: &Payload) -> bool {
+    matches!(payload, Payload::Claim { .. })
+}
+
+const fn is_end(payload: &Payload) -> bool {
+    matches!(payload, Payload::Reply { .. } | Payload::Failure { .. })
 }
 
 impl<'a> Graph<'a> {
@@ -116,18 +116,13 @@ impl<'a> Graph<'a> {
         found
     }
 
-    fn claims(&self) -> Vec<usize> {
-        self.of_kind(|payload| matches!(payload, Payload::Claim { .. }))
-    }
-
     fn newest<T>(&self, pick: impl Fn(&'a Payload) -> Option<T>) -> Option<T> {
-        let last = self.of_kind(|_| true).into_iter().rev();
-        last.filter_map(|at| self.payload(at)).find_map(pick)
+        self.of_kind(|_| true).into_iter().rev().filter_map(|at| self.payload(at)).find_map(pick)
     }
 
     /// Inputs that no claim has seen, and that repeat none that one has.
     fn pending(&self) -> usize {
-        let claims = self.claims();
+        let claims = self.of_kind(is_claim);
         let inputs = self.of_kind(|payload| asks(payload).is_some());
         let (seen, new): (Vec<usize>, Vec<usize>) =
             inputs.into_iter().partition(|at| claims.iter().any(|claim| self.sees(*claim, *at)));
@@ -138,11 +133,11 @@ impl<'a> Graph<'a> {
 
     /// Claims that no reply or failure has ended.
     fn open(&self) -> Vec<usize> {
-        let ends = self.of_kind(|payload| matches!(payload, Payload::Reply { .. } | Payload::Failure { .. }));
+        let ends = self.of_kind(is_end);
         let attempt = |at: usize| Some(self.payload(at)?.turn()?.attempt);
         let ended =
             |claim: usize| ends.iter().any(|end| self.sees(*end, claim) && attempt(*end) == attempt(claim));
-        self.claims().into_iter().filter(|claim| !ended(*claim)).collect()
+        self.of_kind(is_claim).into_iter().filter(|claim| !ended(*claim)).collect()
     }
 
     /// The agent's records, each naming the one before; `None` if two name the same.
@@ -187,12 +182,11 @@ impl Model {
             _ => None,
         })?;
         let graph = Graph::new(records, key, today);
-        let text = |pick: fn(&Payload) -> Option<String>| graph.newest(pick);
-        let title = text(|payload| match payload {
+        let title = graph.newest(|payload| match payload {
             Payload::Title { title, .. } => Some(title.as_str().to_owned()),
             _ => None,
         });
-        let summary = text(|payload| match payload {
+        let summary = graph.newest(|payload| match payload {
             Payload::Summary { summary, .. } => Some(summary.as_str().to_owned()),
             _ => None,
         });
@@ -204,9 +198,8 @@ impl Model {
         let (open, pending, chain) = (graph.open(), graph.pending(), graph.chain());
         let author = |at: &usize| graph.records.get(*at).map(|(_, record)| record.author);
         let running = open.iter().any(|claim| author(claim).is_some() && author(claim) == today.host(&agent));
-        let ends = chain.iter().flatten().rev().filter_map(|at| graph.payload(*at));
-        let mut ends = ends.filter(|end| matches!(end, Payload::Reply { .. } | Payload::Failure { .. }));
-        let failed = matches!(ends.next(), Some(Payload::Failure { .. }));
+        let mut turns = chain.iter().flatten().rev().filter_map(|at| graph.payload(*at));
+        let failed = matches!(turns.find(|payload| is_end(payload)), Some(Payload::Failure { .. }));
         let status = match (archived, running, failed && pending == 0, &title) {
             (Some(true), ..) => Status::Archived,
             (_, true, ..) => Status::Running,

@@ -8,6 +8,7 @@
 //! its full rate at once. Whom gossip goes on to is chosen in `mesh`, what goes wrong with lines is in `trouble`.
 
 mod mesh;
+mod packet;
 mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -16,7 +17,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
 use crate::scenario::{Latency, Lines};
-use crate::world::Packet;
+pub(crate) use packet::{Packet, Rumour};
 pub use trouble::{Trouble, TroubleId};
 
 /// Names a connection.

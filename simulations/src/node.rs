@@ -22,6 +22,9 @@ use crate::export::Tree;
 use crate::liar::Liar;
 use crate::power::{Nap, Promised};
 
+/// Memory for a store's pages: the disk is in memory too, and there are many.
+const CACHE_BYTES: usize = 256 * 1024;
+
 /// What runs on a computer.
 pub enum Life {
     /// Nothing.
@@ -186,7 +189,7 @@ impl SimNode {
     /// # Errors
     /// The store's own.
     pub fn open(&mut self) -> Result<&Store, StoreError> {
-        let options = Options { cache_bytes: 1024 * 1024, ..Options::default() };
+        let options = Options { cache_bytes: CACHE_BYTES, ..Options::default() };
         self.store = None;
         let store = Store::open_with(self.disk.plug(), options)?;
         Ok(self.store.insert(store))

@@ -26,6 +26,28 @@ fn nobody(detail: &str) -> Rejection {
 }
 
 impl World {
+    /// Founds a workspace on a new computer and starts the node there.
+    pub fn found(&mut self, handle: &str) -> usize {
+        let node = self.add_computer();
+        let now = self.nodes.get(node).map_or(self.now, |sim| sim.clock.wall(self.now));
+        let parsed: Option<Handle> = handle.parse().ok();
+        let founded = parsed.zip(starling_crdt::text::Label::new("laptop").ok());
+        let Some(((handle, label), sim)) = founded.zip(self.nodes.get_mut(node)) else {
+            self.breach(format!("{handle} cannot found a workspace"));
+            return node;
+        };
+        match starling_node::machine::found(&sim.key, handle, label, None, None, now) {
+            Ok(founded) => {
+                sim.workspace = Some(founded.workspace);
+                let roster: Vec<_> = founded.batch.records.into_iter().map(|row| row.wire).collect();
+                self.store_roster(node, &roster, None);
+                self.start(node);
+            }
+            Err(error) => self.breach(error.to_string()),
+        }
+        node
+    }
+
     /// Asks and waits for the answer.
     ///
     /// # Errors

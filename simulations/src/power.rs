@@ -6,9 +6,9 @@ use starling_crdt::id::RecordId;
 use starling_node::machine::input::{BatchSeq, Input};
 use starling_node::store::{Batch, StoreError};
 
-use crate::network::ConnId;
+use crate::network::{ConnId, Packet};
 use crate::node::{Life, SimNode, Wake};
-use crate::world::{Due, Event, Packet, World};
+use crate::world::{Due, Event, World};
 
 /// How long whoever watches over a node's process waits before it starts it again, ms.
 const RESTART_MS: (u64, u64) = (1_000, 10_000);
@@ -121,7 +121,7 @@ impl World {
         self.crash(node);
         if let Some(sim) = self.nodes.get_mut(node) {
             sim.life = Life::Ruined;
-            self.ruined += 1;
+            self.metrics.ruined += 1;
         }
     }
 

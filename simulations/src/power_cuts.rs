@@ -19,7 +19,7 @@ const COMMITS: u64 = 24;
 const CUT_AGAIN_ONE_IN: u64 = 6;
 /// Streams of a history.
 const STREAMS: u8 = 4;
-/// Long records need pages of several sectors' worth more than one page of redb.
+/// The longest record, bytes: such ones need several of redb's pages.
 const LONG_BYTES: u64 = 30_000;
 
 /// What power cuts did.
@@ -47,15 +47,16 @@ struct History {
     batches: Vec<Batch>,
 }
 
-/// Cuts power so often. The same seed, the same disks.
+/// Cuts power so often. The same seed, the same disks. On disks that lie, which say that they sync and do not, nothing
+/// is sure: that shows what this finds where a sync is missing.
 ///
 /// # Errors
 /// The store's own, before any power was cut.
-pub fn power_cuts(seed: u64, images: u64) -> Result<PowerCuts, StoreError> {
+pub fn power_cuts(seed: u64, images: u64, lying: bool) -> Result<PowerCuts, StoreError> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut cuts = PowerCuts::default();
     while cuts.images < images {
-        let history = History::draw(&mut rng)?;
+        let history = History::draw(&mut rng, lying)?;
         for _ in 0..IMAGES_EACH.min(images - cuts.images) {
             cuts.cut(&history, &mut rng);
         }
@@ -69,19 +70,33 @@ fn open(disk: &Disk) -> Result<Store, StoreError> {
 
 /// One digest of everything that a store holds.
 fn digest(store: &Store) -> Result<blake3::Hash, StoreError> {
-    let streams: Result<Vec<_>, _> = store.streams()?.into_iter().map(|key| store.load_stream(key)).collect();
-    let local: Result<Vec<_>, _> =
-        [Space::Meta, Space::Turn].into_iter().map(|space| store.local(space)).collect();
+    let mut hasher = blake3::Hasher::new();
+    for stream in store.streams()? {
+        add(&mut hasher, b"stream", &stream);
+        store.load_stream(stream)?.iter().for_each(|(id, wire)| add(&mut hasher, id, wire));
+    }
     let places = store.aside_places()?;
-    let aside = store.aside(&places)?;
-    let all = (streams?, local?, places, aside, store.index()?, store.outbox()?, store.export_queue()?);
-    Ok(blake3::hash(format!("{all:?}").as_bytes()))
+    places.iter().for_each(|(stream, id)| add(&mut hasher, stream, id));
+    store.aside(&places)?.iter().for_each(|(id, wire)| add(&mut hasher, id, wire));
+    store.index()?.iter().for_each(|(stream, row)| add(&mut hasher, stream, row));
+    store.outbox()?.iter().for_each(|id| add(&mut hasher, b"outbox", id));
+    store.export_queue()?.iter().for_each(|stream| add(&mut hasher, b"export", stream));
+    store.local(Space::Turn)?.iter().for_each(|(key, value)| add(&mut hasher, key, value));
+    Ok(hasher.finalize())
+}
+
+fn add(hasher: &mut blake3::Hasher, key: &[u8], value: &[u8]) {
+    hasher.update(&[key.len() as u64, value.len() as u64].map(u64::to_be_bytes).concat());
+    hasher.update(key).update(value);
 }
 
 impl History {
-    fn draw(rng: &mut ChaCha8Rng) -> Result<Self, StoreError> {
+    fn draw(rng: &mut ChaCha8Rng, lying: bool) -> Result<Self, StoreError> {
         let disk = Disk::default();
         disk.note();
+        if lying {
+            disk.lie();
+        }
         let mut store = open(&disk)?;
         let mut states = vec![(disk.noted(), digest(&store)?)];
         let (mut batches, mut drawn) = (Vec::new(), Drawn::default());

@@ -13,20 +13,21 @@ use crate::metrics::Metrics;
 use crate::plan::{self, Planned, Step};
 use crate::population;
 use crate::scenario::Scenario;
-use crate::world::World;
+use crate::trace::Entry;
+use crate::world::{EPOCH_MS, World};
 
 /// How often the whole world is looked at while faults are on, ms of the world's time.
 const LOOK_MS: u64 = 5_000;
 
-/// Good signatures that are remembered in a run: all nodes check the same records.
-const VERDICTS_MAX: usize = 1 << 20;
+/// Good records that are remembered in a run: all nodes read and check the same ones.
+const VERDICTS_MAX: usize = 1 << 17;
 
 /// What to run besides the scenario and the seed.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Instead of the plan that the seed would give.
     pub plan: Option<Vec<Planned>>,
-    /// Keeps a readable line for each event.
+    /// Keeps a readable entry for each event.
     pub keep_trace: bool,
 }
 
@@ -47,6 +48,10 @@ pub struct Outcome {
     pub metrics: Metrics,
     /// Time in the world, ms.
     pub simulated_ms: u64,
+    /// When the nodes knew each other and the plan began, ms from the world's beginning.
+    pub began_ms: u64,
+    /// When faults were over, ms from the world's beginning.
+    pub calmed_ms: u64,
     /// Nodes at the end.
     pub nodes: usize,
     /// Inputs and effects.
@@ -57,7 +62,7 @@ pub struct Outcome {
     pub plan: Vec<Planned>,
     /// The readable trace, if it was kept.
     #[serde(skip)]
-    pub trace: Vec<String>,
+    pub trace: Vec<Entry>,
 }
 
 /// Time in which nothing may become durable before the end is looked at, ms: turns that run and exports that gather are
@@ -72,8 +77,9 @@ pub fn run(scenario: &Scenario, seed: u64, checkers: Vec<Box<dyn Checker>>, opti
     let mut world = World::new(seed);
     world.trace.keep = options.keep_trace;
     world.checkers.extend(checkers);
+    let desk = Desk::default();
     let mut running =
-        Running { scenario, world, desk: Desk::default(), faults: BTreeMap::new(), deeds: 0, looks: 0 };
+        Running { scenario, world, desk, faults: BTreeMap::new(), deeds: 0, looks: 0, began: 0, calmed: 0 };
     let ((), errors) = logs::heard(|| running.go(&plan));
     starling_crdt::verdicts::remember(0);
     for error in errors {
@@ -89,6 +95,8 @@ struct Running<'a> {
     faults: BTreeMap<String, u64>,
     deeds: u64,
     looks: usize,
+    began: u64,
+    calmed: u64,
 }
 
 impl Running<'_> {
@@ -97,6 +105,8 @@ impl Running<'_> {
             return self.world.report("setup", why);
         }
         let begin = self.world.now_ms();
+        self.began = begin;
+        self.world.trace.remark(begin, None, "begin", || "the nodes know each other".to_owned());
         let mut look = begin + LOOK_MS;
         for planned in plan {
             let due = begin + planned.at_ms;
@@ -117,11 +127,14 @@ impl Running<'_> {
     }
 
     fn step(&mut self, step: &Step) {
+        let now = self.world.now_ms();
         match step {
             Step::Deed(deed) => {
+                self.world.trace.remark(now, None, "deed", || format!("{deed:?}"));
                 self.deeds += u64::from(self.desk.act(&mut self.world, &self.scenario.nodes, deed));
             }
             Step::Fault(fault) => {
+                self.world.trace.remark(now, None, "fault", || format!("{fault:?}"));
                 *self.faults.entry(fault.kind().to_owned()).or_default() += 1;
                 self.world.apply(fault);
             }
@@ -135,10 +148,14 @@ impl Running<'_> {
         self.world.end_hung_turns();
         self.desk.collect(&mut self.world);
         let since = self.world.now_ms();
+        self.calmed = since;
+        self.world.trace.remark(since, None, "calm", || "faults are over".to_owned());
         match self.world.become_equal(bound) {
             Ok(()) => {
                 let took = self.world.now_ms() - since;
                 self.world.metrics.converged(took);
+                let now = self.world.now_ms();
+                self.world.trace.remark(now, None, "equal", || format!("{took} ms after the end of faults"));
             }
             Err(difference) => self.world.report("INV-2", format!("after {bound} ms: {difference}")),
         }
@@ -169,7 +186,7 @@ impl Running<'_> {
     }
 
     fn outcome(self, seed: u64, plan: Vec<Planned>) -> Outcome {
-        let Self { world, desk, faults, deeds, .. } = self;
+        let Self { world, desk, faults, deeds, began, calmed, .. } = self;
         let mut metrics = world.metrics;
         metrics.inputs = world.nodes.iter().map(|sim| sim.inputs).sum();
         metrics.store_bytes.extend(world.nodes.iter().map(|sim| sim.disk.used_bytes() as u64));
@@ -180,12 +197,14 @@ impl Running<'_> {
             deeds,
             refused: desk.refused.into_iter().map(|(code, count)| (code.to_owned(), count)).collect(),
             metrics,
-            simulated_ms: world.now - crate::world::EPOCH_MS,
+            simulated_ms: world.now - EPOCH_MS,
+            began_ms: began.saturating_sub(EPOCH_MS),
+            calmed_ms: calmed.saturating_sub(EPOCH_MS),
             nodes: world.nodes.len(),
             events: world.trace.events(),
             trace_hash: world.trace.hash(),
             plan,
-            trace: world.trace.into_lines(),
+            trace: world.trace.into_entries(),
         }
     }
 }

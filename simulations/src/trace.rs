@@ -1,152 +1,121 @@
 //! What makes two runs comparable: one hash over every input and effect of every node, with its time. The same seed
-//! must give the same hash; a different one means that something outside the seed had a say. Bytes go into the hash as
-//! they are; what is rare goes in as its debug text, which is also what a kept line shows.
+//! must give the same hash; a different one means that something outside the seed had a say. Beside the hash, and only
+//! when asked, there is an entry for each event that people and plots can read; entries are never hashed.
 
-use std::fmt::{self, Write as _};
+mod describe;
+mod digest;
 
-use starling_node::machine::input::{Effect, NetEffect};
-use starling_node::store::Batch;
+use std::collections::BTreeMap;
+use std::fmt;
 
-/// The running hash, and optionally the lines that went into it.
-#[derive(Debug, Default)]
-pub struct Trace {
-    hasher: blake3::Hasher,
-    events: u64,
-    /// Keeps a readable line for each event, for a look at a failure.
-    pub keep: bool,
-    lines: Vec<String>,
+use serde::Serialize;
+use starling_crdt::id::DeviceKey;
+use starling_node::machine::input::Effect;
+
+use crate::world::EPOCH_MS;
+
+pub use describe::{RECORDS, TURN_BEGINS, TURN_ENDS};
+use digest::Digest;
+
+/// Characters of an entry's detail.
+const DETAIL_CHARS_MAX: usize = 160;
+
+/// One event, for a look at a failure. As JSON it is one line of a trace file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// When, ms from the world's beginning.
+    pub ms: u64,
+    /// On which node; nothing when it is the whole world's.
+    pub node: Option<usize>,
+    /// What: one word.
+    pub what: String,
+    /// More about it, in words.
+    pub detail: String,
 }
 
-/// Characters of a line that is kept.
-const LINE_CHARS: usize = 160;
-
-/// A hasher as something to write text to.
-struct Text<'a>(&'a mut blake3::Hasher);
-
-impl fmt::Write for Text<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.update(text.as_bytes());
-        Ok(())
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let node = self.node.map_or_else(|| "all".to_owned(), |node| format!("#{node}"));
+        let (s, ms) = (self.ms / 1_000, self.ms % 1_000);
+        write!(f, "{s:>6}.{ms:03}  {node:<5} {:<11} {}", self.what, self.detail)
     }
+}
+
+/// The running hash, and optionally the entries.
+#[derive(Debug, Default)]
+pub struct Trace {
+    digest: Digest,
+    /// Keeps an entry for each event.
+    pub keep: bool,
+    entries: Vec<Entry>,
+    names: BTreeMap<DeviceKey, usize>,
 }
 
 impl Trace {
     /// Something happened on a node at `now_ms`.
     pub fn note(&mut self, now_ms: u64, node: usize, what: &str, detail: &[u8]) {
-        self.head(now_ms, node, what);
-        self.bytes(detail);
-        if self.keep {
-            self.line(now_ms, node, what, &String::from_utf8_lossy(detail));
-        }
+        self.digest.note(now_ms, node, what, detail);
+        self.remark(now_ms, Some(node), what, || readable(detail));
     }
 
     /// A node wants something done.
     pub fn effect(&mut self, now_ms: u64, node: usize, effect: &Effect) {
-        match effect {
-            Effect::Net(NetEffect::Send { peer, frame }) => {
-                self.head(now_ms, node, "send");
-                self.bytes(peer.as_bytes());
-                self.bytes(frame);
-            }
-            Effect::Net(NetEffect::Publish { id, data }) => {
-                self.head(now_ms, node, "publish");
-                self.bytes(id.as_bytes());
-                self.bytes(data);
-            }
-            Effect::Net(NetEffect::Allow { peers }) => {
-                self.head(now_ms, node, "allow");
-                peers.iter().for_each(|peer| self.bytes(peer.as_bytes()));
-            }
-            Effect::Commit { seq, batch } => {
-                self.head(now_ms, node, "commit");
-                self.bytes(&seq.to_be_bytes());
-                self.batch(batch);
-            }
-            Effect::Export(plan) => {
-                self.head(now_ms, node, "export");
-                plan.removes.iter().for_each(|path| self.bytes(path.as_bytes()));
-                for (path, content) in &plan.writes {
-                    self.bytes(path.as_bytes());
-                    self.bytes(content);
-                }
-            }
-            other => {
-                self.head(now_ms, node, "effect");
-                // Writing to a hasher cannot fail.
-                let _ = write!(Text(&mut self.hasher), "{other:?}");
-            }
-        }
+        self.digest.effect(now_ms, node, effect);
         if self.keep {
-            self.line(now_ms, node, "effect", &format!("{effect:?}"));
+            let (what, detail) = describe::effect(effect, &self.names);
+            self.remark(now_ms, Some(node), what, || detail);
         }
     }
 
-    fn head(&mut self, now_ms: u64, node: usize, what: &str) {
-        self.events += 1;
-        let mut head = [0; 16];
-        head[..8].copy_from_slice(&now_ms.to_be_bytes());
-        head[8..].copy_from_slice(&(node as u64).to_be_bytes());
-        self.hasher.update(&head);
-        self.bytes(what.as_bytes());
-    }
-
-    /// With their length, so that no two lists of fields look the same.
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.hasher.update(&(bytes.len() as u64).to_be_bytes()).update(bytes);
-    }
-
-    fn batch(&mut self, batch: &Batch) {
-        let Batch { records, aside, index, published, exported, export_pending, local } = batch;
-        for row in records {
-            self.bytes(&row.stream);
-            self.bytes(&row.position.to_be_bytes());
-            self.bytes(&row.wire);
-            self.bytes(&[u8::from(row.outbox)]);
-        }
-        for row in index {
-            self.bytes(&row.stream);
-            self.bytes(&row.row);
-        }
-        for keys in [published, exported, export_pending] {
-            self.bytes(keys.as_flattened());
-        }
-        for row in local {
-            self.bytes(&[row.space as u8]);
-            self.bytes(&row.key);
-            self.bytes(row.value.as_deref().unwrap_or(&[0xff]));
-        }
-        if !aside.is_empty() {
-            let _ = write!(Text(&mut self.hasher), "{aside:?}");
+    /// An entry that follows from the seed and is not hashed: a step of the plan, or a phase of the run.
+    pub fn remark(&mut self, now_ms: u64, node: Option<usize>, what: &str, detail: impl FnOnce() -> String) {
+        if self.keep {
+            let detail = cut(&detail());
+            let ms = now_ms.saturating_sub(EPOCH_MS);
+            self.entries.push(Entry { ms, node, what: what.to_owned(), detail });
         }
     }
 
-    fn line(&mut self, now_ms: u64, node: usize, what: &str, detail: &str) {
-        let detail: String = detail.chars().filter(|c| !c.is_control()).take(LINE_CHARS).collect();
-        self.lines.push(format!("{} #{node} {what} {detail}", now_ms % 10_000_000_000));
+    /// From now on a device is called by its node's number in entries.
+    pub fn call(&mut self, device: DeviceKey, node: usize) {
+        self.names.insert(device, node);
     }
 
     /// The hash so far.
     #[must_use]
     pub fn hash(&self) -> String {
-        self.hasher.finalize().to_hex().to_string()
+        self.digest.hash()
     }
 
     /// How many events there were.
     #[must_use]
     pub const fn events(&self) -> u64 {
-        self.events
+        self.digest.events()
     }
 
-    /// All lines that were kept.
+    /// All entries that were kept.
     #[must_use]
-    pub fn into_lines(self) -> Vec<String> {
-        self.lines
+    pub fn into_entries(self) -> Vec<Entry> {
+        self.entries
     }
 
-    /// The newest lines that were kept.
+    /// The newest entries that were kept, a line each.
     #[must_use]
     pub fn tail(&self, count: usize) -> String {
-        let from = self.lines.len().saturating_sub(count);
-        self.lines.get(from..).unwrap_or_default().join("\n")
+        let from = self.entries.len().saturating_sub(count);
+        let lines: Vec<String> = self.entries.iter().skip(from).map(Entry::to_string).collect();
+        lines.join("\n")
     }
+}
+
+/// Text as it is, anything else by its length.
+fn readable(detail: &[u8]) -> String {
+    match std::str::from_utf8(detail) {
+        Ok(text) if !text.contains(char::is_control) => text.to_owned(),
+        _ => format!("{} bytes", detail.len()),
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(DETAIL_CHARS_MAX).collect()
 }

@@ -4,9 +4,9 @@
 use starling_crdt::id::DeviceKey;
 use starling_node::machine::input::{GossipVerdict, Input, NetEffect, NetInput};
 
-use crate::network::{ConnId, between};
+use crate::network::{ConnId, Packet, Rumour, between};
 use crate::node::Heard;
-use crate::world::{Event, Packet, Rumour, World, address, node_at};
+use crate::world::{Event, World, address, node_at};
 
 /// How long a handshake waits for an answer, as in the product's transport.
 const HANDSHAKE_MS: u64 = 10_000;

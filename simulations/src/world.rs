@@ -3,7 +3,6 @@
 //! seed and what the caller does.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use rand_chacha::ChaCha8Rng;
@@ -17,7 +16,7 @@ use starling_node::machine::{BootError, Node, Place};
 use crate::checker::{Breach, Checker, Found};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
-use crate::network::{ConnId, Network, TroubleId, between};
+use crate::network::{ConnId, Network, Packet, TroubleId, between};
 use crate::node::{Life, SimNode, Wake};
 use crate::panics::caught;
 use crate::survey::Shown;
@@ -30,36 +29,6 @@ pub const EPOCH_MS: u64 = 1_750_000_000_000;
 const NOTICED_MS: (u64, u64) = (1, 15_000);
 /// Events at one time without the clock moving: more is a loop.
 const SAME_TIME_MAX: u64 = 200_000;
-
-/// What arrives over a connection.
-#[derive(Debug, Clone)]
-pub(crate) enum Packet {
-    Frame(Vec<u8>),
-    Gossip(Rumour),
-    Close,
-}
-
-/// A gossiped record on its way.
-#[derive(Debug, Clone)]
-pub(crate) struct Rumour {
-    pub(crate) id: RecordId,
-    pub(crate) data: Arc<[u8]>,
-    /// Links that it has crossed when it arrives.
-    pub(crate) hops: u8,
-    /// A second copy, which comes when the first was forgotten.
-    pub(crate) copy: bool,
-}
-
-impl Packet {
-    /// Its length, bytes. Closing takes none.
-    pub(crate) fn bytes(&self) -> u64 {
-        match self {
-            Self::Frame(bytes) => bytes.len() as u64,
-            Self::Gossip(rumour) => rumour.data.len() as u64,
-            Self::Close => 0,
-        }
-    }
-}
 
 /// What is to happen.
 #[derive(Debug)]
@@ -141,8 +110,6 @@ pub struct World {
     pub cuts_at_start: bool,
     /// How far the clock of a new computer may be off, either way, ms.
     pub(crate) skew_ms: u64,
-    /// Computers whose disks lied and lost their stores.
-    pub ruined: u64,
     /// Questions whose answers only checkers look at.
     pub(crate) peeks: BTreeSet<Ticket>,
     /// Tickets of agents: the turn that goes on when they are answered.
@@ -180,7 +147,6 @@ impl World {
             crashes: None,
             cuts_at_start: true,
             skew_ms: 0,
-            ruined: 0,
             peeks: BTreeSet::new(),
             calls: BTreeMap::new(),
             refused_joins: Vec::new(),
@@ -215,27 +181,8 @@ impl World {
         self.nodes.push(sim);
         let node = self.nodes.len() - 1;
         self.set_clock(node);
-        node
-    }
-
-    /// Founds a workspace on a new computer and starts the node there.
-    pub fn found(&mut self, handle: &str) -> usize {
-        let node = self.add_computer();
-        let now = self.nodes.get(node).map_or(self.now, |sim| sim.clock.wall(self.now));
-        let parsed: Option<Handle> = handle.parse().ok();
-        let founded = parsed.zip(starling_crdt::text::Label::new("laptop").ok());
-        let Some(((handle, label), sim)) = founded.zip(self.nodes.get_mut(node)) else {
-            self.breach(format!("{handle} cannot found a workspace"));
-            return node;
-        };
-        match starling_node::machine::found(&sim.key, handle, label, None, None, now) {
-            Ok(founded) => {
-                sim.workspace = Some(founded.workspace);
-                let roster: Vec<_> = founded.batch.records.into_iter().map(|row| row.wire).collect();
-                self.store_roster(node, &roster, None);
-                self.start(node);
-            }
-            Err(error) => self.breach(error.to_string()),
+        if let Some(key) = self.key_of(node) {
+            self.trace.call(key, node);
         }
         node
     }
@@ -311,11 +258,15 @@ impl World {
     /// Lets an event happen, unless it was meant for an earlier start; one that sleeps will see it when it wakes.
     pub(crate) fn handle_due(&mut self, due: Due) {
         let Due { node, epoch, event } = due;
+        if let Event::Over(trouble) = event {
+            // The network's own: no node's.
+            return self.on_over(trouble);
+        }
         let Some(sim) = self.nodes.get_mut(node) else { return };
         if epoch.is_some_and(|epoch| epoch != sim.epoch) {
             return;
         }
-        let passes = matches!(event, Event::Awake | Event::Room | Event::Start);
+        let passes = matches!(event, Event::Awake | Event::Room | Event::Start | Event::Line(_));
         if let Some(nap) = sim.nap.as_mut().filter(|_| !passes) {
             return nap.keep(node, sim.epoch, event);
         }

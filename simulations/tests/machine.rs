@@ -15,7 +15,9 @@ mod machine {
     mod network;
     mod one_node;
     mod power_cuts;
+    mod program;
     mod revocation;
+    mod shrinking;
     mod two_nodes;
     mod upgrade;
 }

@@ -10,7 +10,7 @@ use starling_simulations::scenarios;
 const NODES_MAX: usize = 10;
 
 fn small() -> impl Iterator<Item = Scenario> {
-    scenarios::all().unwrap().into_iter().filter(|scenario| scenario.nodes.count <= NODES_MAX)
+    scenarios::all().into_iter().filter(|scenario| scenario.nodes.count <= NODES_MAX)
 }
 
 fn once(scenario: &Scenario, seed: u64) -> Outcome {

@@ -229,7 +229,7 @@ impl Rounds {
         if self.compares && round == self.round {
             self.unanswered = 0;
             self.round = Short::default();
-            self.tried_sessions.take_if(|_| !planted(Fault::LaterForgotten));
+            self.tried_sessions = None;
             self.compare_at_ms = Some(now_ms.saturating_add(LATER_MS));
         }
     }

@@ -367,8 +367,7 @@ impl Node {
                 self.forget_turn(attempt);
             }
             self.aside_failed(after.aside_parts, after.held, after.released);
-            let unstored = after.rows.into_keys().filter(|_| !planted(Fault::FailedCommitKept));
-            unstored.for_each(|key| self.reload(key));
+            after.rows.into_keys().for_each(|key| self.reload(key));
         }
         self.recount.look();
         let at = self.now + RETRY_MS;

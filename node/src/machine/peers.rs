@@ -199,10 +199,10 @@ impl Node {
             return;
         }
         let now = self.now;
-        let members: BTreeSet<_> = self.standing().admitted_devices().copied().collect();
+        let standing = self.roster.standing();
         let mut next = None;
         for (device, state) in &mut self.peers.peers {
-            let lost = !self.peers.links.contains_key(device) && members.contains(device);
+            let lost = !self.peers.links.contains_key(device) && standing.stands(device);
             if !lost || state.row.addresses.is_empty() {
                 continue;
             }

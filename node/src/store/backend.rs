@@ -18,7 +18,7 @@ use crate::fault::{Fault, planted};
 /// redb makes a file of 72 KiB (version 4.6); one that is longer than this has been written to.
 const NEWBORN_BYTES_MAX: u64 = 1024 * 1024;
 /// redb writes its magic number last when it makes a file; until then these bytes are zero.
-const MAGIC_BYTES: usize = 9;
+const MAGIC_BYTES: u64 = 9;
 /// redb's header page; all data lies behind it.
 const HEADER_BYTES: u64 = 4096;
 
@@ -80,12 +80,12 @@ fn is_unfinished(backend: &impl StorageBackend) -> io::Result<bool> {
     if length == 0 || length > NEWBORN_BYTES_MAX {
         return Ok(false);
     }
-    let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
-    backend.read(0, &mut bytes)?;
-    let is_zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
-    let magic = bytes.get(..MAGIC_BYTES).unwrap_or(&bytes);
-    let data = usize::try_from(HEADER_BYTES).ok().and_then(|start| bytes.get(start..)).unwrap_or(&[]);
-    Ok(is_zero(magic) && is_zero(data))
+    let is_zero = |from: u64, to: u64| -> io::Result<bool> {
+        let mut bytes = vec![0; usize::try_from(to.saturating_sub(from)).map_err(io::Error::other)?];
+        backend.read(from, &mut bytes)?;
+        Ok(bytes.iter().all(|byte| *byte == 0))
+    };
+    Ok(is_zero(0, MAGIC_BYTES.min(length))? && is_zero(HEADER_BYTES.min(length), length)?)
 }
 
 impl<B: StorageBackend> StorageBackend for Tracked<B> {

@@ -56,6 +56,9 @@ impl Checker for Durable {
 
 /// What a client was told is stored, and is not.
 fn lost(world: &World, node: usize) -> Found {
+    if world.lied(node) {
+        return None;
+    }
     let mut acked = world.acked.iter().filter(|(by, _)| *by == node);
     let (_, id) = acked.find(|(_, id)| !world.ledger.has(node, id))?;
     Some(format!("#{node} lost {id}, which a client was told is stored"))
@@ -131,7 +134,7 @@ fn pending_in(node: &SimNode, frame: &[u8]) -> Option<RecordId> {
 fn body_in(world: &World, node: usize, sim: &SimNode, shown: &[u8]) -> Option<RecordId> {
     let is_shown = |(_, wire): &(RecordId, &[u8])| {
         let payload = payload_of(wire);
-        let body = payload.as_ref().and_then(crate::model::body).map(|body| body.as_str());
+        let body = payload.as_ref().and_then(crate::ledger::body).map(|body| body.as_str());
         body.is_some_and(|body| {
             body.len() > BODY_BYTES_MIN && contains(shown, body.as_bytes()) && !is_said(world, node, body)
         })
@@ -142,7 +145,7 @@ fn body_in(world: &World, node: usize, sim: &SimNode, shown: &[u8]) -> Option<Re
 /// Whether the same words are durable in another record: somebody said them twice, or they were quoted.
 fn is_said(world: &World, node: usize, words: &str) -> bool {
     let stored = world.ledger.pages().iter().filter(|page| world.ledger.has(node, &page.id));
-    let mut bodies = stored.filter_map(|page| crate::model::body(&page.record.as_ref()?.payload));
+    let mut bodies = stored.filter_map(|page| crate::ledger::body(&page.record.as_ref()?.payload));
     bodies.any(|body| body.as_str().contains(words))
 }
 

@@ -69,7 +69,7 @@ impl Sealed {
         order.context.transcript.iter().find_map(|(number, _, text)| {
             let at = usize::try_from(*number).ok()?.checked_sub(1)?;
             let record = world.ledger.record(memory.lines.get(at)?)?;
-            let body = crate::model::body(&record.payload)?;
+            let body = crate::ledger::body(&record.payload)?;
             let session = order.session;
             (body.as_str() != text).then(|| {
                 format!("line {number} of {session} was sealed, and the agent is given another text")
@@ -95,7 +95,7 @@ fn wrong(world: &World, view: &View) -> Found {
     }
     let changed = |line: &&Line| {
         let payload = world.ledger.record(&line.message_id).map(|record| &record.payload);
-        let body = payload.and_then(crate::model::body);
+        let body = payload.and_then(crate::ledger::body);
         let by_agent = payload.is_some_and(|payload| payload.turn().is_some());
         body.is_some_and(|body| *body != line.body || by_agent != (line.author == Author::Agent))
     };

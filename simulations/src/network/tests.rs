@@ -58,7 +58,7 @@ fn gossip_that_finds_a_full_line_is_lost_and_frames_are_not() {
     net.bytes_per_s = 1;
     let rumour = || {
         let id = starling_crdt::id::RecordId::from_bytes([0; 32]);
-        Packet::Gossip(crate::world::Rumour { id, data: [0; 9].as_slice().into(), hops: 1, copy: false })
+        Packet::Gossip(Rumour { id, data: [0; 9].as_slice().into(), hops: 1, copy: false })
     };
     for _ in 0..GOSSIP_QUEUED_MAX {
         assert!(!matches!(net.put(conn, 1, rumour()), Put::Lost));

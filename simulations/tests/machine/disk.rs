@@ -107,7 +107,7 @@ fn a_lying_disk_may_ruin_its_computer_and_nobody_else() {
         world.start(c);
         let is_ruined = matches!(world.nodes[c].life, Life::Ruined);
         ruined.set(ruined.get() + usize::from(is_ruined));
-        assert_eq!(world.ruined, u64::from(is_ruined));
+        assert_eq!(world.metrics.ruined, u64::from(is_ruined));
         world.calm();
         world.converge(5 * MINUTE).unwrap();
         world.say(a, id, "still there?").unwrap();
