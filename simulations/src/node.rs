@@ -118,6 +118,8 @@ pub struct SimNode {
     pub liar: bool,
     /// The founder was told to revoke it: nobody works on it any more, and it need not become equal.
     pub revoked: bool,
+    /// It joined while people were at work.
+    pub late: bool,
     /// The invitation that it redeems.
     pub invitation: Option<Ticket>,
 }
@@ -154,6 +156,7 @@ impl SimNode {
             stopped: false,
             liar: false,
             revoked: false,
+            late: false,
             invitation: None,
         }
     }

@@ -116,9 +116,6 @@ pub struct World {
     pub refusals: Vec<Rejection>,
     /// Whose key it is.
     pub(crate) keys: BTreeMap<DeviceKey, usize>,
-    /// Agents that were ever taken from their host by force: of them more than one turn may run at once (INV-7), and a
-    /// sealed line may move (INV-6).
-    pub forced: BTreeSet<Handle>,
     pub(crate) rng: ChaCha8Rng,
     pub(crate) now: u64,
     queue: BTreeMap<(u64, u64), Due>,
@@ -151,7 +148,6 @@ impl World {
             refused_joins: Vec::new(),
             refusals: Vec::new(),
             keys: BTreeMap::new(),
-            forced: BTreeSet::new(),
             rng: ChaCha8Rng::seed_from_u64(seed),
             now: EPOCH_MS,
             queue: BTreeMap::new(),
