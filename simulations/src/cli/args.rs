@@ -56,9 +56,9 @@ pub(super) struct RunArgs {
     /// Run this seed alone
     #[arg(long, value_name = "N", conflicts_with = "seeds")]
     pub(super) seed: Option<u64>,
-    /// Run the seeds from A to B, without B
-    #[arg(long, value_name = "A..B", value_parser = seeds, default_value = "0..20")]
-    pub(super) seeds: Range<u64>,
+    /// Run the seeds from A to B, without B [default: 0..20]
+    #[arg(long, value_name = "A..B", value_parser = seeds)]
+    pub(super) seeds: Option<Range<u64>>,
     /// Other numbers of nodes; with several, one report for each
     #[arg(long, value_name = "N", value_delimiter = ',')]
     pub(super) nodes: Vec<usize>,

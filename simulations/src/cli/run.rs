@@ -26,10 +26,10 @@ struct Planned {
 
 pub(super) fn run(args: &RunArgs, out: &mut Out) -> Result<Verdict, Refusal> {
     if args.scenario == "planted" {
-        return super::planted(args, out);
+        return super::planted::planted(args, out);
     }
     let planned = planned(args)?;
-    let seeds = args.seed.map_or_else(|| args.seeds.clone(), |seed| seed..seed.saturating_add(1));
+    let seeds = seeds(args);
     let jobs = args.jobs.unwrap_or_else(campaign::jobs_by_default);
     let stop = stop_by_hand();
     let mut reports = Vec::new();
@@ -85,6 +85,12 @@ fn planned(args: &RunArgs) -> Result<Vec<Planned>, Refusal> {
         return Ok(vec![one(None)?]);
     }
     args.nodes.iter().map(|count| one(Some(*count))).collect()
+}
+
+/// One seed, a range, or as many as show something in seconds.
+fn seeds(args: &RunArgs) -> Range<u64> {
+    let one = args.seed.map(|seed| seed..seed.saturating_add(1));
+    one.or_else(|| args.seeds.clone()).unwrap_or(0..20)
 }
 
 /// Set by the first Ctrl-C: seeds that run are finished. The second ends the process.

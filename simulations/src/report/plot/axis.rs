@@ -44,8 +44,13 @@ impl ValueFormatter<f64> for Scale {}
 impl Axis {
     /// From 0 to at least `most`, with about five marks.
     pub(super) fn linear(name: &'static str, most: f64) -> Self {
+        Self::wide(name, most, 5.0)
+    }
+
+    /// From 0 to at least `most`, with about so many marks.
+    pub(super) fn wide(name: &'static str, most: f64, about: f64) -> Self {
         let most = if most > 0.0 { most } else { 1.0 };
-        let step = nice_step(most / 5.0);
+        let step = nice_step(most / about);
         let count = (most / step).ceil();
         let mut marks = Vec::new();
         let mut at = 0.0;

@@ -31,7 +31,7 @@ pub(super) const MEDIUM: f64 = 19.0;
 pub(super) const SMALL: f64 = 15.5;
 
 /// Height of a panel's title, and of each line of its legend.
-const TITLE: i32 = 26;
+const TITLE: i32 = 36;
 const LEGEND: i32 = 19;
 
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -84,7 +84,7 @@ pub(super) struct Key {
 
 /// Title and legend at the top of an area; what is left is for the chart.
 pub(super) fn headed<'a>(area: &Area<'a>, title: &str, keys: &[Key]) -> Result<Area<'a>, PlotError> {
-    write(area, title, &font(MEDIUM, true, INK, HPos::Left), (12, TITLE / 2))?;
+    write(area, title, &font(MEDIUM, true, INK, HPos::Left), (12, TITLE - 14))?;
     let mut y = TITLE + LEGEND / 2;
     for key in keys {
         area.draw(&Circle::new((18, y), 5, key.color.filled()))?;

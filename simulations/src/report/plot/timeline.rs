@@ -28,7 +28,8 @@ const TOP: i32 = 96;
 const LANE: i32 = 32;
 const FOOT: i32 = 96;
 
-/// The rows of a lane, from its top.
+/// The rows of a lane, from its top. Storms are everywhere: they fill the lanes, and the rest is drawn upon them.
+const STORM: i32 = 0;
 const NETWORK: i32 = 4;
 const COMPUTER: i32 = 13;
 const WORK: i32 = 25;
@@ -73,7 +74,7 @@ pub fn timeline(scenario: &Scenario, outcome: &Outcome) -> Result<String, PlotEr
     let page_height = u32::try_from(height).unwrap_or(600);
     page((WIDTH.unsigned_abs(), page_height), |area| {
         let bottom = height - FOOT;
-        let x = Axis::linear("time since the nodes knew each other, s", ends_ms as f64 / 1_000.0);
+        let x = Axis::wide("time since the nodes knew each other, s", ends_ms as f64 / 1_000.0, 14.0);
         let mut sheet = Sheet { area, x, began_ms: outcome.began_ms, bottom, lanes, used: BTreeSet::new() };
         sheet.heading(scenario, outcome)?;
         sheet.frame()?;
@@ -109,7 +110,7 @@ fn bars(outcome: &Outcome) -> Vec<Bar> {
             Fault::Partition { side, for_ms } => ("partition", side.clone(), NETWORK, *for_ms),
             Fault::OneWay { from, for_ms, .. } => ("one way", vec![*from], NETWORK, *for_ms),
             Fault::Offline { node, for_ms } => ("offline", vec![*node], NETWORK, *for_ms),
-            Fault::Storm { for_ms, .. } => ("gossip storm", all(), NETWORK, *for_ms),
+            Fault::Storm { for_ms, .. } => ("gossip storm", all(), STORM, *for_ms),
             Fault::Slow { node, for_ms, .. } => ("slow line", vec![*node], NETWORK, *for_ms),
             Fault::DiskFull { node, for_ms } => ("disk full", vec![*node], COMPUTER, *for_ms),
             Fault::Sleep { node, for_ms } => ("sleep", vec![*node], COMPUTER, *for_ms),
@@ -199,11 +200,12 @@ impl Sheet<'_, '_> {
 
     fn bar(&mut self, bar: &Bar) -> Drawn {
         self.used.insert(bar.kind);
-        let color = Self::color(bar.kind).mix(0.9).filled();
+        let (strength, height) = if bar.row == STORM { (0.3, LANE) } else { (0.9, BAR) };
+        let color = Self::color(bar.kind).mix(strength).filled();
         let (from, to) = (self.x(bar.from_ms), self.x(bar.to_ms));
         for y in bar.nodes.iter().filter_map(|node| self.y(*node)) {
             let top = y + bar.row;
-            self.area.draw(&Rectangle::new([(from, top), (to.max(from + 2), top + BAR)], color))?;
+            self.area.draw(&Rectangle::new([(from, top), (to.max(from + 2), top + height)], color))?;
         }
         Ok(())
     }
