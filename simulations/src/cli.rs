@@ -19,7 +19,7 @@ use clap::Parser;
 use starling_simulations::Checker;
 
 use args::{Args, Verb};
-use out::{Out, Refusal};
+use out::Out;
 
 /// What a command found.
 #[derive(Debug, Clone, Copy)]
