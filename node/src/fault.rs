@@ -41,8 +41,6 @@ pub enum Fault {
     ArchiveLeftBehind,
     /// The signatures of records that come in frames are not checked.
     SignatureNotChecked,
-    /// A gossiped record of a revoked device is passed on.
-    RevokedPassedOn,
     /// Sessions are not counted anew when the roster changes.
     RecountForgotten,
     /// A recount that a crash interrupted is not taken up at the start.

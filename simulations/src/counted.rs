@@ -20,6 +20,8 @@ use crate::world::World;
 
 /// How often it is looked whether nodes hold the same, ms.
 const LOOK_MS: u64 = 500;
+/// How often it is asked anew who has to become equal at all, ms.
+const EXCUSE_MS: u64 = 30_000;
 /// After so long nodes are compared that do not hold the same records, ms; then after twice that, and so on.
 const COMPARE_MS: u64 = 4_000;
 /// Up to so many nodes each is counted, in the order in which its records came.
@@ -150,8 +152,16 @@ impl World {
     /// # Errors
     /// The difference, in words.
     pub fn become_equal(&mut self, ms_max: u64) -> Result<(), String> {
-        let honest = self.honest();
-        self.agree(&honest, ms_max)
+        let end = self.now_ms() + ms_max;
+        loop {
+            self.excuse_void();
+            let honest = self.honest();
+            let left = end.saturating_sub(self.now_ms());
+            match self.agree(&honest, left.min(EXCUSE_MS)) {
+                Err(_) if left > EXCUSE_MS => {}
+                done => return done,
+            }
+        }
     }
 
     /// Writes a roster record with a device's key, and hands it to its node as if a peer had gossiped it.

@@ -3,10 +3,11 @@
 //! crashes, cuts and lies can be repeated exactly.
 //!
 //! In reading order: `world` (the clock and the event queue), `effects`, `wires` and `turns` (what nodes want done),
-//! `node` (one simulated computer), `network` and `lines`, `disk`, `power` and `clock`, `agents`, `export`, `liar` and `liars`
-//! (devices that break the rules), `ledger` (what is durable where), `invariants` (what must hold, with `model` to compare
-//! with), `trace` (what makes two runs comparable), `people` (what tests do to a world). Upon these: `scenario` (what is run, as data), `plan` (what a seed makes of it), `run` (one seed), `campaign`
-//! (many seeds), `report` (what they showed), `shrink` (the shortest history that still fails).
+//! `node` (one simulated computer), `network` and `lines`, `disk`, `power`, `naps` and `clock`, `agents`, `export`, `liar` and
+//! `liars` (devices that break the rules), `ledger` (what is durable where), `invariants` (what must hold, with `model` to
+//! compare with), `trace` (what makes two runs comparable), `people` (what tests do to a world). Upon these: `scenario`
+//! (what is run, as data), `plan` (what a seed makes of it), `run` (one seed), `campaign` (many seeds), `report` (what they
+//! showed), `shrink` (the shortest history that still fails).
 
 pub mod agents;
 pub mod campaign;
@@ -28,6 +29,7 @@ mod lines;
 pub mod logs;
 pub mod metrics;
 pub mod model;
+pub mod naps;
 pub mod network;
 pub mod node;
 pub mod panics;

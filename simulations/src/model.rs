@@ -2,7 +2,7 @@
 //! model, that shares no line with the rules, facts, session and view under test. Quadratic and slow, for comparison only.
 //!
 //! For honest histories and revocations. Left out: verdicts (what is on a disk is taken as admitted), which branch of a
-//! forked agent's chain wins (then no lines are compared), times, and who answers which line.
+//! forked agent's chain wins (then no lines are compared), summaries, times, and who answers which line.
 
 pub mod roster;
 
@@ -17,9 +17,6 @@ use starling_crdt::view::Status;
 use crate::ledger::body;
 use roster::Standing;
 
-/// Ops of a session's header: lamport times of records begin after them.
-const HEADER_OPS: u64 = 6;
-
 /// One line: record, sealed or not, by the agent or not, and its text. Its number is its place, from 1.
 pub type Line = (RecordId, bool, bool, String);
 
@@ -32,8 +29,6 @@ pub struct Model {
     pub status: Status,
     /// The newest title.
     pub title: Option<String>,
-    /// The newest summary.
-    pub summary: Option<String>,
     /// All lines in order; `None` where the agent's chain forked.
     pub lines: Option<Vec<Line>>,
     /// Inputs that wait for a claim.
@@ -53,16 +48,12 @@ struct Graph<'a> {
 /// What makes two inputs, or two lines of the creator, the same one.
 fn asks(payload: &Payload) -> Option<String> {
     match payload {
-        Payload::Open { request_id, body, .. } | Payload::Message { request_id, body, .. } => {
-            Some(format!("say {request_id} {}", body.as_str()))
+        Payload::Open { request_id: id, body, .. } | Payload::Message { request_id: id, body, .. } => {
+            Some(format!("say {id} {}", body.as_str()))
         }
         Payload::Retry { attempt } => Some(format!("retry {attempt}")),
         _ => None,
     }
-}
-
-const fn is_claim(payload: &Payload) -> bool {
-    matches!(payload, Payload::Claim { .. })
 }
 
 const fn is_end(payload: &Payload) -> bool {
@@ -71,29 +62,25 @@ const fn is_end(payload: &Payload) -> bool {
 
 impl<'a> Graph<'a> {
     fn new(records: &[(RecordId, &'a Record)], key: &StreamKey, today: &Standing) -> Self {
-        let mut graph = Self {
-            records: records.to_vec(),
-            past: Vec::new(),
-            lamport: Vec::new(),
-            counted: FixedBitSet::with_capacity(records.len()),
-        };
-        let mut place: BTreeMap<RecordId, usize> = BTreeMap::new();
-        let mut last_op: Vec<u64> = Vec::new();
+        let (mut past, mut lamport) = (Vec::<FixedBitSet>::new(), Vec::new());
+        let mut counted = FixedBitSet::with_capacity(records.len());
+        let (mut place, mut last_op) = (BTreeMap::new(), Vec::new());
         for (at, (id, record)) in records.iter().enumerate() {
             let deps: Vec<usize> = record.deps.iter().filter_map(|dep| place.get(dep).copied()).collect();
-            let mut past = FixedBitSet::with_capacity(records.len());
-            past.insert(at);
-            deps.iter().filter_map(|dep| graph.past.get(*dep)).for_each(|below| past.union_with(below));
-            let lamport = 1 + deps.iter().filter_map(|dep| last_op.get(*dep)).max().unwrap_or(&HEADER_OPS);
-            last_op.push(lamport + u64::from(matches!(record.payload, Payload::Reply { .. })));
+            let mut below = FixedBitSet::with_capacity(records.len());
+            below.insert(at);
+            deps.iter().filter_map(|dep| past.get(*dep)).for_each(|dep| below.union_with(dep));
+            // Six ops of the header come before all.
+            let time = 1 + deps.iter().filter_map(|dep| last_op.get(*dep)).max().unwrap_or(&6);
+            last_op.push(time + u64::from(matches!(record.payload, Payload::Reply { .. })));
             if today.stands(&record.author) || today.keeps(&record.author, key, id) {
-                graph.counted.union_with(&past);
+                counted.union_with(&below);
             }
-            graph.past.push(past);
-            graph.lamport.push(lamport);
+            past.push(below);
+            lamport.push(time);
             place.insert(*id, at);
         }
-        graph
+        Self { records: records.to_vec(), past, lamport, counted }
     }
 
     fn payload(&self, at: usize) -> Option<&'a Payload> {
@@ -122,7 +109,7 @@ impl<'a> Graph<'a> {
 
     /// Inputs that no claim has seen, and that repeat none that one has.
     fn pending(&self) -> usize {
-        let claims = self.of_kind(is_claim);
+        let claims = self.of_kind(|payload| matches!(payload, Payload::Claim { .. }));
         let inputs = self.of_kind(|payload| asks(payload).is_some());
         let (seen, new): (Vec<usize>, Vec<usize>) =
             inputs.into_iter().partition(|at| claims.iter().any(|claim| self.sees(*claim, *at)));
@@ -135,9 +122,9 @@ impl<'a> Graph<'a> {
     fn open(&self) -> Vec<usize> {
         let ends = self.of_kind(is_end);
         let attempt = |at: usize| Some(self.payload(at)?.turn()?.attempt);
-        let ended =
-            |claim: usize| ends.iter().any(|end| self.sees(*end, claim) && attempt(*end) == attempt(claim));
-        self.of_kind(is_claim).into_iter().filter(|claim| !ended(*claim)).collect()
+        let ended = |claim| ends.iter().any(|end| self.sees(*end, claim) && attempt(*end) == attempt(claim));
+        let claims = self.of_kind(|payload| matches!(payload, Payload::Claim { .. })).into_iter();
+        claims.filter(|claim| !ended(*claim)).collect()
     }
 
     /// The agent's records, each naming the one before; `None` if two name the same.
@@ -174,20 +161,13 @@ impl<'a> Graph<'a> {
 }
 
 impl Model {
-    /// Folds the records of one session, each after its deps, under today's roster. `None` if none of them opens it.
+    /// Folds the records of one session, each after its deps, under today's roster. `None` if the first does not open it.
     #[must_use]
     pub fn of(records: &[(RecordId, &Record)], key: &StreamKey, today: &Standing) -> Option<Self> {
-        let agent = records.iter().find_map(|(_, record)| match &record.payload {
-            Payload::Open { header, .. } => Some(header.agent),
-            _ => None,
-        })?;
+        let Payload::Open { header, .. } = &records.first()?.1.payload else { return None };
         let graph = Graph::new(records, key, today);
         let title = graph.newest(|payload| match payload {
             Payload::Title { title, .. } => Some(title.as_str().to_owned()),
-            _ => None,
-        });
-        let summary = graph.newest(|payload| match payload {
-            Payload::Summary { summary, .. } => Some(summary.as_str().to_owned()),
             _ => None,
         });
         let archived = graph.newest(|payload| match payload {
@@ -197,7 +177,8 @@ impl Model {
         });
         let (open, pending, chain) = (graph.open(), graph.pending(), graph.chain());
         let author = |at: &usize| graph.records.get(*at).map(|(_, record)| record.author);
-        let running = open.iter().any(|claim| author(claim).is_some() && author(claim) == today.host(&agent));
+        let running =
+            open.iter().any(|claim| author(claim).is_some() && author(claim) == today.host(&header.agent));
         let mut turns = chain.iter().flatten().rev().filter_map(|at| graph.payload(*at));
         let failed = matches!(turns.find(|payload| is_end(payload)), Some(Payload::Failure { .. }));
         let status = match (archived, running, failed && pending == 0, &title) {
@@ -205,7 +186,7 @@ impl Model {
             (_, true, ..) => Status::Running,
             (_, _, true, _) => Status::Error,
             (.., None) => Status::NeedsTitle,
-            (.., Some(_)) => Status::Active,
+            _ => Status::Active,
         };
         Some(Self {
             counted: graph.counted.ones().filter_map(|at| Some(graph.records.get(at)?.0)).collect(),
@@ -213,7 +194,6 @@ impl Model {
             open: open.iter().filter_map(|at| Some(graph.payload(*at)?.turn()?.attempt)).collect(),
             status,
             title,
-            summary,
             pending,
         })
     }

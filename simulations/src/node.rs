@@ -20,7 +20,8 @@ use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::export::Tree;
 use crate::liar::Liar;
-use crate::power::{Nap, Promised};
+use crate::naps::Nap;
+use crate::power::Promised;
 
 /// Memory for a store's pages: the disk is in memory too, and there are many.
 const CACHE_BYTES: usize = 256 * 1024;
@@ -117,6 +118,8 @@ pub struct SimNode {
     pub liar: bool,
     /// The founder was told to revoke it: nobody works on it any more, and it need not become equal.
     pub revoked: bool,
+    /// It joined while people were at work.
+    pub late: bool,
     /// The invitation that it redeems.
     pub invitation: Option<Ticket>,
 }
@@ -153,6 +156,7 @@ impl SimNode {
             stopped: false,
             liar: false,
             revoked: false,
+            late: false,
             invitation: None,
         }
     }

@@ -105,8 +105,6 @@ macro_rules! bug {
 pub const BUGS: &[Bug] = &[
     bug!("gate-ignored", Gate, starling_crdt GateOff, "turns", "INV-1",
         "an agent's reply is admitted though its session has no title"),
-    bug!("gate-asks-the-replica", Gate, starling_crdt GateByState, "liars", "INV-1",
-        "the gate asks whether the replica has a title, not whether the reply's past has one"),
     bug!("role-ignored", Gate, starling_crdt RoleIgnored, "liars", "INV-5",
         "any device may write in any role"),
     bug!("deps-not-awaited", Sync, starling_crdt DepsNotAwaited, "arrival", "INV-2",
@@ -121,8 +119,6 @@ pub const BUGS: &[Bug] = &[
         "a message that was sent again from another device is shown twice"),
     bug!("uncounted-shown", Roster, starling_crdt UncountedShown, "revoked", "INV-5",
         "records of a revoked device are shown like any other"),
-    bug!("revoked-passed-on", Roster, starling_node RevokedPassedOn, "revoked", "INV-5",
-        "gossip of a revoked device is passed on"),
     bug!("recount-forgotten", Roster, starling_node RecountForgotten, "revoked", "INV-10",
         "sessions are not counted anew when the roster changes"),
     bug!("recount-not-resumed", Roster, starling_node RecountNotResumed, "revoked", "INV-10",

@@ -1,21 +1,23 @@
 //! What befalls a computer as a whole: its power goes, its node's process ends and is started again, its disk is full or
-//! lost, it sleeps and wakes. What a node does about a disk that failed is what the shell does: everything that waited
+//! lost. What a node does about a disk that failed is what the shell does: everything that waited
 //! has failed, the process ends and says why, and whoever watches over it starts it again after a while.
 
+use rand_chacha::rand_core::Rng;
 use starling_crdt::id::RecordId;
-use starling_node::machine::input::{BatchSeq, Input};
+use starling_node::machine::input::{BatchSeq, Effect, Input, NetInput};
+use starling_node::machine::{BootError, Node};
 use starling_node::store::{Batch, StoreError};
 
-use crate::network::{ConnId, Packet};
-use crate::node::{Life, SimNode, Wake};
-use crate::world::{Due, Event, World};
+use crate::network::{Packet, between};
+use crate::node::{Life, SimNode};
+use crate::panics::caught;
+use crate::world::{Crashes, Event, World, address};
 
 /// How long whoever watches over a node's process waits before it starts it again, ms.
 const RESTART_MS: (u64, u64) = (1_000, 10_000);
-/// When a neighbour that does not answer pings any more is given up: the transport's ping, two in a row.
-const SILENCE_MS: (u64, u64) = (10_000, 30_000);
-/// How long one that slept takes to find out that a connection is gone.
-const FIND_OUT_MS: (u64, u64) = (50, 20_000);
+/// How long after a loss of power the others notice, ms: at once, where something answers for the dead node, or when their
+/// connection has been silent for too long.
+const NOTICED_MS: (u64, u64) = (1, 15_000);
 /// Of so many starts after a crash one is cut short by another one.
 const CUT_ONE_IN: u64 = 8;
 
@@ -26,23 +28,6 @@ pub struct Promised {
     pub whole: Vec<RecordId>,
     /// Of the commit that ran when power went: all or none.
     pub open: Vec<RecordId>,
-}
-
-/// A computer sleeps.
-#[derive(Debug)]
-pub struct Nap {
-    since_ms: u64,
-    until_ms: u64,
-    /// What will reach it when it wakes.
-    kept: Vec<Due>,
-    /// Connections that were given up meanwhile, and by whom.
-    gone: Vec<(ConnId, usize)>,
-}
-
-impl Nap {
-    pub(crate) fn keep(&mut self, node: usize, epoch: u64, event: Event) {
-        self.kept.push(Due { node, epoch: Some(epoch), event });
-    }
 }
 
 fn ids(batches: &[Batch]) -> impl Iterator<Item = RecordId> {
@@ -65,6 +50,84 @@ impl SimNode {
 }
 
 impl World {
+    pub(crate) fn maybe_crash(&mut self, node: usize) {
+        let Some(Crashes { one_in, away_ms }) = self.crashes else {
+            return;
+        };
+        let is_node = self.nodes.get(node).is_some_and(|sim| matches!(sim.life, Life::Up(_)));
+        if is_node && self.draw(1, one_in) == 1 {
+            let away = between(&mut self.rng, away_ms);
+            self.crash_for(node, away);
+        }
+    }
+
+    /// Pulls the plug, at any moment of the commit that runs. Of what was not synced the disk keeps what chance lets it.
+    pub fn crash(&mut self, node: usize) {
+        self.cut_power(node);
+        for (conn, other) in self.net.vanish(node) {
+            let notices = self.now + between(&mut self.rng, NOTICED_MS);
+            self.at(notices, other, Event::Packet(conn, node, Packet::Close));
+        }
+    }
+
+    /// The same, and it starts again after a while.
+    pub fn crash_for(&mut self, node: usize, away_ms: u64) {
+        self.crash(node);
+        self.later(self.now + away_ms, node, Event::Start);
+    }
+
+    /// Starts the node from its disk, if it is down.
+    pub fn start(&mut self, node: usize) {
+        let mut seed = [0; 32];
+        self.rng.fill_bytes(&mut seed);
+        self.trace.note(self.now, node, "start", &[]);
+        let Some(sim) = self.nodes.get_mut(node).filter(|sim| matches!(sim.life, Life::Down)) else {
+            return;
+        };
+        if let Some(ticket) = sim.invitation.clone() {
+            let seed = self.draw(0, u64::MAX - 1);
+            return self.start_joining(node, ticket, seed);
+        }
+        if sim.liar {
+            return self.possess(node);
+        }
+        sim.clock.restart(self.now);
+        let now = sim.clock.now(self.now);
+        let boot = match sim.open().map(drop).and_then(|()| sim.boot(seed, now)) {
+            Ok(Some(boot)) => boot,
+            // It was not let in.
+            Ok(None) => return,
+            Err(error) => return self.cannot_open(node, &error),
+        };
+        self.check_promise(node);
+        let Some(sim) = self.nodes.get_mut(node) else { return };
+        sim.count_durable();
+        let started: Result<Result<(Node, Vec<Effect>), BootError>, String> = caught(|| Node::start(boot));
+        match started {
+            Ok(Ok((machine, effects))) => {
+                sim.life = Life::Up(Box::new(machine));
+                self.read_disk(node);
+                self.ask_checkers(|checker, world| checker.on_start(world, node));
+                self.perform(node, effects);
+                let address = address(node);
+                self.feed(node, Input::Net(NetInput::Listening { address }));
+            }
+            Ok(Err(_)) if sim.lied() => self.ruin(node),
+            Ok(Err(error)) => self.breach(format!("#{node} cannot start: {error}")),
+            Err(what) => self.panicked(node, &what),
+        }
+    }
+
+    /// Asks a node to stop in good order, and waits until it says that it may be.
+    pub fn shut_down(&mut self, node: usize) -> bool {
+        self.feed(node, Input::Shutdown);
+        let is_stopped = |world: &Self| world.nodes.get(node).is_some_and(|sim| sim.stopped);
+        let stopped = self.run_until(60_000, is_stopped);
+        self.close(node);
+        self.crash(node);
+        stopped
+    }
+
     /// Cuts a computer's power, at any moment of the commit that runs.
     pub(crate) fn cut_power(&mut self, node: usize) {
         let Some(sim) = self.nodes.get_mut(node) else {
@@ -221,77 +284,6 @@ impl World {
         let now = self.now;
         if let Some(sim) = self.nodes.get_mut(node).filter(|sim| sim.room_ms <= now) {
             sim.disk.fill(false);
-        }
-    }
-
-    /// A computer sleeps: it sees and does nothing. Its neighbours find out after a while.
-    pub fn sleep(&mut self, node: usize, for_ms: u64) {
-        let (now, until_ms) = (self.now, self.now + for_ms);
-        let Some(sim) = self.nodes.get_mut(node).filter(|sim| sim.is_up()) else {
-            return;
-        };
-        if let Some(nap) = &mut sim.nap {
-            nap.until_ms = nap.until_ms.max(until_ms);
-            return self.at(until_ms, node, Event::Awake);
-        }
-        sim.nap = Some(Nap { since_ms: now, until_ms, kept: Vec::new(), gone: Vec::new() });
-        self.trace.note(now, node, "sleep", &for_ms.to_be_bytes());
-        self.at(until_ms, node, Event::Awake);
-        for (conn, other) in self.net.neighbours(node) {
-            let notices = now + self.draw(SILENCE_MS.0, SILENCE_MS.1);
-            self.at(notices, other, Event::Asleep(conn, node, now));
-        }
-    }
-
-    /// A node gives up a neighbour that sleeps; what it sent it last has not arrived.
-    pub(crate) fn on_asleep(&mut self, node: usize, conn: ConnId, sleeper: usize, since_ms: u64) {
-        let sim = self.nodes.get_mut(sleeper);
-        let Some(nap) = sim.and_then(|sim| sim.nap.as_mut()).filter(|nap| nap.since_ms == since_ms) else {
-            return;
-        };
-        nap.gone.push((conn, node));
-        nap.kept.retain(|due| !matches!(due.event, Event::Packet(of, ..) if of == conn));
-        self.on_packet(node, conn, sleeper, Packet::Close);
-    }
-
-    pub(crate) fn on_awake(&mut self, node: usize) {
-        let now = self.now;
-        let is_over = |sim: &SimNode| sim.nap.as_ref().is_some_and(|nap| nap.until_ms <= now);
-        if self.nodes.get(node).is_some_and(is_over) {
-            self.wake_up(node);
-        }
-    }
-
-    /// Wakes a computer that sleeps: it sees what came meanwhile, and what time it is.
-    pub(crate) fn wake_up(&mut self, node: usize) {
-        let now = self.now;
-        let Some(sim) = self.nodes.get_mut(node) else {
-            return;
-        };
-        let Some(nap) = sim.nap.take() else { return };
-        sim.clock.slept(now - nap.since_ms);
-        self.trace.note(now, node, "awake", &[]);
-        for (conn, other) in nap.gone {
-            let at = now + self.draw(FIND_OUT_MS.0, FIND_OUT_MS.1);
-            self.at(at, node, Event::Packet(conn, other, Packet::Close));
-        }
-        for due in nap.kept {
-            self.handle_due(due);
-        }
-    }
-
-    /// Lets the machine tick now if its clock has jumped past the time at which it wanted to.
-    pub(crate) fn wake_early(&mut self, node: usize) {
-        let now = self.now;
-        let Some(sim) = self.nodes.get_mut(node) else {
-            return;
-        };
-        let Some(wake) = sim.wake.filter(|wake| wake.due_ms > now) else {
-            return;
-        };
-        if sim.clock.now(now) >= wake.at_ms {
-            sim.wake = Some(Wake { due_ms: now, ..wake });
-            self.at(now, node, Event::Wake);
         }
     }
 }

@@ -69,8 +69,9 @@ mod tests {
     #[test]
     fn the_files_are_those_that_are_built_in() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name());
-        let mut files: Vec<String> = files.map(|name| name.into_string().unwrap()).collect();
+        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap());
+        let files = files.filter(|file| file.file_type().unwrap().is_file());
+        let mut files: Vec<String> = files.map(|file| file.file_name().into_string().unwrap()).collect();
         files.sort();
         let mut built_in: Vec<String> = names().map(|name| format!("{name}.toml")).collect();
         built_in.sort();

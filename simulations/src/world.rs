@@ -7,26 +7,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use ed25519_dalek::SigningKey;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, StreamKey};
+use starling_crdt::id::{AttemptId, DeviceKey, RecordId, StreamKey};
 use starling_node::machine::info::ExportState;
-use starling_node::machine::input::{BatchSeq, Effect, Input, NetInput, Ticket, TurnInput};
+use starling_node::machine::input::{BatchSeq, Input, NetInput, Ticket, TurnInput};
 use starling_node::machine::request::{Answer, Rejection, Request};
-use starling_node::machine::{BootError, Node, Place};
+use starling_node::machine::Place;
 
 use crate::checker::{Breach, Checker, Found};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::network::{ConnId, Network, Packet, TroubleId, between};
-use crate::node::{Life, SimNode, Wake};
-use crate::panics::caught;
+use crate::node::{SimNode, Wake};
 use crate::survey::Shown;
 use crate::trace::Trace;
 
 /// When every world begins, ms since 1970.
 pub const EPOCH_MS: u64 = 1_750_000_000_000;
-/// How long after a loss of power the others notice, ms: at once, where something answers for the dead node, or when their
-/// connection has been silent for too long.
-const NOTICED_MS: (u64, u64) = (1, 15_000);
 /// Events at one time without the clock moving: more is a loop.
 const SAME_TIME_MAX: u64 = 200_000;
 
@@ -120,9 +116,6 @@ pub struct World {
     pub refusals: Vec<Rejection>,
     /// Whose key it is.
     pub(crate) keys: BTreeMap<DeviceKey, usize>,
-    /// Agents that were ever taken from their host by force: of them more than one turn may run at once (INV-7), and a
-    /// sealed line may move (INV-6).
-    pub forced: BTreeSet<Handle>,
     pub(crate) rng: ChaCha8Rng,
     pub(crate) now: u64,
     queue: BTreeMap<(u64, u64), Due>,
@@ -155,7 +148,6 @@ impl World {
             refused_joins: Vec::new(),
             refusals: Vec::new(),
             keys: BTreeMap::new(),
-            forced: BTreeSet::new(),
             rng: ChaCha8Rng::seed_from_u64(seed),
             now: EPOCH_MS,
             queue: BTreeMap::new(),
@@ -347,90 +339,12 @@ impl World {
         self.at(due_ms, node, Event::Wake);
     }
 
-    fn maybe_crash(&mut self, node: usize) {
-        let Some(Crashes { one_in, away_ms }) = self.crashes else {
-            return;
-        };
-        let is_node = self.nodes.get(node).is_some_and(|sim| matches!(sim.life, Life::Up(_)));
-        if is_node && self.draw(1, one_in) == 1 {
-            let away = between(&mut self.rng, away_ms);
-            self.crash_for(node, away);
-        }
-    }
-
-    /// Pulls the plug, at any moment of the commit that runs. Of what was not synced the disk keeps what chance lets it.
-    pub fn crash(&mut self, node: usize) {
-        self.cut_power(node);
-        for (conn, other) in self.net.vanish(node) {
-            let notices = self.now + between(&mut self.rng, NOTICED_MS);
-            self.at(notices, other, Event::Packet(conn, node, Packet::Close));
-        }
-    }
-
-    /// The same, and it starts again after a while.
-    pub fn crash_for(&mut self, node: usize, away_ms: u64) {
-        self.crash(node);
-        self.later(self.now + away_ms, node, Event::Start);
-    }
-
-    /// Starts the node from its disk, if it is down.
-    pub fn start(&mut self, node: usize) {
-        let mut seed = [0; 32];
-        self.rng.fill_bytes(&mut seed);
-        self.trace.note(self.now, node, "start", &[]);
-        let Some(sim) = self.nodes.get_mut(node).filter(|sim| matches!(sim.life, Life::Down)) else {
-            return;
-        };
-        if let Some(ticket) = sim.invitation.clone() {
-            let seed = self.draw(0, u64::MAX - 1);
-            return self.start_joining(node, ticket, seed);
-        }
-        if sim.liar {
-            return self.possess(node);
-        }
-        sim.clock.restart(self.now);
-        let now = sim.clock.now(self.now);
-        let boot = match sim.open().map(drop).and_then(|()| sim.boot(seed, now)) {
-            Ok(Some(boot)) => boot,
-            // It was not let in.
-            Ok(None) => return,
-            Err(error) => return self.cannot_open(node, &error),
-        };
-        self.check_promise(node);
-        let Some(sim) = self.nodes.get_mut(node) else { return };
-        sim.count_durable();
-        let started: Result<Result<(Node, Vec<Effect>), BootError>, String> = caught(|| Node::start(boot));
-        match started {
-            Ok(Ok((machine, effects))) => {
-                sim.life = Life::Up(Box::new(machine));
-                self.read_disk(node);
-                self.ask_checkers(|checker, world| checker.on_start(world, node));
-                self.perform(node, effects);
-                let address = address(node);
-                self.feed(node, Input::Net(NetInput::Listening { address }));
-            }
-            Ok(Err(_)) if sim.lied() => self.ruin(node),
-            Ok(Err(error)) => self.breach(format!("#{node} cannot start: {error}")),
-            Err(what) => self.panicked(node, &what),
-        }
-    }
-
     /// Notes in the ledger what is on a disk.
     pub(crate) fn read_disk(&mut self, node: usize) {
         let store = self.nodes.get(node).and_then(|sim| sim.store.as_ref());
         if let Some(Err(error)) = store.map(|store| self.ledger.reload(node, store)) {
             self.breach(format!("#{node}: its disk cannot be read: {error}"));
         }
-    }
-
-    /// Asks a node to stop in good order, and waits until it says that it may be.
-    pub fn shut_down(&mut self, node: usize) -> bool {
-        self.feed(node, Input::Shutdown);
-        let is_stopped = |world: &Self| world.nodes.get(node).is_some_and(|sim| sim.stopped);
-        let stopped = self.run_until(60_000, is_stopped);
-        self.close(node);
-        self.crash(node);
-        stopped
     }
 
     /// Asks a node something. The answer will be in `answers`.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use starling_crdt::id::{DeviceKey, RecordId, StreamKey};
 use starling_crdt::payload::Payload;
-use starling_crdt::session::Offer;
+use starling_crdt::session::{Entry, Offer};
 use starling_crdt::signed::{Received, Signed, Unverified, Verified};
 use starling_net::proto::limits::{PROOF_BYTES_MAX, PROOF_RECORDS_MAX, REFUSAL_RECORDS_MAX, WINDOW_FRAMES};
 use starling_net::proto::{self, FrameToken, RefusalCode, Verdict};
@@ -150,8 +150,7 @@ impl Node {
     /// Whether a record counts: only such are passed on (INV-5).
     fn counts(&self, key: &StreamKey, id: &RecordId) -> bool {
         let session = self.slots.get(key).and_then(|slot| slot.session());
-        let entry = session.and_then(|session| session.entry(id));
-        entry.is_some_and(|entry| entry.is_counted() || planted(Fault::RevokedPassedOn))
+        session.and_then(|session| session.entry(id)).is_some_and(Entry::is_counted)
     }
 
     /// Nothing was admitted, so nothing has to become durable first.

@@ -2,12 +2,16 @@
 //! that was lost. Never revoked are the founder's first computer, whatever hosts an agent or was to host one, and a
 //! person's last one: those end a scenario instead of testing it.
 
+use std::collections::BTreeSet;
+
+use starling_crdt::id::DeviceKey;
+use starling_crdt::payload::Payload;
 use starling_node::machine::input::{Input, NetInput};
 use starling_node::machine::request::Request;
 use starling_node::machine::ticket;
 
 use super::{Desk, from, usable};
-use crate::node::Life;
+use crate::node::{Life, SimNode};
 use crate::scenario::Nodes;
 use crate::world::{World, address};
 
@@ -15,6 +19,27 @@ use crate::world::{World, address};
 const EXPIRES_MS: u64 = 3_600_000;
 /// Neighbours that a new computer is told of, beside its inviter.
 const NEIGHBOURS: usize = 4;
+
+impl World {
+    /// Computers that were let in by one that was revoked at the same time: the word that let them in is void, and they
+    /// need not become equal.
+    pub(crate) fn excuse_void(&mut self) {
+        let is_in = |sim: &SimNode| sim.late && !sim.revoked && matches!(sim.life, Life::Up(_));
+        if !self.nodes.iter().any(is_in) {
+            return;
+        }
+        let Some(roster) = self.nodes.first().and_then(SimNode::roster) else { return };
+        let adds = |payload: &Payload| match payload {
+            Payload::AddDevice { device, .. } => Some(*device),
+            _ => None,
+        };
+        let added: BTreeSet<DeviceKey> =
+            roster.records().filter_map(|record| adds(&record.record().payload)).collect();
+        for sim in self.nodes.iter_mut().filter(|sim| is_in(sim)) {
+            sim.revoked = added.contains(&sim.me) && !roster.standing().stands(&sim.me);
+        }
+    }
+}
 
 impl Desk {
     pub(super) fn invite(&mut self, world: &mut World, nodes: &Nodes, node: usize) -> Option<()> {
@@ -33,6 +58,9 @@ impl Desk {
         let node = world.add_computer();
         let seed = world.draw(0, u64::MAX - 1);
         world.start_joining(node, ticket, seed);
+        if let Some(sim) = world.nodes.get_mut(node) {
+            sim.late = true;
+        }
         self.joined.insert(node, person);
         self.strangers.insert(node);
     }

@@ -81,7 +81,6 @@ impl Desk {
             return None;
         }
         world.write_roster(to, payload)?;
-        world.forced.insert(handle.clone());
         self.settle_in(world, Host { agent, handle: handle.clone(), node: to });
         Some(())
     }

@@ -75,10 +75,8 @@ fn differ(what: &str, is: &impl Debug, should: &impl Debug) -> Found {
 pub(crate) fn difference(model: &Model, view: &View) -> Found {
     let title = view.title.as_ref().map(ToString::to_string);
     let open: BTreeSet<_> = view.open_attempts.iter().copied().collect();
-    let summary = view.summary.as_ref().map(|(summary, _)| summary.as_str().to_owned());
     differ("number of records", &view.revision, &model.counted.len())
         .or_else(|| differ("title", &title, &model.title))
-        .or_else(|| differ("summary", &summary, &model.summary))
         .or_else(|| differ("open attempts", &open, &model.open))
         .or_else(|| differ("number of waiting inputs", &view.pending_inputs, &model.pending))
         .or_else(|| differ("fork", &view.fork.is_some(), &model.lines.is_none()))

@@ -2,7 +2,7 @@
 //! the next free position. Signatures are checked here once more, each once in a world. Records of later versions are
 //! held aside, and nothing of them can be checked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use starling_crdt::id::{RecordId, StreamKey};
 use starling_crdt::payload::Payload;
@@ -20,7 +20,7 @@ pub struct Verified {
     /// How many wires of each page of the ledger were found to be sound.
     checked: Vec<usize>,
     /// How many records of each stream of each node were seen in order.
-    ordered: std::collections::BTreeMap<(usize, StreamKey), usize>,
+    ordered: BTreeMap<(usize, StreamKey), usize>,
 }
 
 impl Verified {
@@ -38,22 +38,19 @@ impl Verified {
         found
     }
 
-    /// What of a node's streams is new: each record after its deps, and not before its roster records.
-    fn disordered(&mut self, ledger: &Ledger, node: usize) -> Found {
+    /// What is new in these streams of a node: each record after its deps, and not without its roster records.
+    fn disordered(&mut self, ledger: &Ledger, node: usize, streams: &BTreeSet<StreamKey>) -> Found {
         let mut found = None;
-        for (stream, places) in ledger.streams(node) {
+        for stream in streams {
+            let places = ledger.stream(node, stream);
             let seen = self.ordered.entry((node, *stream)).or_default();
-            if *seen == places.len() {
-                continue;
-            }
-            let (before, new) = places.split_at(std::mem::replace(seen, places.len()).min(places.len()));
-            let mut before: BTreeSet<usize> = before.iter().copied().collect();
+            let new = places.get(std::mem::replace(seen, places.len())..).unwrap_or_default();
+            let mut later: BTreeSet<usize> = new.iter().copied().collect();
             for place in new {
                 let record = ledger.page(*place).and_then(|page| Some((page.id, page.record.as_ref()?)));
-                if let Some((id, record)) = record {
-                    found = found.or_else(|| missing(ledger, node, id, record, &before));
-                }
-                before.insert(*place);
+                found = found
+                    .or_else(|| record.and_then(|(id, record)| missing(ledger, node, id, record, &later)));
+                later.remove(place);
             }
         }
         found
@@ -64,8 +61,11 @@ impl Verified {
     }
 }
 
-fn missing(ledger: &Ledger, node: usize, id: RecordId, record: &Record, before: &BTreeSet<usize>) -> Found {
-    let is_before = |dep: &RecordId| ledger.place(dep).is_some_and(|place| before.contains(&place));
+/// A dep that is not here or comes later, or a roster record that is not here.
+fn missing(ledger: &Ledger, node: usize, id: RecordId, record: &Record, later: &BTreeSet<usize>) -> Found {
+    let is_before = |dep: &RecordId| {
+        ledger.has(node, dep) && ledger.place(dep).is_some_and(|place| !later.contains(&place))
+    };
     if let Some(dep) = record.deps.iter().find(|dep| !is_before(dep)) {
         return Some(format!("{id} is stored, and not {dep}, which it depends on"));
     }
@@ -115,17 +115,22 @@ impl Checker for Verified {
 
     fn on_durable(&mut self, world: &World, node: usize, batches: &[Batch]) -> Found {
         let ledger = &world.ledger;
-        let rows = batches.iter().flat_map(|batch| &batch.records);
-        let pages = rows.filter_map(|row| ledger.place(&RecordId::from_bytes(row.id)));
-        let unsound = self.catch_up(ledger, pages);
-        let found =
-            unsound.or_else(|| misplaced(ledger, node, batches)).or_else(|| self.disordered(ledger, node));
+        let rows = || batches.iter().flat_map(|batch| &batch.records);
+        let streams = rows().map(|row| StreamKey::from_bytes(row.stream)).collect();
+        let unsound =
+            self.catch_up(ledger, rows().filter_map(|row| ledger.place(&RecordId::from_bytes(row.id))));
+        let found = unsound
+            .or_else(|| misplaced(ledger, node, batches))
+            .or_else(|| self.disordered(ledger, node, &streams));
         found.map(|what| format!("#{node}: {what}"))
     }
 
     fn on_start(&mut self, world: &World, node: usize) -> Found {
         self.restart(node);
         let unsound = self.catch_up(&world.ledger, 0..world.ledger.pages().len());
-        unsound.or_else(|| self.disordered(&world.ledger, node)).map(|what| format!("#{node}: {what}"))
+        let streams = world.ledger.streams(node).map(|(key, _)| *key).collect();
+        unsound
+            .or_else(|| self.disordered(&world.ledger, node, &streams))
+            .map(|what| format!("#{node}: {what}"))
     }
 }

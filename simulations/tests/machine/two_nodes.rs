@@ -48,7 +48,7 @@ fn what_was_written_while_the_host_was_away_waits_and_is_answered_in_order() {
         world.converge(MINUTE).unwrap();
         let sealed = world.show(a, first).unwrap().lines;
         world.crash(b);
-        world.run_for(10_000);
+        world.run_for(16_000);
         for body in ["one", "two", "three"] {
             world.say(a, first, body).unwrap();
         }
