@@ -135,6 +135,9 @@ pub fn draw(scenario: &Scenario, seed: u64) -> Vec<Planned> {
     drawn.plan
 }
 
+/// A kind of deed: its weight, and how one is drawn.
+type Kind<'a, D> = (u64, &'a dyn Fn(&mut D) -> Step);
+
 struct Draw<'a> {
     rng: ChaCha8Rng,
     scenario: &'a Scenario,
@@ -187,7 +190,7 @@ impl Draw<'_> {
         let (count, agents) = (self.scenario.nodes.count, self.scenario.nodes.agents);
         let (session, device) = (self.index(1 << 16), self.index(1 << 16));
         let node = self.index(count);
-        let kinds: [(u64, &dyn Fn(&mut Self) -> Step); 12] = [
+        let kinds: [Kind<'_, Self>; 12] = [
             (work.create, &|draw| Step::Deed(draw.create())),
             (work.say, &|_| Step::Deed(Deed::Say { session, device })),
             (work.repeat, &|_| Step::Deed(Deed::Repeat { session, device })),

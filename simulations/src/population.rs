@@ -134,7 +134,7 @@ fn written(world: &World, nodes: &Nodes) -> Result<Written, String> {
     }
     for (node, sim) in world.nodes.iter().enumerate().skip(1) {
         let member = members.get(nodes.person(node)).copied().ok_or("a computer of nobody")?;
-        say(Payload::AddDevice { member: member.into(), device: sim.me, label: label(node)? }, None)?;
+        say(Payload::AddDevice { member, device: sim.me, label: label(node)? }, None)?;
     }
     for (agent, host) in nodes.hosts().enumerate() {
         let device = world.nodes.get(host).map(|sim| sim.me).ok_or("an agent on no computer")?;

@@ -8,10 +8,10 @@ use ed25519_dalek::SigningKey;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use starling_crdt::id::{AttemptId, DeviceKey, RecordId, StreamKey};
+use starling_node::machine::Place;
 use starling_node::machine::info::ExportState;
 use starling_node::machine::input::{BatchSeq, Input, NetInput, Ticket, TurnInput};
 use starling_node::machine::request::{Answer, Rejection, Request};
-use starling_node::machine::Place;
 
 use crate::checker::{Breach, Checker, Found};
 use crate::ledger::Ledger;

@@ -111,9 +111,12 @@ fn known(report: &Report) -> String {
     format!("{} arrived known for each that was new", short(report.cost.redundancy))
 }
 
+/// A row of the distributions: its name, its samples, and how they are written.
+type Measured<'a> = (&'a str, &'a Spread, &'a dyn Fn(f64) -> String);
+
 fn spreads(report: &Report) -> String {
     let ms = |value: f64| lasting(value / 1_000.0);
-    let rows: [(&str, &Spread, &dyn Fn(f64) -> String); 6] = [
+    let rows: [Measured<'_>; 6] = [
         ("convergence", &report.convergence_ms, &ms),
         ("delivery to a node", &report.delivery_ms, &ms),
         ("delivery to all", &report.everywhere_ms, &ms),
@@ -164,7 +167,7 @@ fn counted(count: u64, what: &str) -> String {
 /// About three digits.
 pub(super) fn short(value: f64) -> String {
     match value.abs() {
-        v if v == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         v if v < 10.0 => format!("{value:.2}"),
         v if v < 100.0 => format!("{value:.1}"),
         _ => format!("{value:.0}"),
