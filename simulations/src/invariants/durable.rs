@@ -104,7 +104,7 @@ fn said_early(world: &World, node: usize, sim: &SimNode, effect: &NetEffect) -> 
             (!world.ledger.has(node, &id)).then(|| format!("forwarded {id} before its commit"))
         }
         NetEffect::Send { frame, .. } if !sim.pending.is_empty() => {
-            pending_in(sim, frame).map(|id| format!("sent {id} before its commit"))
+            pending_in(world, node, sim, frame).map(|id| format!("sent {id} before its commit"))
         }
         _ => None,
     }
@@ -121,14 +121,26 @@ fn pending_records(node: &SimNode) -> impl Iterator<Item = (RecordId, &[u8])> {
         .flat_map(|batch| batch.records.iter().map(|row| (RecordId::from_bytes(row.id), row.wire.as_slice())))
 }
 
-fn pending_in(node: &SimNode, frame: &[u8]) -> Option<RecordId> {
+fn pending_in(world: &World, node: usize, sim: &SimNode, frame: &[u8]) -> Option<RecordId> {
     let mut budget = SEARCH_MAX;
     let revealed = |(id, wire): &(RecordId, &[u8])| {
         budget = budget.saturating_sub(frame.len());
         let tail = wire.get(wire.len().saturating_sub(TAIL_BYTES)..).unwrap_or_default();
-        budget > 0 && (contains(frame, tail) || contains(frame, id.as_bytes()))
+        budget > 0 && (contains(frame, tail) || contains(frame, id.as_bytes()) && !is_in_cut(world, node, id))
     };
-    pending_records(node).find(revealed).map(|(id, _)| id)
+    pending_records(sim).find(revealed).map(|(id, _)| id)
+}
+
+/// Whether a durable revocation names the record: who hands that on says the record's name, and nothing of it.
+fn is_in_cut(world: &World, node: usize, id: &RecordId) -> bool {
+    let stored = world.ledger.pages().iter().filter(|page| world.ledger.has(node, &page.id));
+    let cuts = |payload: &Payload| match payload {
+        Payload::RevokeDevice { cut } => vec![cut.clone()],
+        Payload::RemoveMember { cuts, .. } => cuts.clone(),
+        _ => Vec::new(),
+    };
+    let mut kept = stored.flat_map(|page| page.record.iter().flat_map(|record| cuts(&record.payload)));
+    kept.any(|cut| cut.kept.iter().any(|(_, ids)| ids.contains(id)))
 }
 
 fn body_in(world: &World, node: usize, sim: &SimNode, shown: &[u8]) -> Option<RecordId> {
