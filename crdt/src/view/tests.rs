@@ -34,6 +34,7 @@ fn a_session_goes_from_needs_title_over_running_to_active() {
     assert!(view.is_actionable());
     assert_eq!((view.created_by.as_str(), view.agent_handle.as_str()), ("alice", "claude"));
     assert_eq!((view.revision, view.title, view.processing), (1, None, None));
+    assert_eq!(view.created_at_ms, replica.records()[0].record().at_ms);
     let claimed = replica.agent(1, claim);
     let view = replica.view();
     assert_eq!((view.status, view.pending_inputs), (Status::Running, 0));
@@ -59,6 +60,9 @@ fn a_session_goes_from_needs_title_over_running_to_active() {
     assert_eq!((view.status, view.pending_inputs), (Status::Active, 1));
     assert!(view.is_actionable());
     assert_eq!((view.last_human.0, view.last_human.1.as_str()), (3, "more"));
+    replica.agent(2, claim);
+    replica.put(PHONE, message("and more"));
+    assert_eq!(replica.view().processing.unwrap().input_line, 3, "the newest that the claim has seen");
 }
 
 #[test]
