@@ -16,8 +16,11 @@ use crate::scenario::Scenario;
 use crate::trace::Entry;
 use crate::world::{EPOCH_MS, World};
 
-/// How often the whole world is looked at while faults are on, ms of the world's time.
+/// How often the whole world is looked at while faults are on, ms of the world's time, but not more than [`LOOKS_MAX`]
+/// times: a scenario of days is looked at as often as one of minutes.
 const LOOK_MS: u64 = 5_000;
+/// How often it is looked at in all.
+const LOOKS_MAX: u64 = 200;
 
 /// Good records that are remembered in a run: all nodes read and check the same ones.
 const VERDICTS_MAX: usize = 1 << 17;
@@ -107,7 +110,8 @@ impl Running<'_> {
         let begin = self.world.now_ms();
         self.began = begin;
         self.world.trace.remark(begin, None, "begin", || "the nodes know each other".to_owned());
-        let mut look = begin + LOOK_MS;
+        let every = LOOK_MS.max(self.scenario.work.seconds * 1_000 / LOOKS_MAX);
+        let mut look = begin + every;
         for planned in plan {
             let due = begin + planned.at_ms;
             while look < due {
@@ -116,7 +120,7 @@ impl Running<'_> {
                 self.desk.collect(&mut self.world);
                 self.looks += 1;
                 self.world.peek(self.looks);
-                look += LOOK_MS;
+                look += every;
             }
             self.world.run_to(due);
             self.step(&planned.step);

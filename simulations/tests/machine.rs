@@ -14,9 +14,12 @@ mod machine {
     mod moving;
     mod network;
     mod one_node;
+    #[cfg(feature = "planted")]
+    mod planted;
     mod power_cuts;
     mod program;
     mod revocation;
+    mod scenarios;
     mod shrinking;
     mod two_nodes;
     mod upgrade;

@@ -51,7 +51,7 @@ pub(super) enum Verb {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct RunArgs {
-    /// A name that `list` prints, a scenario file, `all`, or `planted` (bugs that must be found)
+    /// A name that `list` prints, a scenario file, `all` (each of up to 20 nodes), or `planted` (bugs that must be found)
     pub(super) scenario: String,
     /// Run this seed alone
     #[arg(long, value_name = "N", conflicts_with = "seeds")]

@@ -17,6 +17,9 @@ use super::args::RunArgs;
 use super::out::{Out, Refusal, note, write_file};
 use super::{Verdict, checkers, table, target};
 
+/// Most nodes of a scenario that `all` stands for: the large ones take as long as all others together.
+const ALL_NODES_MAX: usize = 20;
+
 /// One campaign: its scenario, and how the user named it.
 struct Planned {
     scenario: Scenario,
@@ -45,6 +48,10 @@ pub(super) fn run(args: &RunArgs, out: &mut Out) -> Result<Verdict, Refusal> {
         }
         reports.push(report);
     }
+    if !args.json && planned.len() > 1 && args.nodes.is_empty() {
+        out.data(table::totals(&reports))?;
+        out.finish()?;
+    }
     match reports.as_slice() {
         [report] if args.json && planned.len() == 1 => out.json(report)?,
         all if args.json => out.json(&all)?,
@@ -72,7 +79,7 @@ fn planned(args: &RunArgs) -> Result<Vec<Planned>, Refusal> {
         return Err(Refusal::new("--trace is about one number of nodes").hint("give --nodes a single number"));
     }
     if !is_one {
-        let all = scenarios::all().into_iter();
+        let all = scenarios::all().into_iter().filter(|scenario| scenario.nodes.count <= ALL_NODES_MAX);
         let word = |scenario: Scenario| Planned { word: scenario.name.clone(), scenario, nodes: None };
         return Ok(all.map(word).collect());
     }

@@ -1,6 +1,8 @@
 //! Reports as tables for people: figures on the left, distributions with their percentiles below, failures last, each with
 //! the commands that replay and shrink it.
 
+use std::collections::BTreeMap;
+
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use starling_simulations::report::{Report, Spread};
 
@@ -42,6 +44,30 @@ pub(super) fn report(report: &Report, word: &str, nodes: Option<usize>) -> Strin
     text
 }
 
+/// What several reports come to.
+pub(super) fn totals(reports: &[Report]) -> String {
+    let mut faults: BTreeMap<String, u64> = BTreeMap::new();
+    for (kind, count) in reports.iter().flat_map(|report| &report.faults) {
+        *faults.entry(kind.clone()).or_default() += count;
+    }
+    let sum = |of: fn(&Report) -> f64| reports.iter().map(of).sum::<f64>();
+    let seeds: u64 = reports.iter().map(|report| report.seeds).sum();
+    let failed: usize = reports.iter().map(|report| report.failed_seeds().len()).sum();
+    let (wall, nodes) = (sum(|report| report.wall_seconds), sum(|report| report.node_seconds));
+    let rows = [
+        ("seeds", format!("{seeds}, {failed} failed, {} seeds/s", short(seeds as f64 / wall.max(1e-9)))),
+        ("faults", counts(&faults)),
+        ("time", format!("{} of nodes in {}", lasting(nodes), lasting(wall))),
+    ];
+    let head = format!("\n{BOLD}all together{BOLD:#}: {}\n\n", counted(reports.len() as u64, "scenario"));
+    head + &plain(&["", ""], rows.map(|(name, value)| vec![name.to_owned(), value]), &[])
+}
+
+fn counts(counts: &BTreeMap<String, u64>) -> String {
+    let parts: Vec<String> = counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+    if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
+}
+
 fn headline(report: &Report) -> String {
     let Report { scenario, seeds, nodes, failures, .. } = report;
     let last = report.first_seed + seeds.saturating_sub(1);
@@ -57,10 +83,6 @@ fn headline(report: &Report) -> String {
 
 fn figures(report: &Report) -> String {
     let Report { cost, .. } = report;
-    let counts = |counts: &std::collections::BTreeMap<String, u64>| {
-        let parts: Vec<String> = counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
-        if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
-    };
     let by_invariant: Vec<String> =
         report.by_invariant().into_iter().map(|(name, count)| format!("{name} {count}")).collect();
     let failed = if by_invariant.is_empty() { "none".to_owned() } else { by_invariant.join(", ") };

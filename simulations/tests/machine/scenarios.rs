@@ -1,6 +1,5 @@
 //! Each scenario that comes with the harness, once: nothing is found, something happened, and the same seed is the same
 //! history. Many seeds are the business of `starling-sim run`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use starling_simulations::run::{Options, Outcome, run};
 use starling_simulations::scenario::Scenario;

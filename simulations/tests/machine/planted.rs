@@ -1,8 +1,6 @@
 //! Every bug that can be planted is found within a few seeds, and nothing is found where none is planted. Without the
 //! feature `planted` there is nothing to plant and nothing here: `cargo test --release -p starling-simulations --features
-//! planted --test planted -- --nocapture` shows what was found by what.
-#![cfg(feature = "planted")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+//! planted --test machine planted -- --nocapture` shows what was found by what.
 
 use starling_simulations::planted::{BUGS, SEEDS_MAX, run_all};
 
