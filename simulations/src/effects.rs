@@ -13,7 +13,7 @@ use starling_node::store::{Batch, LocalRow, RecordRow, Space, StoreError};
 
 use crate::network::between;
 use crate::node::{Life, Wake};
-use crate::panics::caught;
+use crate::panics::{caught, quiet};
 use crate::world::{Event, World, address};
 
 /// Batches of one commit.
@@ -173,7 +173,7 @@ impl World {
         let group = std::mem::replace(&mut sim.pending, later);
         let (numbers, batches): (Vec<BatchSeq>, Vec<Batch>) = group.into_iter().unzip();
         let done = match &sim.store {
-            Some(store) => store.commit(&batches),
+            Some(store) => quiet(|| store.commit(&batches)),
             None => Err(StoreError::Closed),
         };
         let input = match done {

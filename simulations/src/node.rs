@@ -21,6 +21,7 @@ use crate::disk::Disk;
 use crate::export::Tree;
 use crate::liar::Liar;
 use crate::naps::Nap;
+use crate::panics;
 use crate::power::Promised;
 
 /// Memory for a store's pages: the disk is in memory too, and there are many.
@@ -192,7 +193,7 @@ impl SimNode {
     pub fn open(&mut self) -> Result<&Store, StoreError> {
         let options = Options { cache_bytes: CACHE_BYTES, ..Options::default() };
         self.store = None;
-        let store = Store::open_with(self.disk.plug(), options)?;
+        let store = panics::quiet(|| Store::open_with(self.disk.plug(), options))?;
         Ok(self.store.insert(store))
     }
 

@@ -43,6 +43,16 @@ pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     done.map_err(|_| noted.unwrap_or_else(|| "panicked without a word".to_owned()))
 }
 
+/// Does something that may panic inside and survives it, as the store does when what is on its disk makes no sense: the
+/// panic is not printed.
+pub(crate) fn quiet<T>(work: impl FnOnce() -> T) -> T {
+    hook();
+    let before = CATCHING.replace(true);
+    let done = work();
+    CATCHING.set(before);
+    done
+}
+
 impl World {
     /// A node panicked: a breach, and a crash.
     pub(crate) fn panicked(&mut self, node: usize, what: &str) {

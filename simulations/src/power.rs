@@ -11,6 +11,7 @@ use starling_node::store::{Batch, StoreError};
 use crate::network::{Packet, between};
 use crate::node::{Life, SimNode};
 use crate::panics::caught;
+use crate::panics::quiet;
 use crate::world::{Crashes, Event, World, address};
 
 /// How long whoever watches over a node's process waits before it starts it again, ms.
@@ -44,7 +45,7 @@ impl SimNode {
         let open = ids(&group).filter(|id| !self.holds(id)).collect();
         self.disk.note();
         // Nobody hears of it, whatever comes of it.
-        let _unheard = store.commit(&group);
+        let _unheard = quiet(|| store.commit(&group));
         self.promised.open = open;
     }
 }
