@@ -19,7 +19,7 @@ use crate::node::{Heard, Life, SimNode};
 use crate::world::World;
 
 /// How often it is looked whether nodes hold the same, ms.
-const LOOK_MS: u64 = 500;
+const LOOK_MS: u64 = 50;
 /// How often it is asked anew who has to become equal at all, ms.
 const EXCUSE_MS: u64 = 30_000;
 /// After so long nodes are compared that do not hold the same records, ms; then after twice that, and so on.

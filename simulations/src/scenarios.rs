@@ -4,7 +4,7 @@
 use crate::scenario::Scenario;
 
 /// Name and text of each, in the order in which they are listed.
-const FILES: [(&str, &str); 14] = [
+const FILES: [(&str, &str); 15] = [
     ("smoke", include_str!("../scenarios/smoke.toml")),
     ("two-devices-offline", include_str!("../scenarios/two-devices-offline.toml")),
     ("partition-heal", include_str!("../scenarios/partition-heal.toml")),
@@ -17,6 +17,7 @@ const FILES: [(&str, &str); 14] = [
     ("revocation", include_str!("../scenarios/revocation.toml")),
     ("agent-moves", include_str!("../scenarios/agent-moves.toml")),
     ("clocks", include_str!("../scenarios/clocks.toml")),
+    ("growth", include_str!("../scenarios/growth.toml")),
     ("hundred-nodes", include_str!("../scenarios/hundred-nodes.toml")),
     ("thousand-nodes", include_str!("../scenarios/thousand-nodes.toml")),
 ];
