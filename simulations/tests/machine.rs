@@ -1,6 +1,9 @@
 //! The node machine in a simulated world: whole histories of one to three nodes, each over many seeds.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "seeds.rs"]
+mod seeds;
+
 mod machine {
     mod aside;
     mod chaos;

@@ -1,3 +1,5 @@
+//! What a disk keeps when its power goes, when it is full, and when it lies.
+
 use rand_chacha::rand_core::SeedableRng;
 
 use super::*;

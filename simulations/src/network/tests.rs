@@ -1,3 +1,5 @@
+//! Latencies, slow and blocked lines, and the mesh of gossip, each by itself.
+
 use rand_chacha::rand_core::SeedableRng;
 
 use super::*;

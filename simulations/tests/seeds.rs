@@ -1,0 +1,25 @@
+//! Seeds that found a bug, each with its story: they are run with every test, so that no bug comes back unseen. Add a line
+//! when a seed of any scenario shows a bug of the product; the fix belongs to its cause, not here.
+
+use starling_simulations::run::{Options, run};
+use starling_simulations::scenarios;
+
+/// Scenario, seed, and what it showed before it was mended.
+const PINNED: [(&str, u64, &str); 3] = [
+    (
+        "agent-moves",
+        9,
+        "a host that had handed its agent over claimed one more session, beside the new host's turn",
+    ),
+    ("agent-moves", 47, "the same, between two other computers"),
+    ("agent-moves", 100, "the same, with the other agent"),
+];
+
+#[test]
+fn seeds_that_found_a_bug_find_none() {
+    for (name, seed, story) in PINNED {
+        let scenario = scenarios::by_name(name).unwrap();
+        let outcome = run(&scenario, seed, Vec::new(), &Options::default());
+        assert!(outcome.failures.is_empty(), "{name} {seed}, {story}: {:?}", outcome.failures);
+    }
+}
