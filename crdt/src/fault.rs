@@ -88,44 +88,54 @@ pub enum Fault {
     AdderIgnored,
 }
 
-/// Whether this bug is planted now.
-#[cfg(not(any(test, feature = "planted")))]
-pub const fn planted(_: Fault) -> bool {
-    false
-}
+/// The switch beside an enum `Fault`, in each crate that has bugs to plant: compiled in where `$on` holds, and constantly
+/// off elsewhere.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! fault_switch {
+    ($($on:tt)+) => {
+        /// Whether this bug is planted now.
+        #[cfg(not($($on)+))]
+        pub const fn planted(_: Fault) -> bool {
+            false
+        }
 
-#[cfg(any(test, feature = "planted"))]
-pub use switch::{planted, with};
+        #[cfg($($on)+)]
+        pub use switch::{planted, with};
 
-#[cfg(any(test, feature = "planted"))]
-mod switch {
-    use std::cell::Cell;
+        #[cfg($($on)+)]
+        mod switch {
+            use std::cell::Cell;
 
-    use super::Fault;
+            use super::Fault;
 
-    thread_local! {
-        static PLANTED: Cell<Option<Fault>> = const { Cell::new(None) };
-    }
+            thread_local! {
+                static PLANTED: Cell<Option<Fault>> = const { Cell::new(None) };
+            }
 
-    /// Whether this bug is planted now, in this thread.
-    #[must_use]
-    pub fn planted(fault: Fault) -> bool {
-        PLANTED.get() == Some(fault)
-    }
+            /// Whether this bug is planted now, in this thread.
+            #[must_use]
+            pub fn planted(fault: Fault) -> bool {
+                PLANTED.get() == Some(fault)
+            }
 
-    /// Runs `check` with a bug planted in this thread, and takes it out again, also after a panic.
-    pub fn with<T>(fault: Fault, check: impl FnOnce() -> T) -> T {
-        struct Out;
-        impl Drop for Out {
-            fn drop(&mut self) {
-                PLANTED.set(None);
+            /// Runs `check` with a bug planted in this thread, and takes it out again, also after a panic.
+            pub fn with<T>(fault: Fault, check: impl FnOnce() -> T) -> T {
+                struct Out;
+                impl Drop for Out {
+                    fn drop(&mut self) {
+                        PLANTED.set(None);
+                    }
+                }
+                let _out = Out;
+                PLANTED.set(Some(fault));
+                check()
             }
         }
-        let _out = Out;
-        PLANTED.set(Some(fault));
-        check()
-    }
+    };
 }
+
+fault_switch!(any(test, feature = "planted"));
 
 #[cfg(test)]
 mod tests {

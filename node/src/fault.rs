@@ -47,41 +47,4 @@ pub enum Fault {
     RecountNotResumed,
 }
 
-/// Whether this bug is planted now.
-#[cfg(not(feature = "planted"))]
-pub const fn planted(_: Fault) -> bool {
-    false
-}
-
-#[cfg(feature = "planted")]
-pub use switch::{planted, with};
-
-#[cfg(feature = "planted")]
-mod switch {
-    use std::cell::Cell;
-
-    use super::Fault;
-
-    thread_local! {
-        static PLANTED: Cell<Option<Fault>> = const { Cell::new(None) };
-    }
-
-    /// Whether this bug is planted now, in this thread.
-    #[must_use]
-    pub fn planted(fault: Fault) -> bool {
-        PLANTED.get() == Some(fault)
-    }
-
-    /// Runs `check` with a bug planted in this thread, and takes it out again, also after a panic.
-    pub fn with<T>(fault: Fault, check: impl FnOnce() -> T) -> T {
-        struct Out;
-        impl Drop for Out {
-            fn drop(&mut self) {
-                PLANTED.set(None);
-            }
-        }
-        let _out = Out;
-        PLANTED.set(Some(fault));
-        check()
-    }
-}
+starling_crdt::fault_switch!(feature = "planted");
