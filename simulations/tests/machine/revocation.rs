@@ -124,7 +124,10 @@ fn of_a_stolen_phone_nothing_is_kept_but_what_others_built_upon() {
         let open = world.create(phone, "scribe", "never answered").unwrap();
         world.say(phone, answered, "and never this").unwrap();
         world.agree(&[laptop, phone], MINUTE).unwrap();
-        assert!(world.nodes[laptop].tree.files().keys().any(|path| path.contains(&open.to_string())));
+        let exported = |world: &World| {
+            world.nodes[laptop].tree.files().keys().any(|path| path.contains(&open.to_string()))
+        };
+        assert!(world.run_until(10_000, exported), "not exported");
         revoke(world, laptop, phone, false).unwrap();
         world.start(server);
         world.agree(&[laptop, server], 2 * MINUTE).unwrap();
