@@ -18,6 +18,7 @@ mod local;
 mod message;
 mod out;
 mod peer;
+mod places;
 mod rounds;
 mod serve;
 mod turn;
@@ -26,7 +27,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use starling_crdt::id::{DeviceKey, StreamKey};
 
-pub use io::{Batch, Config, DropReason, FrameToken, Have, Input, Output, PeerStatus, RefusalCode, Verdict};
+pub use io::{
+    Batch, Config, DropReason, FrameToken, Have, Input, Output, PeerStatus, Place, RefusalCode, Verdict,
+};
 
 use gate::Invite;
 use limits::PEERS_MAX;
@@ -126,6 +129,14 @@ impl Proto {
             }
             Input::NeedDeps { peer, stream } => self.with(peer, outputs, |peer, _, _| {
                 peer.need(stream);
+                Ok(())
+            }),
+            Input::Seek { peer } => self.with(peer, outputs, |peer, _, out| {
+                peer.seek(out);
+                Ok(())
+            }),
+            Input::Places { peer, places } => self.with(peer, outputs, |peer, _, out| {
+                peer.handle_places(places, out);
                 Ok(())
             }),
             Input::Join { peer, secret, label } => {

@@ -9,6 +9,7 @@
 
 mod aside;
 mod commit;
+mod company;
 mod dispatch;
 pub mod export_meta;
 pub mod export_plan;
@@ -253,6 +254,7 @@ impl Node {
         self.wakes.retain(|_, at| *at > now);
         self.feed(proto::Input::Tick);
         self.redial(false);
+        self.seek();
         if self.retry_ms.take_if(|at| *at <= now).is_some() {
             self.retry();
         }

@@ -5,7 +5,7 @@ use starling_simulations::run::{Options, run};
 use starling_simulations::scenarios;
 
 /// Scenario, seed, and what it showed before it was mended.
-const PINNED: [(&str, u64, &str); 3] = [
+const PINNED: [(&str, u64, &str); 6] = [
     (
         "agent-moves",
         9,
@@ -13,6 +13,17 @@ const PINNED: [(&str, u64, &str); 3] = [
     ),
     ("agent-moves", 47, "the same, between two other computers"),
     ("agent-moves", 100, "the same, with the other agent"),
+    (
+        "churn",
+        1412,
+        "a computer that knew only whom it joined through was alone for ever when that one was revoked",
+    ),
+    (
+        "revocation",
+        1076,
+        "the same: all four that it knew were revoked, and nobody said where the others are",
+    ),
+    ("revocation", 1116, "the same, with other four"),
 ];
 
 #[test]

@@ -50,6 +50,8 @@ pub(super) struct Gate {
     knows_us: bool,
     let_us_in: bool,
     frames: u32,
+    /// The version that it speaks, by its first frame.
+    version: u16,
     deadline_ms: u64,
     welcome: Vec<Vec<u8>>,
     welcome_bytes: usize,
@@ -73,6 +75,7 @@ impl Gate {
             knows_us: false,
             let_us_in: false,
             frames: 0,
+            version: PROTO_VERSION_MIN,
             deadline_ms: now_ms.saturating_add(HANDSHAKE_MS),
             welcome: Vec::new(),
             welcome_bytes: 0,
@@ -89,6 +92,11 @@ impl Gate {
     /// Whether both sides have let each other in.
     pub(super) const fn is_open(&self) -> bool {
         matches!(self.stage, Stage::In) && self.let_us_in
+    }
+
+    /// The version that it speaks; the oldest one while it has not said so.
+    pub(super) const fn version(&self) -> u16 {
+        self.version
     }
 
     /// Whether nothing has been said yet, so that an invite can still be the first word.
@@ -134,6 +142,7 @@ impl Gate {
                     return broken("an invite in the middle of the handshake");
                 }
                 check_door((version, version_min), tag, local, out)?;
+                self.version = version;
                 self.stage = Stage::JudgingJoin;
                 out.push(Output::JoinRequest { peer: out.peer, secret, label });
                 Ok(())
@@ -151,6 +160,8 @@ impl Gate {
             | Message::Later { .. }
             | Message::Have { .. }
             | Message::Records { .. }
+            | Message::Seek
+            | Message::Places { .. }
             | Message::Ack { .. } => broken("spoke of streams before it was let in"),
         }
     }
@@ -231,6 +242,7 @@ impl Gate {
             }
         }
         check_door(versions, tag, local, out)?;
+        self.version = versions.0;
         if !self.said_hello {
             self.say_hello(local, out);
         }

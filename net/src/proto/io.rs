@@ -191,6 +191,19 @@ pub enum Input {
         /// The device that it named.
         peer: DeviceKey,
     },
+    /// Ask a peer where other devices are found: [`Output::Places`] follows, unless the peer's version is too old to know
+    /// the question. Ignored for peers that are not let in.
+    Seek {
+        /// Whom to ask.
+        peer: DeviceKey,
+    },
+    /// Answers [`Output::Seek`].
+    Places {
+        /// For whom.
+        peer: DeviceKey,
+        /// Where others are found; cut to [`super::limits::PLACES_MAX`] and the like. Empty when we know of nobody.
+        places: Vec<Place>,
+    },
     /// Compare with every peer now, also where an earlier comparison brought nothing.
     SyncNow,
     /// Say goodbye to everybody and let nobody in until [`Input::Resume`].
@@ -336,6 +349,18 @@ pub enum Output {
         /// Who.
         peer: DeviceKey,
     },
+    /// The peer looks for company: [`Input::Places`].
+    Seek {
+        /// Who.
+        peer: DeviceKey,
+    },
+    /// Where others are found, as this peer says. Not checked: whoever answers there still has to be who it should be.
+    Places {
+        /// Who says so.
+        peer: DeviceKey,
+        /// At most [`super::limits::PLACES_MAX`].
+        places: Vec<Place>,
+    },
     /// Whether the peer has what we have changed.
     InStep {
         /// Who.
@@ -345,6 +370,15 @@ pub enum Output {
     },
     /// Call with [`Input::Tick`] at this time (ms on the clock of `handle`). Replaces the time said before.
     WakeAt(u64),
+}
+
+/// Where a device is found, as a peer says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The device.
+    pub device: DeviceKey,
+    /// Its addresses, the best ones first. Text of the peer: nothing is known of it but its length.
+    pub addresses: Vec<String>,
 }
 
 /// What is known of a connected peer.

@@ -4,13 +4,15 @@
 use starling_crdt::limits::WIRE_BYTES_MAX;
 
 /// The protocol version that this crate speaks.
-pub const PROTO_VERSION: u16 = 1;
+pub const PROTO_VERSION: u16 = 2;
 /// The oldest version that it still talks to.
 pub const PROTO_VERSION_MIN: u16 = 1;
 /// Bytes of a frame: the transport must not read a longer one.
 pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of a frame from a peer that has not been let in: a proof or a revocation, no more.
 pub const HANDSHAKE_FRAME_BYTES_MAX: usize = 384 * 1024;
+/// The first version in which a peer can be asked where others are found.
+pub(super) const PLACES_VERSION: u16 = 2;
 /// Peers held at once; more are told to come back later.
 pub const PEERS_MAX: usize = 512;
 /// Records of a proof: the chain from the founder to a device is short.
@@ -49,6 +51,12 @@ pub const WANT_MAX: usize = 65_536;
 pub const HAVE_HEADS_MAX: usize = 64;
 /// Authors in a [`crate::proto::Have`]. A longer list is cut, as with heads.
 pub const HAVE_AUTHORS_MAX: usize = 1_024;
+/// Devices in one answer to where others are found: enough to get back to a workspace of any size.
+pub const PLACES_MAX: usize = 16;
+/// Addresses of one device in such an answer: the newest ones.
+pub const PLACE_ADDRESSES_MAX: usize = 4;
+/// Bytes of an address: the longest multiaddress of a relay or of a name has less.
+pub const ADDRESS_BYTES_MAX: usize = 256;
 /// Parts into which a differing range of sessions is split: three trips to one of 10,000.
 pub const SPLIT: usize = 32;
 /// Ranges of one `Index` frame.

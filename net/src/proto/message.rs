@@ -5,7 +5,7 @@ mod wire;
 
 use starling_crdt::id::{DeviceKey, StreamKey, WorkspaceId};
 
-use super::io::Have;
+use super::io::{Have, Place};
 
 pub(super) use wire::{decode, encode};
 
@@ -61,6 +61,10 @@ pub(super) enum Message {
     Records { token: u64, parts: Vec<Part> },
     /// The records of that frame are in our store, or will never be.
     Ack { token: u64 },
+    /// Where are the others found?
+    Seek,
+    /// Where others are found: by device, sorted, each with an address.
+    Places { places: Vec<Place> },
     /// We stop talking on purpose.
     Bye { paused: bool },
 }

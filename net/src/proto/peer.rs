@@ -7,11 +7,12 @@ use super::ask::Ask;
 use super::budget::Budget;
 use super::gate::{Gate, Invite};
 use super::index::Difference;
-use super::io::{DropReason, FrameToken, Have, Output, PeerStatus, Verdict};
+use super::io::{DropReason, FrameToken, Have, Output, PeerStatus, Place, Verdict};
 use super::limits::{FRAME_BYTES_MAX, HANDSHAKE_FRAME_BYTES_MAX, PROGRESS_MS};
 use super::local::Local;
 use super::message::{Message, Range, Short, decode};
 use super::out::{Out, Step, broken};
+use super::places::Places;
 use super::rounds::{Pace, Rounds, Start};
 use super::serve::Serve;
 use crate::fault::{Fault, planted};
@@ -24,6 +25,7 @@ pub(super) struct Peer {
     rounds: Rounds,
     ask: Ask,
     serve: Serve,
+    places: Places,
     budget: Budget,
     /// Why it is not known to have what we have.
     reason: Option<&'static str>,
@@ -49,6 +51,7 @@ impl Peer {
             rounds: Rounds::new(local.me, out.peer, now_ms),
             ask: Ask::default(),
             serve: Serve::default(),
+            places: Places::default(),
             budget: Budget::new(now_ms),
             moved_at_ms: now_ms,
             strikes: 0,
@@ -137,6 +140,18 @@ impl Peer {
         if self.is_open() {
             self.ask.want(stream, false);
         }
+    }
+
+    /// The peer is to say where others are found.
+    pub(super) fn seek(&mut self, out: &mut Out<'_>) {
+        if self.is_open() {
+            self.places.seek(self.gate.version(), out);
+        }
+    }
+
+    /// Takes in where others are found, for the peer, if it asked.
+    pub(super) fn handle_places(&mut self, places: Vec<Place>, out: &mut Out<'_>) {
+        self.places.answer(places, out);
     }
 
     /// A session of ours changed.
@@ -271,8 +286,8 @@ impl Peer {
         now_ms: u64,
         out: &mut Out<'_>,
     ) -> Step {
-        // A summary is not progress: it comes by the clock, also from a peer that answers nothing.
-        if !matches!(message, Message::Summary(_)) {
+        // A summary is not progress: it comes by the clock, also from a peer that answers nothing. Nor is small talk.
+        if !matches!(message, Message::Summary(_) | Message::Seek | Message::Places { .. }) {
             self.moved_at_ms = now_ms;
             self.strikes = 0;
         }
@@ -301,6 +316,11 @@ impl Peer {
                 self.rounds.note_ack(now_ms);
                 self.serve.handle_ack(token)
             }
+            Message::Seek => {
+                self.places.handle_seek(out);
+                Ok(())
+            }
+            Message::Places { places } => self.places.handle_places(places, out),
             Message::Bye { .. } => Err(DropReason::PeerPaused),
             Message::Refused { code, detail, records } => {
                 out.push(Output::Refused { peer: out.peer, code, detail, records });

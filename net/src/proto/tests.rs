@@ -5,6 +5,7 @@ mod exchange;
 mod handshake;
 mod hostile;
 mod model;
+mod places;
 mod world;
 
 use super::message::Message;
@@ -24,6 +25,8 @@ fn kind(message: &Message) -> &'static str {
         Message::Have { .. } => "have",
         Message::Records { .. } => "records",
         Message::Ack { .. } => "ack",
+        Message::Seek => "seek",
+        Message::Places { .. } => "places",
         Message::Bye { .. } => "bye",
     }
 }

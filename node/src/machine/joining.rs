@@ -101,6 +101,8 @@ impl Joining {
             | Output::Proof { .. }
             | Output::JoinRequest { .. }
             | Output::Accepted { .. }
+            | Output::Seek { .. }
+            | Output::Places { .. }
             | Output::InStep { .. } => {}
         }
     }

@@ -6,13 +6,14 @@ use starling_crdt::id::DeviceKey;
 use starling_net::proto::{self, DropReason};
 
 use super::Node;
+use super::company;
 use super::info::{Notice, PeerInfo};
 use super::input::{Effect, NetEffect, NetInput};
 use super::rows::{self, PeerRow};
 use crate::store::Space;
 
 /// Addresses kept of a peer: the newest ones.
-const ADDRESSES_MAX: usize = 8;
+pub(super) const ADDRESSES_MAX: usize = 8;
 /// First pause before a lost peer is dialled again, ms.
 const BACKOFF_MS_MIN: u64 = 500;
 /// Longest pause, ms: a device that comes back is met within this time.
@@ -49,6 +50,8 @@ pub(super) struct Peers {
     links: BTreeMap<DeviceKey, Link>,
     listen: BTreeSet<String>,
     nameless: BTreeMap<String, u64>,
+    /// When it is asked where others are found.
+    pub(super) seek_at_ms: Option<u64>,
 }
 
 impl Peers {
@@ -73,6 +76,21 @@ impl Peers {
     /// The devices that are connected and let in.
     pub(super) fn connected(&self) -> impl Iterator<Item = DeviceKey> {
         self.links.iter().filter(|(_, link)| link.accepted).map(|(device, _)| *device)
+    }
+
+    /// What is known of every device that we ever knew where to find.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&DeviceKey, &PeerRow)> {
+        self.peers.iter().map(|(device, peer)| (device, &peer.row))
+    }
+
+    /// Somebody says where a device is found. Returns whether that is new; then it is dialled.
+    pub(super) fn hear(&mut self, device: DeviceKey, addresses: Vec<String>) -> bool {
+        let state = self.peers.entry(device).or_default();
+        let is_new = company::append(&mut state.row.addresses, addresses);
+        if is_new {
+            state.next_dial_ms = 0;
+        }
+        is_new
     }
 
     pub(super) fn last_seen_ms(&self, device: &DeviceKey) -> Option<u64> {
@@ -137,6 +155,7 @@ impl Node {
         self.effects.push(Effect::Notify(Notice::Peers));
         self.answer_waiters();
         self.redial(false);
+        self.look_for_company();
     }
 
     /// A connection is gone, or is being closed.
@@ -186,7 +205,7 @@ impl Node {
         true
     }
 
-    fn keep_peer(&mut self, device: DeviceKey) {
+    pub(super) fn keep_peer(&mut self, device: DeviceKey) {
         if let Some(state) = self.peers.peers.get(&device) {
             self.commits.stage_local(Space::Peer, device.as_bytes().to_vec(), Some(rows::encode(&state.row)));
         }
@@ -259,6 +278,7 @@ impl Node {
         self.effects.push(Effect::Notify(Notice::Peers));
         self.answer_waiters();
         self.redial(false);
+        self.look_for_company();
     }
 
     pub(super) fn on_accepted(&mut self, peer: DeviceKey) {
@@ -277,6 +297,7 @@ impl Node {
         }
         self.keep_peer(peer);
         self.effects.push(Effect::Notify(Notice::Peers));
+        self.look_for_company();
     }
 
     /// The roster changed: whom it admits now is worth a dial, whatever came of the last one.
@@ -285,6 +306,7 @@ impl Node {
             state.next_dial_ms = state.next_dial_ms.min(self.now + BACKOFF_MS_MAX);
         }
         self.redial(false);
+        self.look_for_company();
     }
 
     pub(super) fn note_error(&mut self, peer: DeviceKey, error: String) {

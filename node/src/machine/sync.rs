@@ -42,6 +42,8 @@ impl Node {
             }
             Output::Drop { peer, reason } => self.on_drop(peer, &reason),
             Output::Accepted { peer } => self.on_accepted(peer),
+            Output::Seek { peer } => self.on_seek(peer),
+            Output::Places { places, .. } => self.on_places(places),
             Output::InStep { in_step, .. } => self.on_in_step(in_step),
             Output::WakeAt(at) => self.wake("sync", at),
         }

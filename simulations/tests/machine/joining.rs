@@ -2,7 +2,7 @@
 
 use starling_node::machine::request::{Answer, Request};
 
-use super::common::{MINUTE, alone, over};
+use super::common::{MINUTE, alone, await_answer, over};
 
 fn code(world: &starling_simulations::World) -> &str {
     world.refused_joins.last().map_or("", |(_, code, _)| code.as_str())
@@ -92,5 +92,25 @@ fn a_node_that_is_asked_to_stop_ends_its_turns_first() {
         assert!(view.open_attempts.len() <= 1, "{view:?}");
         world.run_for(1_000);
         assert!(world.shut_down(a));
+    });
+}
+
+/// Each knows only whom it joined through. That one is lost for good, or revoked: the others have long found each other.
+#[test]
+fn those_who_joined_through_a_device_that_is_lost_find_each_other() {
+    over(0..40, |world| {
+        let laptop = world.found("alice");
+        let server = world.invite(laptop, None).unwrap();
+        let phone = world.invite(laptop, None).unwrap();
+        world.host(server, "scribe").unwrap();
+        world.converge(MINUTE).unwrap();
+        assert!(world.run_until(20_000, |world| world.net.between(server, phone).is_some()));
+        let id = world.create(phone, "scribe", "is anybody there?").unwrap();
+        world.cut(phone, server);
+        world.crash(laptop);
+        world.run_for(20_000);
+        world.heal(phone, server);
+        await_answer(world, phone, id);
+        world.agree(&[phone, server], MINUTE).unwrap();
     });
 }

@@ -46,6 +46,13 @@ fn all() -> Vec<Message> {
         Message::Ack { token: u64::MAX },
         Message::Bye { paused: true },
         Message::Later { round: [6; 8] },
+        Message::Seek,
+        Message::Places {
+            places: vec![Place {
+                device: DeviceKey::from_bytes([5; 32]),
+                addresses: vec!["/ip4/192.0.2.1/udp/4001/quic-v1".into(), "/memory/7".into()],
+            }],
+        },
     ]
 }
 
@@ -59,7 +66,7 @@ fn frames_keep_their_bytes_from_version_to_version() {
     assert_eq!(encode(&Message::Bye { paused: true }), [0x82, 11, 0xf5]);
 }
 
-const GOLDEN: [&str; 13] = [
+const GOLDEN: [&str; 15] = [
     "1f04c7eb0c8a954a",
     "9d0fa0e9884a439e",
     "a6af9b51a862dc0f",
@@ -73,6 +80,8 @@ const GOLDEN: [&str; 13] = [
     "8f79584445103fa2",
     "e0c14bf4fb13b0d9",
     "faf623487e18676a",
+    "d98e901023f60042",
+    "262a037fe17fb65f",
 ];
 
 #[test]

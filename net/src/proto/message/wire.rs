@@ -11,11 +11,11 @@ use starling_crdt::limits::LABEL_BYTES_MAX;
 use super::super::codec::{
     self, Writer, Written, array, ascending, bytes, fields, list, next_type, put_list, put_records, text,
 };
-use super::super::io::Have;
+use super::super::io::{Have, Place};
 use super::super::limits::{
-    BATCH_BYTES_MAX, BATCH_RECORDS_MAX, BATCH_STREAMS_MAX, DETAIL_BYTES_MAX, FRAME_BYTES_MAX,
-    HAVE_AUTHORS_MAX, HAVE_HEADS_MAX, INDEX_ITEMS_MAX, INDEX_RANGES_MAX, PROOF_BYTES_MAX, PROOF_RECORDS_MAX,
-    REFUSAL_RECORDS_MAX,
+    ADDRESS_BYTES_MAX, BATCH_BYTES_MAX, BATCH_RECORDS_MAX, BATCH_STREAMS_MAX, DETAIL_BYTES_MAX,
+    FRAME_BYTES_MAX, HAVE_AUTHORS_MAX, HAVE_HEADS_MAX, INDEX_ITEMS_MAX, INDEX_RANGES_MAX,
+    PLACE_ADDRESSES_MAX, PLACES_MAX, PROOF_BYTES_MAX, PROOF_RECORDS_MAX, REFUSAL_RECORDS_MAX,
 };
 use super::{Bound, Message, Part, Range, RangeState, RefusalCode, Summary, Tail};
 
@@ -91,7 +91,17 @@ fn put(e: &mut Writer<'_>, message: &Message) -> Written {
         Message::Ack { token } => e.array(2)?.u8(10)?.u64(*token)?.ok(),
         Message::Later { round } => e.array(2)?.u8(12)?.bytes(round)?.ok(),
         Message::Bye { paused } => e.array(2)?.u8(11)?.bool(*paused)?.ok(),
+        Message::Seek => e.array(1)?.u8(13)?.ok(),
+        Message::Places { places } => {
+            e.array(2)?.u8(14)?;
+            put_list(e, places, put_place)
+        }
     }
+}
+
+fn put_place(e: &mut Writer<'_>, place: &Place) -> Written {
+    e.array(2)?.bytes(place.device.as_bytes())?;
+    put_list(e, &place.addresses, |e, address| e.str(address)?.ok())
 }
 
 fn put_range(e: &mut Writer<'_>, range: &Range) -> Written {
@@ -155,6 +165,8 @@ fn get(d: &mut Decoder<'_>) -> Result<Message, Error> {
         (10, 2) => Ok(Message::Ack { token: d.u64()? }),
         (12, 2) => Ok(Message::Later { round: array(d)? }),
         (11, 2) => Ok(Message::Bye { paused: d.bool()? }),
+        (13, 1) => Ok(Message::Seek),
+        (14, 2) => Ok(Message::Places { places: get_places(d)? }),
         _ => Err(Error::message("unknown kind of frame")),
     }
 }
@@ -166,6 +178,19 @@ fn get_have(d: &mut Decoder<'_>) -> Result<Have, Error> {
         Ok((codec::device(d)?, d.u32()?, codec::record_id(d)?))
     })?;
     Ok(Have { heads, counts: ascending(counts, |(author, ..)| *author)? })
+}
+
+fn get_places(d: &mut Decoder<'_>) -> Result<Vec<Place>, Error> {
+    let places = list(d, PLACES_MAX, |d| {
+        fields(d, 2)?;
+        let device = codec::device(d)?;
+        let addresses = list(d, PLACE_ADDRESSES_MAX, |d| text(d, ADDRESS_BYTES_MAX))?;
+        if addresses.is_empty() {
+            return Err(Error::message("a place has an address"));
+        }
+        Ok(Place { device, addresses })
+    })?;
+    ascending(places, |place| place.device)
 }
 
 fn get_parts(d: &mut Decoder<'_>) -> Result<Vec<Part>, Error> {

@@ -43,6 +43,8 @@ fn strangers_learn_nothing() {
         Message::Index { round: [0; 8], ranges: vec![], last: true },
         Message::Records { token: 1, parts: vec![] },
         Message::Proof { records: vec![] },
+        Message::Seek,
+        Message::Places { places: vec![] },
         Message::Accepted,
     ] {
         let said = say(&mut world, &[frame]);
@@ -70,6 +72,7 @@ fn garbage_ends_a_conversation_and_nothing_else() {
         encode(&Message::Ack { token: 99 }),
         encode(&Message::Records { token: 99, parts: vec![] }),
         encode(&Message::Accepted),
+        encode(&Message::Places { places: vec![] }),
         encode(&Message::Hello { version: 1, version_min: 1, tag: [0; 32], prove: false }),
     ];
     world.connect(2, 0);
