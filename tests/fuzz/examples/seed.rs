@@ -117,10 +117,12 @@ fn messages(corpus: &Corpus) -> Result<()> {
             corpus.put("message", &format!("talk-{at}-{side}"), &[&[at as u8], &talk[..]].concat())?;
         }
     }
-    // What an honest machine says seldom: a refusal, a wait, a goodbye.
+    // What an honest machine says seldom: a refusal, a wait, a goodbye, and where others are found.
     let refused = [&[0x84, 4, 3, 0x64][..], b"gone", &[0x81, 0x43, 1, 2, 3]].concat();
     let later = [&[0x82, 12, 0x48][..], &[6; 8]].concat();
-    for (kind, frame) in [(4, refused), (12, later), (11, vec![0x82, 11, 0xf5])] {
+    let places = [&[0x82, 14, 0x81, 0x82, 0x58, 32][..], &[5; 32], &[0x81, 0x69], b"/memory/7"].concat();
+    let said = [(4, refused), (12, later), (11, vec![0x82, 11, 0xf5]), (13, vec![0x81, 13]), (14, places)];
+    for (kind, frame) in said {
         corpus.put("message", &format!("frame-{kind}"), &[&[2], &framed(&frame)[..]].concat())?;
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use starling_crdt::id::{DeviceKey, RecordId, StreamKey, WorkspaceId};
 use starling_net::proto::limits::FRAME_BYTES_MAX;
-use starling_net::proto::{Config, DropReason, Have, Input, Output, Proto, RefusalCode, Verdict};
+use starling_net::proto::{Config, DropReason, Have, Input, Output, Place, Proto, RefusalCode, Verdict};
 
 use crate::choices::Choices;
 use crate::device;
@@ -128,6 +128,10 @@ impl Node {
             Output::Collect { peer, stream, theirs, .. } => {
                 let more = theirs.heads.len() == 2;
                 vec![Input::Collected { peer, stream, records: vec![vec![7; 150]; 2], more }]
+            }
+            Output::Seek { peer } => {
+                let places = vec![Place { device: device(1), addresses: vec!["/memory/7".to_owned(); 9] }];
+                vec![Input::Places { peer, places }]
             }
             Output::Proof { peer, records } => {
                 let good = records.first().is_some_and(|record| record.len() > 2);
