@@ -129,12 +129,22 @@ impl Signed<Unverified> {
         if let Some(known) = verdicts::recall(self.id, self.signature_bytes()) {
             return Ok(known);
         }
-        let key = VerifyingKey::from_bytes(self.record.author.as_bytes()).map_err(|_| BadSignature)?;
-        let signature = Signature::from_slice(self.signature_bytes()).map_err(|_| BadSignature)?;
-        key.verify_strict(&signed_text(&self.id), &signature).map_err(|_| BadSignature)?;
+        if verdicts::is_bad(self.id, self.signature_bytes()) {
+            return Err(BadSignature);
+        }
+        if let Err(bad) = self.check() {
+            verdicts::note_bad(self.id, self.signature_bytes());
+            return Err(bad);
+        }
         let verified = self.trust();
         verdicts::note(&verified);
         Ok(verified)
+    }
+
+    fn check(&self) -> Result<(), BadSignature> {
+        let key = VerifyingKey::from_bytes(self.record.author.as_bytes()).map_err(|_| BadSignature)?;
+        let signature = Signature::from_slice(self.signature_bytes()).map_err(|_| BadSignature)?;
+        key.verify_strict(&signed_text(&self.id), &signature).map_err(|_| BadSignature)
     }
 
     /// Takes the signature as checked: for records out of our own store, which only ever took verified ones.

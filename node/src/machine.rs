@@ -7,6 +7,7 @@
 //! `slots` (sessions in memory), `commit`, `writing` (what
 //! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `dispatch` (turns), `peers`, `sync`, `invites`, `report`, `export_plan`.
 
+mod after;
 mod aside;
 mod commit;
 mod company;
@@ -281,8 +282,8 @@ impl Node {
 
     /// Says once that the shell may stop: turns have ended, everything is durable, and the export shows it.
     fn stop_if_idle(&mut self) {
-        let is_idle = self.hosting.is_quiet() && self.commits.is_idle() && self.exporter.is_settled();
-        if self.stopping && is_idle && !self.stopped {
+        let is_due = self.stopping && !self.stopped;
+        if is_due && self.hosting.is_quiet() && self.commits.is_idle() && self.exporter.is_settled() {
             self.stopped = true;
             self.effects.push(Effect::Stopped);
         }

@@ -2,9 +2,12 @@
 //! Nodes may hold different records that do not count: those are not compared. What the node itself says of a session,
 //! its row, is held against what its records come to (INV-10).
 
-use std::collections::{BTreeMap, BTreeSet};
+mod memo;
 
-use starling_crdt::id::{RecordId, StreamKey};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use starling_crdt::id::{RecordId, StreamKey, WorkspaceId};
 use starling_crdt::payload::{MemberRole, Payload};
 use starling_crdt::record::Record;
 use starling_crdt::roster::Roster;
@@ -14,6 +17,8 @@ use starling_crdt::view::{View, fold_held};
 use starling_node::boot;
 use starling_node::machine::input::{Input, NetInput};
 use starling_node::machine::rows::{self, IndexRow, Stored};
+
+pub(crate) use memo::Memo;
 
 use crate::node::{Heard, Life, SimNode};
 use crate::world::World;
@@ -28,7 +33,7 @@ const COMPARE_MS: u64 = 4_000;
 const COUNTED_EACH_MAX: usize = 16;
 
 /// The records of a node's roster, and its sessions.
-type State = (Option<BTreeSet<RecordId>>, BTreeMap<StreamKey, Counted>);
+type State = (Option<BTreeSet<RecordId>>, BTreeMap<StreamKey, Rc<Counted>>);
 
 /// One session as far as it counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +44,45 @@ pub struct Counted {
     pub view: View,
     /// The row; who wrote what does not count is left out.
     pub row: IndexRow,
+}
+
+/// The records of one stream as they are stored.
+type Rows = Vec<([u8; 32], Vec<u8>)>;
+
+fn roster_of(workspace: WorkspaceId, wires: &[Vec<u8>]) -> Roster {
+    let mut roster = Roster::new(workspace);
+    for record in wires.iter().filter_map(|wire| read(wire)) {
+        roster.offer(record);
+    }
+    roster
+}
+
+fn session_of(key: StreamKey, rows: &Rows, roster: &Roster) -> Option<Session> {
+    let mut session = Session::new(roster.workspace(), key);
+    for (_, wire) in rows {
+        session.restore(read(wire)?, roster);
+    }
+    Some(session)
+}
+
+impl Counted {
+    /// What a session comes to.
+    ///
+    /// # Errors
+    /// Its row is not what its records come to, or there is none.
+    fn of(key: StreamKey, rows: &Rows, row: &[u8], roster: &Roster) -> Result<Self, String> {
+        let Some(session) = session_of(key, rows, roster) else {
+            return Err(format!("INV-4: {key} cannot be read"));
+        };
+        let row = rows::decode::<IndexRow>(row).ok_or_else(|| format!("{key} has no row"))?;
+        let view = fold_held(&session, roster.standing()).ok_or_else(|| format!("{key} has no view"))?;
+        if row != IndexRow::of(&session, &view, roster.standing()) {
+            return Err(format!("INV-10: the row of {key} is not what its records come to: {row:?}"));
+        }
+        let records = session.entries().map(|entry| entry.signed.id()).collect();
+        let row = IndexRow { basis: [0; 32], authors: Vec::new(), ..row };
+        Ok(Self { records, view: View { aside: 0, ..view }, row })
+    }
 }
 
 fn read(wire: &[u8]) -> Option<Signed<Verified>> {
@@ -63,51 +107,42 @@ impl SimNode {
         boot::read(self.store.as_ref()?, self.workspace.as_ref()?).ok()
     }
 
+    fn rows(&self, key: StreamKey) -> Option<Rows> {
+        self.store.as_ref()?.load_stream(*key.as_bytes()).ok()
+    }
+
     /// The roster on its disk.
     #[must_use]
     pub fn roster(&self) -> Option<Roster> {
-        let mut roster = Roster::new(self.workspace?);
-        for record in self.stored()?.roster.iter().filter_map(|wire| read(wire)) {
-            roster.offer(record);
-        }
-        Some(roster)
+        Some(roster_of(self.workspace?, &self.stored().map(|stored| stored.roster)?))
     }
 
     /// A session on its disk, counted under the roster there.
     #[must_use]
     pub fn session(&self, key: StreamKey, roster: &Roster) -> Option<Session> {
-        let mut session = Session::new(roster.workspace(), key);
-        for (_, wire) in self.store.as_ref()?.load_stream(*key.as_bytes()).ok()? {
-            session.restore(read(&wire)?, roster);
-        }
-        Some(session)
+        session_of(key, &self.rows(key)?, roster)
     }
 
-    /// All sessions of which something counts, and what is wrong with their rows.
+    /// The records of its roster, and all sessions of which something counts.
     ///
     /// # Errors
     /// A row that is not what the records come to, or none where there should be one.
-    pub fn counted(&self) -> Result<BTreeMap<StreamKey, Counted>, String> {
-        let (Some(roster), Some(stored)) = (self.roster(), self.stored()) else {
-            return Ok(BTreeMap::new());
+    fn state(&self, memo: &mut Memo) -> Result<State, String> {
+        let (Some(workspace), Some(stored)) = (self.workspace, self.stored()) else {
+            return Ok((None, BTreeMap::new()));
         };
+        let (basis, roster) = memo.roster(workspace, &stored.roster);
         let mut all = BTreeMap::new();
         for (key, row) in &stored.index {
-            let Some(session) = self.session(*key, &roster) else {
-                return Err(format!("INV-4: {key} cannot be read"));
-            };
-            let row = rows::decode::<IndexRow>(row).ok_or_else(|| format!("{key} has no row"))?;
-            let view = fold_held(&session, roster.standing()).ok_or_else(|| format!("{key} has no view"))?;
-            if row != IndexRow::of(&session, &view, roster.standing()) {
-                return Err(format!("INV-10: the row of {key} is not what its records come to: {row:?}"));
-            }
-            if !session.is_empty() {
-                let records = session.entries().map(|entry| entry.signed.id()).collect();
-                let row = IndexRow { basis: [0; 32], authors: Vec::new(), ..row };
-                all.insert(*key, Counted { records, view: View { aside: 0, ..view }, row });
+            let rows = self.rows(*key).ok_or_else(|| format!("INV-4: {key} cannot be read"))?;
+            let wires = rows.iter().map(|(_, wire)| wire.as_slice());
+            let from = memo::key_of([&basis, key.as_bytes().as_slice(), row].into_iter().chain(wires));
+            let counted = memo.session(from, || Counted::of(*key, &rows, row, &roster))?;
+            if counted.view.revision > 0 {
+                all.insert(*key, counted);
             }
         }
-        Ok(all)
+        Ok((Some(roster.records().map(Signed::id).collect()), all))
     }
 }
 
@@ -226,9 +261,8 @@ impl World {
             if nodes.len() > COUNTED_EACH_MAX && !known.insert(sim.rows_digest()) {
                 continue;
             }
-            let roster = sim.roster().map(|roster| roster.records().map(Signed::id).collect());
-            let state: State = match sim.counted() {
-                Ok(counted) => (roster, counted),
+            let state = match sim.state(&mut self.counts.borrow_mut()) {
+                Ok(state) => state,
                 Err(what) => return Some(format!("#{node}: {what}")),
             };
             let Some((other, ours)) = &first else {

@@ -2,6 +2,7 @@
 //! the effects carried out (`effects`), which puts new events into the queue. Nothing here depends on anything but the
 //! seed and what the caller does.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ed25519_dalek::SigningKey;
@@ -14,6 +15,7 @@ use starling_node::machine::input::{BatchSeq, Input, NetInput, Ticket, TurnInput
 use starling_node::machine::request::{Answer, Rejection, Request};
 
 use crate::checker::{Breach, Checker, Found};
+use crate::counted::Memo;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::network::{ConnId, Network, Packet, TroubleId, between};
@@ -114,6 +116,8 @@ pub struct World {
     pub refused_joins: Vec<(usize, String, String)>,
     /// What agents were refused.
     pub refusals: Vec<Rejection>,
+    /// What nodes were found to count.
+    pub(crate) counts: RefCell<Memo>,
     /// Whose key it is.
     pub(crate) keys: BTreeMap<DeviceKey, usize>,
     pub(crate) rng: ChaCha8Rng,
@@ -147,6 +151,7 @@ impl World {
             calls: BTreeMap::new(),
             refused_joins: Vec::new(),
             refusals: Vec::new(),
+            counts: RefCell::default(),
             keys: BTreeMap::new(),
             rng: ChaCha8Rng::seed_from_u64(seed),
             now: EPOCH_MS,

@@ -85,9 +85,8 @@ impl Session {
         let uncounted = self.admitted().filter(|entry| !entry.counted).map(|entry| entry.signed.id());
         let added: Vec<RecordId> = uncounted.filter(|id| counted.contains(id)).collect();
         self.count_in_order(added.into_iter());
-        let mirrored = self.document.as_ref().map_or(0, |document| document.heads().len());
         debug_assert!(
-            mirrored == self.heads.len()
+            self.document.as_ref().map_or(0, |document| document.heads().len()) == self.heads.len()
                 || planted(Fault::RecountKeepsDocument)
                 || planted(Fault::ClosureMissing),
             "INV-2: the document has other heads than the records"

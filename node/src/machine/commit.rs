@@ -11,7 +11,7 @@ use starling_crdt::signed::{Signed, Verified};
 use starling_net::proto;
 
 use super::Node;
-use super::aside::Place;
+use super::after::After;
 use super::info::{Item, Notice};
 use super::input::{BatchSeq, Effect, GossipVerdict, NetEffect, Ticket};
 use super::request::{Answer, Code, Rejection};
@@ -21,43 +21,6 @@ use crate::store::{AsideRow, Batch, IndexRow as StoredRow, LocalRow, RecordRow, 
 
 /// Pause before what a failed commit left undone is tried again, ms: a disk that is full stays so for a while.
 const RETRY_MS: u64 = 5_000;
-
-/// What follows when a batch is durable.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct After {
-    answers: Vec<(Ticket, Answer)>,
-    rows: BTreeMap<StreamKey, IndexRow>,
-    changes: Vec<(StreamKey, RecordId)>,
-    publish: Vec<(RecordId, Vec<u8>)>,
-    verdicts: Vec<u64>,
-    frames: Vec<(proto::FrameToken, usize, Option<StreamKey>)>,
-    admissions: Vec<proto::Input>,
-    turns: Vec<(StreamKey, AttemptId)>,
-    roster: bool,
-    renamed: Vec<StreamKey>,
-    /// Records of later versions that are held from now on, those that are not any more, and parts of a slice of them.
-    held: Vec<Place>,
-    released: Vec<Place>,
-    aside_parts: usize,
-}
-
-impl After {
-    fn merge(&mut self, later: Self) {
-        self.answers.extend(later.answers);
-        self.rows.extend(later.rows);
-        self.changes.extend(later.changes);
-        self.publish.extend(later.publish);
-        self.verdicts.extend(later.verdicts);
-        self.frames.extend(later.frames);
-        self.admissions.extend(later.admissions);
-        self.turns.extend(later.turns);
-        self.roster |= later.roster;
-        self.renamed.extend(later.renamed);
-        self.held.extend(later.held);
-        self.released.extend(later.released);
-        self.aside_parts += later.aside_parts;
-    }
-}
 
 /// Batches on their way to the disk.
 #[derive(Debug, Default)]
@@ -158,7 +121,7 @@ impl Commits {
 
     /// Whether nothing is staged.
     pub(super) fn is_clean(&self) -> bool {
-        self.touched.is_empty() && self.batch == Batch::default() && self.after == After::default()
+        self.touched.is_empty() && self.batch.is_empty() && self.after.is_empty()
     }
 
     fn stage_record(&mut self, stream: StreamKey, position: u64, signed: &Signed<Verified>, outbox: bool) {

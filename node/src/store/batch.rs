@@ -28,6 +28,21 @@ pub struct Batch {
     pub local: Vec<LocalRow>,
 }
 
+impl Batch {
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        let Self { records, aside, index, published, exported, export_pending, local } = self;
+        records.is_empty()
+            && aside.is_empty()
+            && index.is_empty()
+            && published.is_empty()
+            && exported.is_empty()
+            && export_pending.is_empty()
+            && local.is_empty()
+    }
+}
+
 /// One record at its place in its stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordRow {

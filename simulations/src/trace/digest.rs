@@ -1,7 +1,7 @@
 //! The hash of a trace. Bytes go into it as they are, what is rare as its debug text; lengths stand before fields, so that
 //! no two lists of fields look the same.
 
-use std::fmt::{self, Write as _};
+use std::fmt::{Debug, Write as _};
 
 use starling_node::machine::input::{Effect, NetEffect};
 use starling_node::store::Batch;
@@ -11,16 +11,8 @@ use starling_node::store::Batch;
 pub(super) struct Digest {
     hasher: blake3::Hasher,
     events: u64,
-}
-
-/// A hasher as something to write text to.
-struct Text<'a>(&'a mut blake3::Hasher);
-
-impl fmt::Write for Text<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.update(text.as_bytes());
-        Ok(())
-    }
+    /// Room for a text, which comes in pieces of a few bytes and is hashed as a whole.
+    text: String,
 }
 
 impl Digest {
@@ -62,8 +54,7 @@ impl Digest {
             }
             other => {
                 self.head(now_ms, node, "effect");
-                // Writing to a hasher cannot fail.
-                let _ = write!(Text(&mut self.hasher), "{other:?}");
+                self.debug(other);
             }
         }
     }
@@ -80,6 +71,13 @@ impl Digest {
     /// With their length, so that no two lists of fields look the same.
     fn bytes(&mut self, bytes: &[u8]) {
         self.hasher.update(&(bytes.len() as u64).to_be_bytes()).update(bytes);
+    }
+
+    fn debug(&mut self, what: &impl Debug) {
+        self.text.clear();
+        // Writing to a string cannot fail.
+        let _ = write!(self.text, "{what:?}");
+        self.hasher.update(self.text.as_bytes());
     }
 
     fn batch(&mut self, batch: &Batch) {
@@ -103,7 +101,7 @@ impl Digest {
             self.bytes(row.value.as_deref().unwrap_or(&[0xff]));
         }
         if !aside.is_empty() {
-            let _ = write!(Text(&mut self.hasher), "{aside:?}");
+            self.debug(aside);
         }
     }
 
