@@ -1,7 +1,7 @@
 //! Records that peers bring: frames of the sync machine, gossip, proofs of admission. Each is decoded, verified and
 //! offered; what is admitted is staged like a local write. Nothing from a peer is believed before its signature is checked (INV-4), and what a peer can make us hold is bounded (INV-8).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use starling_crdt::id::{DeviceKey, RecordId, StreamKey};
 use starling_crdt::payload::Payload;
@@ -271,17 +271,30 @@ impl Node {
         Verdict::Refuse { code, detail: detail.to_owned(), records: self.farewell(peer) }
     }
 
-    /// The roster records that took a device's standing away, with those just before them: the device has the older
-    /// ones. It can tell its user then. Empty if it has not lost any.
+    /// The roster records that took a device's standing away, or that of who let it in, which made that word void; with
+    /// those just before them: the device has the older ones. It can tell its user then. Empty if it has not lost any.
     fn farewell(&self, device: &DeviceKey) -> Vec<Vec<u8>> {
         if self.standing().stands(device) {
             return Vec::new();
         }
+        let vouchers = self.vouchers(device);
         let takes = |record: &Signed<Verified>| {
-            self.takes_from(record, device) && !self.standing().is_void(&record.id())
+            vouchers.iter().any(|one| self.takes_from(record, one)) && !self.standing().is_void(&record.id())
         };
         let at = self.roster.records().position(takes);
         at.map_or_else(Vec::new, |at| self.newest_roster(at + 1, REFUSAL_RECORDS_MAX))
+    }
+
+    /// A device and whoever let it in, and let those in, and so on. Who adds was added before, in any topological order.
+    fn vouchers(&self, device: &DeviceKey) -> BTreeSet<DeviceKey> {
+        let mut vouchers = BTreeSet::from([*device]);
+        for record in self.roster.records().collect::<Vec<_>>().into_iter().rev() {
+            let record = record.record();
+            if matches!(&record.payload, Payload::AddDevice { device, .. } if vouchers.contains(device)) {
+                vouchers.insert(record.author);
+            }
+        }
+        vouchers
     }
 
     /// What shows a door that does not know this device, or knows it as removed, that it stands. Where somebody removed
@@ -322,7 +335,7 @@ impl Node {
 
     /// Tells the sync machine and the transport who is in good standing now.
     pub(super) fn announce_roster(&mut self) {
-        let allowed: std::collections::BTreeSet<_> = self.standing().admitted_devices().copied().collect();
+        let allowed: BTreeSet<_> = self.standing().admitted_devices().copied().collect();
         let digest = super::rows::digest_of(self.roster.heads().iter().copied());
         let proof = self.proof();
         for peer in self.peers.connected().filter(|peer| !allowed.contains(peer)).collect::<Vec<_>>() {

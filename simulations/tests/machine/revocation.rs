@@ -314,3 +314,33 @@ fn an_agent_on_a_revoked_device_answers_nobody() {
         assert!(status.waiting[0].reason.contains("revoked"), "{}", status.waiting[0].reason);
     });
 }
+
+/// It was let in by a device that had been revoked without knowing it: nobody else ever heard of it, and it has to be told.
+#[test]
+fn who_was_let_in_by_a_revoked_device_learns_that_it_is_not_in() {
+    over(0..30, |world| {
+        let (laptop, server, tablet) = three(world);
+        isolate(world, tablet, &[laptop, server]);
+        revoke(world, laptop, tablet, true).unwrap();
+        let phone = world.invite(tablet, None).unwrap();
+        let id = world.create(phone, "scribe", "hello from the phone").unwrap();
+        for other in [laptop, server] {
+            world.heal(tablet, other);
+        }
+        let is_told = |world: &mut World| {
+            let Ok(Answer::Status(status)) = world.ask(phone, Request::Status) else { panic!("no status") };
+            status.revoked
+        };
+        for _ in 0..60 {
+            if is_told(world) {
+                break;
+            }
+            world.run_for(5_000);
+        }
+        assert!(is_told(world));
+        let refused = world.create(phone, "scribe", "still here").unwrap_err();
+        assert_eq!(refused.code, Code::QuickSessionForbidden);
+        world.agree(&[laptop, server], MINUTE).unwrap();
+        assert_eq!(world.show(laptop, id).unwrap_err().code, Code::QuickSessionNotFound);
+    });
+}
