@@ -5,7 +5,7 @@
 //! all that others may see of it follows in `commit`, after [`Input::Committed`] (INV-3). In reading order: `input`,
 //! `request` and `info` (the two doors), `rows` (what is stored), `task` and
 //! `slots` (sessions in memory), `commit`, `writing` (what
-//! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `dispatch` (turns), `peers`, `sync`, `invites`, `report`, `export_plan`.
+//! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `dispatch` (turns), `peers`, `sync`, `invites`, `report`, `export_plan`, `segments`.
 
 mod aside;
 mod commit;
@@ -27,6 +27,7 @@ pub mod request;
 mod requests;
 mod revoking;
 pub mod rows;
+pub mod segments;
 mod showing;
 mod slots;
 mod sync;
@@ -198,6 +199,8 @@ impl Node {
         self.exporter.mark_roster();
         if self.exporter.state().commit.is_none() {
             let all: Vec<_> = self.slots.rows().map(|(key, _)| *key).collect();
+            // Many commits may be needed: should the node be stopped between them, the store knows what is left.
+            self.commits.stage_export(&all);
             all.into_iter().for_each(|key| self.exporter.mark(key, None));
         }
         self.commits.outbox = stored.outbox.into_iter().collect();
