@@ -15,13 +15,17 @@ mod follow;
 mod model;
 mod node;
 mod out;
+mod progress;
 mod render;
+mod reports;
 mod session;
 mod sync;
 mod values;
 mod workspace;
 
 pub use failure::{Exit, Failure};
+pub use progress::Progress;
+pub use reports::{Problem, Restored, SetAside, Verified};
 
 use std::error::Error as _;
 use std::ffi::OsString;
@@ -67,6 +71,8 @@ pub enum Invocation {
     Up(UpOptions),
     /// Join a workspace.
     Join(JoinOptions),
+    /// Make a home from a clone of an export.
+    Restore(RestoreOptions),
     /// Be the built-in agent, over stdin and stdout.
     AgentDemo {
         /// What it does.
@@ -118,6 +124,21 @@ pub struct JoinOptions {
     /// How long to wait for the inviter.
     pub timeout: Option<Duration>,
     /// Tell what happens as JSON.
+    pub json: bool,
+    /// Tell nothing but data.
+    pub quiet: bool,
+}
+
+/// `starling restore`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoreOptions {
+    /// The new home.
+    pub home: Home,
+    /// The clone, bare or with a work tree.
+    pub from: PathBuf,
+    /// A file with the workspace's recovery key.
+    pub recovery: Option<PathBuf>,
+    /// Print the report as JSON.
     pub json: bool,
     /// Tell nothing but data.
     pub quiet: bool,
@@ -191,6 +212,13 @@ pub fn parse(
             ticket: values::ticket(&join.ticket, stdin)?,
             label: join.label,
             timeout: global.timeout,
+            json: global.json,
+            quiet: global.quiet,
+        }),
+        Verb::Restore(restore) => Invocation::Restore(RestoreOptions {
+            home,
+            from: restore.git_dir,
+            recovery: restore.recovery,
             json: global.json,
             quiet: global.quiet,
         }),
@@ -326,6 +354,7 @@ async fn dispatch(mut context: Context, verb: Verb) -> Result<(), Failure> {
         // These are handed out by `parse`.
         Verb::Up(_) => Err(Failure::not_built_in("up")),
         Verb::Join(_) => Err(Failure::not_built_in("join")),
+        Verb::Restore(_) => Err(Failure::not_built_in("restore")),
         Verb::Mcp => Err(Failure::not_built_in("mcp")),
         Verb::AgentGuard { .. } => Err(Failure::not_built_in("agent-guard")),
     }

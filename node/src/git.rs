@@ -6,6 +6,7 @@
 //! plan. Each operation opens the repository afresh, so nothing that another process did to it (packs merged,
 //! refs packed) is ever seen stale.
 
+mod backup;
 mod edits;
 mod home;
 mod packs;
@@ -18,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+pub use backup::{Backup, Branch, Entry};
 use git2::{ErrorCode, ObjectType, Oid, Repository, Signature, Time};
 
 /// The one branch of the export; HEAD always names it.

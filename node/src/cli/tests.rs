@@ -64,6 +64,8 @@ const DOCUMENTED: &[&str] = &[
     "agent demo --script steps.txt",
     "mcp",
     "export",
+    "restore export.git",
+    "restore /backup/clone --recovery recovery.key",
     "events",
     "events --since 12",
     "completion bash",
