@@ -73,6 +73,8 @@ pub enum Invocation {
     Join(JoinOptions),
     /// Make a home from a clone of an export.
     Restore(RestoreOptions),
+    /// Hold store, records and export of a home against each other.
+    Verify(VerifyOptions),
     /// Be the built-in agent, over stdin and stdout.
     AgentDemo {
         /// What it does.
@@ -138,6 +140,17 @@ pub struct RestoreOptions {
     pub from: PathBuf,
     /// A file with the workspace's recovery key.
     pub recovery: Option<PathBuf>,
+    /// Print the report as JSON.
+    pub json: bool,
+    /// Tell nothing but data.
+    pub quiet: bool,
+}
+
+/// `starling verify`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyOptions {
+    /// The home.
+    pub home: Home,
     /// Print the report as JSON.
     pub json: bool,
     /// Tell nothing but data.
@@ -222,6 +235,7 @@ pub fn parse(
             json: global.json,
             quiet: global.quiet,
         }),
+        Verb::Verify => Invocation::Verify(VerifyOptions { home, json: global.json, quiet: global.quiet }),
         Verb::Agent(AgentVerb::Demo { script }) => Invocation::AgentDemo { script },
         Verb::Mcp => Invocation::Mcp,
         Verb::AgentGuard { command } => Invocation::AgentGuard { command },
@@ -355,6 +369,7 @@ async fn dispatch(mut context: Context, verb: Verb) -> Result<(), Failure> {
         Verb::Up(_) => Err(Failure::not_built_in("up")),
         Verb::Join(_) => Err(Failure::not_built_in("join")),
         Verb::Restore(_) => Err(Failure::not_built_in("restore")),
+        Verb::Verify => Err(Failure::not_built_in("verify")),
         Verb::Mcp => Err(Failure::not_built_in("mcp")),
         Verb::AgentGuard { .. } => Err(Failure::not_built_in("agent-guard")),
     }

@@ -9,6 +9,7 @@
 mod backup;
 mod edits;
 mod home;
+mod inspect;
 mod packs;
 mod trees;
 
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 pub use backup::{Backup, Branch, Entry};
 use git2::{ErrorCode, ObjectType, Oid, Repository, Signature, Time};
+pub use inspect::{Inspection, blob_id, inspect};
 
 /// The one branch of the export; HEAD always names it.
 pub const BRANCH: &str = "refs/heads/main";

@@ -34,6 +34,7 @@ mod slots;
 mod sync;
 mod task;
 pub mod ticket;
+pub mod verifying;
 mod writing;
 
 use std::collections::{BTreeMap, VecDeque};

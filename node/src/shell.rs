@@ -1,7 +1,7 @@
 //! The shell: the one place that owns clock, randomness, threads and tasks. It starts the edges (store, transport, HTTP,
 //! git, agents), runs the one loop that feeds the machine, and carries out its effects. It decides nothing. In reading
 //! order: `setup` (from an empty home to a booted machine), `run` (the loop), `disk`, `network`, `turns` (the effects),
-//! `join` (a device that is not a member yet), `restore` (a home from an export).
+//! `join` (a device that is not a member yet), `restore` (a home from an export), `verify` (a home held against itself).
 
 mod clock;
 mod disk;
@@ -12,12 +12,13 @@ mod restore;
 mod run;
 mod setup;
 mod turns;
+mod verify;
 
 use std::future::Future;
 use std::io::{self, IsTerminal};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::cli::{Ambient, Failure, JoinOptions, RestoreOptions, UpOptions};
+use crate::cli::{Ambient, Failure, JoinOptions, RestoreOptions, UpOptions, VerifyOptions};
 use crate::spawner::{Spawn, Spawner, Task};
 
 /// Clock and randomness for the command line.
@@ -108,6 +109,15 @@ pub async fn join(options: JoinOptions) -> Result<(), Failure> {
 pub fn restore(options: &RestoreOptions) -> Result<(), Failure> {
     log_to_stderr();
     restore::restore(options)
+}
+
+/// Holds store, records and export of a home against each other.
+///
+/// # Errors
+/// [`Failure`] when something is wrong, or cannot be looked at.
+pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
+    log_to_stderr();
+    verify::verify(options)
 }
 
 /// Keeps large futures off the stack.

@@ -1,6 +1,6 @@
 //! A clone of the export is a full backup: a new home is made from it, every signature and rule checked again, with every
 //! session, line, title and summary; it joins back by a ticket, or by the recovery key when no device is left. What is
-//! damaged is told, and sets nothing else aside.
+//! damaged is told, sets nothing else aside, and `verify` finds it before it is needed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -54,6 +54,10 @@ fn workspace() -> (Node, [String; 3]) {
 fn shows(node: &Node, sessions: &[Value]) {
     assert!(!sessions.is_empty());
     wait_for("everything that was there", PATIENCE, || (node.all_sessions() == sessions).then_some(()));
+}
+
+fn problems(outcome: &Outcome) -> Vec<Value> {
+    document(outcome)["problems"].as_array().unwrap().clone()
 }
 
 #[test]
@@ -187,4 +191,83 @@ fn what_is_no_export_makes_no_home() {
     restore(&c, &empty, &[]).fails(1, "no_records");
     assert!(!c.home().join("store.redb").exists());
     assert!(!c.home().join("node.key").exists());
+}
+
+#[test]
+fn verify_says_what_is_damaged_and_what_mends_it() {
+    let (mut a, _) = workspace();
+    a.cli(&["verify"]).fails(5, "already_running");
+    a.stop();
+    let sound = a.cli(&["verify"]).json();
+    assert_eq!((sound["ok"].as_bool(), sound["sessions"].as_u64()), (Some(true), Some(3)), "{sound}");
+    assert!(sound["objects"].as_u64() > sound["files"].as_u64(), "{sound}");
+
+    // A file that somebody changed.
+    let (export, clone) = (a.home().join("export.git"), a.home().join("../clone"));
+    git(&a.home(), &["clone", "--quiet", "export.git", text(&clone)]);
+    fs::write(clone.join("starling.yaml"), "format: 2\n").unwrap();
+    git(&clone, &["commit", "--quiet", "-am", "changed"]);
+    git(&export, &["fetch", "--quiet", text(&clone), "+main:main"]);
+    let found = problems(&a.cli(&["verify"]));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((&found[0]["kind"], &found[0]["place"]), (&"export".into(), &"starling.yaml".into()));
+
+    // A byte of an object.
+    fs::remove_dir_all(&export).unwrap();
+    a.up();
+    let _exported = a.cli(&["export"]).ok();
+    a.stop();
+    let _sound = a.cli(&["verify"]).ok();
+    damage_a_pack(&export);
+    let outcome = a.cli(&["verify"]);
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    let found = problems(&outcome);
+    let git = found.iter().find(|problem| problem["kind"] == "git");
+    assert!(
+        git.is_some_and(|problem| problem["repair"].as_str().unwrap().contains("export.git")),
+        "{found:?}"
+    );
+
+    // The export is made again; then the store is damaged, in a message.
+    fs::remove_dir_all(&export).unwrap();
+    a.up();
+    let _exported = a.cli(&["export"]).ok();
+    a.stop();
+    let store = a.home().join("store.redb");
+    let mut bytes = fs::read(&store).unwrap();
+    let word = b"asked and answered";
+    let places: Vec<usize> =
+        (0..bytes.len() - word.len()).filter(|at| bytes[*at..].starts_with(word)).collect();
+    assert!(!places.is_empty());
+    places.iter().for_each(|at| bytes[*at] = b'A');
+    fs::write(&store, bytes).unwrap();
+    let outcome = a.cli(&["verify"]);
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    let found = problems(&outcome);
+    assert!(
+        found.iter().any(|problem| problem["kind"] == "store" || problem["kind"] == "record"),
+        "{found:?}"
+    );
+    assert!(
+        found.iter().all(|problem| problem["repair"].as_str().is_some_and(|text| text.contains("restore")))
+    );
+
+    // What it names does mend it.
+    let mut c = Node::new();
+    let _restored = restore(&c, &export, &[]).ok();
+    c.up();
+    wait_for("three sessions", PATIENCE, || (c.all_sessions().len() == 3).then_some(()));
+}
+
+/// Flips a byte in the middle of the largest pack.
+fn damage_a_pack(export: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let packs = fs::read_dir(export.join("objects/pack")).unwrap().map(|entry| entry.unwrap().path());
+    let packs = packs.filter(|path| path.extension().is_some_and(|extension| extension == "pack"));
+    let pack = packs.max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap();
+    fs::set_permissions(&pack, fs::Permissions::from_mode(0o644)).unwrap();
+    let mut bytes = fs::read(&pack).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    fs::write(&pack, bytes).unwrap();
 }

@@ -120,6 +120,9 @@ pub(super) enum Verb {
         after_help = "Examples:\n  starling --home D restore export.git && starling --home D join TICKET\n  starling --home D restore export.git --recovery recovery.key"
     )]
     Restore(RestoreArgs),
+    /// Hold store, records and export of this home against each other; no node may run
+    #[command(after_help = "Example:\n  starling down && starling verify")]
+    Verify,
     /// What happens in the workspace, as it happens, until Ctrl-C
     #[command(after_help = "Example:\n  starling events --json | jq .event")]
     Events {

@@ -66,6 +66,7 @@ const DOCUMENTED: &[&str] = &[
     "export",
     "restore export.git",
     "restore /backup/clone --recovery recovery.key",
+    "verify",
     "events",
     "events --since 12",
     "completion bash",
