@@ -325,6 +325,11 @@ impl Roster {
         self.entries.iter().map(|entry| &entry.signed)
     }
 
+    /// All records with their places in the canonical order, in topological order.
+    pub fn stamped(&self) -> impl Iterator<Item = (Stamp, &Signed<Verified>)> {
+        self.entries.iter().map(|entry| (entry.stamp(), &entry.signed))
+    }
+
     /// How senior the author of an admitted record was when it was written.
     #[must_use]
     pub fn rank_of(&self, id: &RecordId) -> Option<&Rank> {

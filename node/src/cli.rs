@@ -15,13 +15,17 @@ mod follow;
 mod model;
 mod node;
 mod out;
+mod progress;
 mod render;
+mod reports;
 mod session;
 mod sync;
 mod values;
 mod workspace;
 
 pub use failure::{Exit, Failure};
+pub use progress::Progress;
+pub use reports::{Problem, Restored, SetAside, Verified};
 
 use std::error::Error as _;
 use std::ffi::OsString;
@@ -67,6 +71,10 @@ pub enum Invocation {
     Up(UpOptions),
     /// Join a workspace.
     Join(JoinOptions),
+    /// Make a home from a clone of an export.
+    Restore(RestoreOptions),
+    /// Hold store, records and export of a home against each other.
+    Verify(VerifyOptions),
     /// Be the built-in agent, over stdin and stdout.
     AgentDemo {
         /// What it does.
@@ -118,6 +126,32 @@ pub struct JoinOptions {
     /// How long to wait for the inviter.
     pub timeout: Option<Duration>,
     /// Tell what happens as JSON.
+    pub json: bool,
+    /// Tell nothing but data.
+    pub quiet: bool,
+}
+
+/// `starling restore`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoreOptions {
+    /// The new home.
+    pub home: Home,
+    /// The clone, bare or with a work tree.
+    pub from: PathBuf,
+    /// A file with the workspace's recovery key.
+    pub recovery: Option<PathBuf>,
+    /// Print the report as JSON.
+    pub json: bool,
+    /// Tell nothing but data.
+    pub quiet: bool,
+}
+
+/// `starling verify`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyOptions {
+    /// The home.
+    pub home: Home,
+    /// Print the report as JSON.
     pub json: bool,
     /// Tell nothing but data.
     pub quiet: bool,
@@ -194,6 +228,14 @@ pub fn parse(
             json: global.json,
             quiet: global.quiet,
         }),
+        Verb::Restore(restore) => Invocation::Restore(RestoreOptions {
+            home,
+            from: restore.git_dir,
+            recovery: restore.recovery,
+            json: global.json,
+            quiet: global.quiet,
+        }),
+        Verb::Verify => Invocation::Verify(VerifyOptions { home, json: global.json, quiet: global.quiet }),
         Verb::Agent(AgentVerb::Demo { script }) => Invocation::AgentDemo { script },
         Verb::Mcp => Invocation::Mcp,
         Verb::AgentGuard { command } => Invocation::AgentGuard { command },
@@ -326,6 +368,8 @@ async fn dispatch(mut context: Context, verb: Verb) -> Result<(), Failure> {
         // These are handed out by `parse`.
         Verb::Up(_) => Err(Failure::not_built_in("up")),
         Verb::Join(_) => Err(Failure::not_built_in("join")),
+        Verb::Restore(_) => Err(Failure::not_built_in("restore")),
+        Verb::Verify => Err(Failure::not_built_in("verify")),
         Verb::Mcp => Err(Failure::not_built_in("mcp")),
         Verb::AgentGuard { .. } => Err(Failure::not_built_in("agent-guard")),
     }

@@ -6,8 +6,10 @@
 //! plan. Each operation opens the repository afresh, so nothing that another process did to it (packs merged,
 //! refs packed) is ever seen stale.
 
+mod backup;
 mod edits;
 mod home;
+mod inspect;
 mod packs;
 mod trees;
 
@@ -18,7 +20,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+pub use backup::{Backup, Branch, Entry};
 use git2::{ErrorCode, ObjectType, Oid, Repository, Signature, Time};
+pub use inspect::{Inspection, blob_id, inspect};
 
 /// The one branch of the export; HEAD always names it.
 pub const BRANCH: &str = "refs/heads/main";

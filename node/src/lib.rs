@@ -11,6 +11,8 @@ pub mod fault;
 #[expect(unreachable_pub, reason = "the simulator plants bugs, with the feature `planted`")]
 mod fault;
 pub mod machine;
+#[cfg(feature = "daemon")]
+mod rebuilt;
 pub mod store;
 
 #[cfg(feature = "daemon")]

@@ -5,7 +5,7 @@
 //! all that others may see of it follows in `commit`, after [`Input::Committed`] (INV-3). In reading order: `input`,
 //! `request` and `info` (the two doors), `rows` (what is stored), `task` and
 //! `slots` (sessions in memory), `commit`, `writing` (what
-//! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `dispatch` (turns), `peers`, `sync`, `invites`, `report`, `export_plan`.
+//! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `dispatch` (turns), `peers`, `sync`, `invites`, `report`, `export_plan`, `segments`.
 
 mod after;
 mod aside;
@@ -27,13 +27,16 @@ mod replica;
 mod report;
 pub mod request;
 mod requests;
+pub mod restoring;
 mod revoking;
 pub mod rows;
+pub mod segments;
 mod showing;
 mod slots;
 mod sync;
 mod task;
 pub mod ticket;
+pub mod verifying;
 mod writing;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -70,6 +73,10 @@ const ROUNDS_MAX: usize = 8;
 /// What a device is told that asks to write and lost its standing.
 const LOST_STANDING: &str = "this device was removed from the workspace: what it has can be read, and nothing can be \
     written; ask an admin for an invitation, and join with it in a new home (`starling --home DIR join TICKET`)";
+
+/// What a device is told that asks to write in a restored home.
+const NOT_JOINED: &str = "this home was restored from an export, and its device is no member of the workspace yet: what \
+    it has can be read, and nothing can be written; stop the node and join with a ticket (`starling --home DIR join TICKET`)";
 
 /// What a node is made from.
 pub struct Boot {
@@ -138,8 +145,8 @@ impl Node {
     pub fn start(boot: Boot) -> Result<(Self, Vec<Effect>), BootError> {
         let me = device_key(&boot.key);
         let roster = load_roster(boot.workspace, &boot.stored.roster)?;
-        // A device that lost its standing may go on reading.
-        if !roster.records().any(|record| names(record, &me)) {
+        // A device that lost its standing may go on reading, and one whose home was restored may begin with it.
+        if !boot.stored.restored && !is_named(&roster, &me) {
             return Err(BootError::NotMember);
         }
         let mut rng = ChaCha12Rng::from_seed(boot.seed);
@@ -200,6 +207,8 @@ impl Node {
         self.exporter.mark_roster();
         if self.exporter.state().commit.is_none() {
             let all: Vec<_> = self.slots.rows().map(|(key, _)| *key).collect();
+            // Many commits may be needed: should the node be stopped between them, the store knows what is left.
+            self.commits.stage_export(&all);
             all.into_iter().for_each(|key| self.exporter.mark(key, None));
         }
         self.commits.outbox = stored.outbox.into_iter().collect();
@@ -305,7 +314,8 @@ impl Node {
     /// The member whose device this is. A revoked device has none.
     fn my_member(&self) -> Result<MemberId, Rejection> {
         let found = self.standing().member_of(&self.me).map(|(id, _)| id);
-        found.ok_or_else(|| Rejection::new(Code::QuickSessionForbidden, LOST_STANDING))
+        let why = || if is_named(&self.roster, &self.me) { LOST_STANDING } else { NOT_JOINED };
+        found.ok_or_else(|| Rejection::new(Code::QuickSessionForbidden, why()))
     }
 
     fn random<const N: usize>(&mut self) -> [u8; N] {
@@ -328,6 +338,12 @@ impl Node {
 /// A name for whom the roster has none any more.
 fn nobody() -> Handle {
     Handle::fit("unknown").unwrap_or_else(|| unreachable!("`unknown` is a handle"))
+}
+
+/// Whether the roster ever gave a device a place.
+#[must_use]
+pub fn is_named(roster: &Roster, device: &DeviceKey) -> bool {
+    roster.records().any(|record| names(record, device))
 }
 
 /// Whether a roster record gives a device a place.

@@ -13,6 +13,8 @@ fn main() -> ExitCode {
     let ended = match cli::parse(arguments, &mut std::io::stdin()) {
         Ok(Invocation::Up(options)) => block_on(shell::up(options)),
         Ok(Invocation::Join(options)) => block_on(shell::join(options)),
+        Ok(Invocation::Restore(options)) => shell::restore(&options),
+        Ok(Invocation::Verify(options)) => shell::verify(&options),
         Ok(Invocation::Verb(command)) => block_on(cli::run(*command, shell::ambient())),
         Ok(Invocation::Text(text)) => cli::print(&text),
         Ok(Invocation::AgentDemo { script }) => return embedded::agent_demo(script),

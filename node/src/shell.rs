@@ -1,22 +1,24 @@
 //! The shell: the one place that owns clock, randomness, threads and tasks. It starts the edges (store, transport, HTTP,
 //! git, agents), runs the one loop that feeds the machine, and carries out its effects. It decides nothing. In reading
 //! order: `setup` (from an empty home to a booted machine), `run` (the loop), `disk`, `network`, `turns` (the effects),
-//! `join` (a device that is not a member yet).
+//! `join` (a device that is not a member yet), `restore` (a home from an export), `verify` (a home held against itself).
 
 mod clock;
 mod disk;
 mod greeting;
 mod join;
 mod network;
+mod restore;
 mod run;
 mod setup;
 mod turns;
+mod verify;
 
 use std::future::Future;
 use std::io::{self, IsTerminal};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::cli::{Ambient, Failure, JoinOptions, UpOptions};
+use crate::cli::{Ambient, Failure, JoinOptions, RestoreOptions, UpOptions, VerifyOptions};
 use crate::spawner::{Spawn, Spawner, Task};
 
 /// Clock and randomness for the command line.
@@ -98,6 +100,24 @@ pub async fn up(options: UpOptions) -> Result<(), Failure> {
 pub async fn join(options: JoinOptions) -> Result<(), Failure> {
     log_to_stderr();
     boxed(join::join(options)).await
+}
+
+/// Makes a home from a clone of an export.
+///
+/// # Errors
+/// [`Failure`] says what to do; with something set aside the home is made all the same.
+pub fn restore(options: &RestoreOptions) -> Result<(), Failure> {
+    log_to_stderr();
+    restore::restore(options)
+}
+
+/// Holds store, records and export of a home against each other.
+///
+/// # Errors
+/// [`Failure`] when something is wrong, or cannot be looked at.
+pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
+    log_to_stderr();
+    verify::verify(options)
 }
 
 /// Keeps large futures off the stack.

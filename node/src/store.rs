@@ -28,6 +28,7 @@
 //! After a failure of the disk redb refuses everything: drop the [`Store`], open it again, and write what was
 //! not acknowledged once more ([`StoreError::must_reopen`]). A record that is there already is left out.
 
+mod audit;
 mod backend;
 mod batch;
 mod error;

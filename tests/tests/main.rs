@@ -7,6 +7,7 @@
     reason = "tests fail by panicking, and are their own shell"
 )]
 
+mod a_clone_is_a_backup;
 mod acknowledged_survives_kill;
 mod answered_on_another_machine;
 mod boundaries;

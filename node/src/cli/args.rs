@@ -115,6 +115,14 @@ pub(super) enum Verb {
     /// Bring the git export up to date
     #[command(after_help = "Example:\n  starling export && git clone ~/.local/share/starling/export.git")]
     Export,
+    /// Make a new home from a clone of the export
+    #[command(
+        after_help = "Examples:\n  starling --home D restore export.git && starling --home D join TICKET\n  starling --home D restore export.git --recovery recovery.key"
+    )]
+    Restore(RestoreArgs),
+    /// Hold store, records and export of this home against each other; no node may run
+    #[command(after_help = "Example:\n  starling down && starling verify")]
+    Verify,
     /// What happens in the workspace, as it happens, until Ctrl-C
     #[command(after_help = "Example:\n  starling events --json | jq .event")]
     Events {
@@ -137,6 +145,15 @@ pub(super) enum Verb {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<OsString>,
     },
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct RestoreArgs {
+    /// A clone of the export, bare or with a work tree
+    pub(super) git_dir: PathBuf,
+    /// A file with the founder's recovery key: this device becomes one of the founder's
+    #[arg(long, value_name = "FILE")]
+    pub(super) recovery: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, clap::Args)]

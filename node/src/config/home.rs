@@ -126,6 +126,12 @@ impl Home {
         self.data.join("store.redb")
     }
 
+    /// A store that is not finished: a restore gives it its name when it is.
+    #[must_use]
+    pub fn unfinished_store(&self) -> PathBuf {
+        self.data.join("store.redb.restoring")
+    }
+
     /// The bare git repository.
     #[must_use]
     pub fn export(&self) -> PathBuf {

@@ -88,6 +88,10 @@ impl Commits {
         self.after.aside_parts += 1;
     }
 
+    pub(super) fn stage_export(&mut self, keys: &[StreamKey]) {
+        self.batch.export_pending.extend(keys.iter().map(|key| *key.as_bytes()));
+    }
+
     pub(super) fn stage_exported(&mut self, keys: impl IntoIterator<Item = StreamKey>) {
         self.batch.exported.extend(keys.into_iter().map(|key| *key.as_bytes()));
     }

@@ -13,8 +13,10 @@ use super::Node;
 use super::export_meta::{FORMAT, UserKind, UserMeta, WorkspaceMeta, render};
 use super::info::ExportState;
 use super::input::{Effect, Ticket};
+use super::replica::Open;
 use super::request::{Answer, Code, Rejection};
 use super::rows::IndexRow;
+use super::segments::{self, Change, Shown};
 use super::task::Task;
 use crate::fault::{Fault, planted};
 
@@ -24,6 +26,8 @@ mod files;
 const GATHER_MS: u64 = 100;
 /// Sessions of one commit.
 const SESSIONS_MAX: usize = 256;
+/// A commit that has this many bytes takes no further session: those that are left make the next one.
+const PLAN_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Pause after a failed export, ms.
 const RETRY_MS: u64 = 5_000;
 
@@ -62,6 +66,7 @@ struct Gathering {
     left: BTreeSet<StreamKey>,
     done: Vec<StreamKey>,
     records: usize,
+    bytes: usize,
     /// Subject and author, while there is only one change.
     single: Option<(String, String)>,
 }
@@ -78,6 +83,16 @@ pub(super) struct Exporter {
     gathering: Option<Gathering>,
     in_flight: Option<Vec<StreamKey>>,
     waiters: Vec<Ticket>,
+    /// The roster's segments that the export shows.
+    roster_shown: Option<Shown>,
+}
+
+impl Gathering {
+    fn add(&mut self, change: Change) {
+        self.bytes += change.writes.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+        self.plan.removes.extend(change.removes);
+        self.plan.writes.extend(change.writes);
+    }
 }
 
 impl Exporter {
@@ -91,6 +106,7 @@ impl Exporter {
             gathering: None,
             in_flight: None,
             waiters: Vec::new(),
+            roster_shown: None,
         }
     }
 
@@ -201,6 +217,16 @@ impl Node {
 
     /// Adds a session's files to the plan that is being made.
     pub(super) fn export_session(&mut self, key: StreamKey) {
+        match &mut self.exporter.gathering {
+            None => return,
+            Some(gathering) if gathering.bytes >= PLAN_BYTES_MAX => {
+                gathering.left.remove(&key);
+                return;
+            }
+            Some(_) => {}
+        }
+        let records =
+            self.slots.get_mut(&key).and_then(|slot| slot.open_mut()).map(|open| open.show_records());
         let marked = self.exporter.marked.remove(&key).unwrap_or_default();
         let hidden = self.is_hidden(&key).then(|| self.slots.get(&key)?.session()?.header()).flatten();
         let gone = hidden.map(|header| {
@@ -217,14 +243,14 @@ impl Node {
         };
         gathering.left.remove(&key);
         gathering.done.push(key);
+        gathering.add(records.unwrap_or_default());
         let Some((files, subject, time_ms)) = shown else {
             return;
         };
         gathering.records += marked.records.max(1);
         gathering.single = subject.filter(|_| gathering.done.len() == 1 && marked.records == 1);
         gathering.plan.time_ms = gathering.plan.time_ms.max(time_ms);
-        gathering.plan.removes.extend(files.removes);
-        gathering.plan.writes.extend(files.writes);
+        gathering.add(files);
     }
 
     fn send_plan(&mut self) {
@@ -256,7 +282,12 @@ impl Node {
             Err(error) => {
                 self.exporter.state.error = Some(error);
                 self.exporter.roster = true;
-                done.into_iter().for_each(|key| self.exporter.mark(key, None));
+                self.exporter.roster_shown = None;
+                done.into_iter().for_each(|key| {
+                    self.exporter.mark(key, None);
+                    let open = self.slots.get_mut(&key).and_then(|slot| slot.open_mut());
+                    open.into_iter().for_each(Open::forget_shown);
+                });
                 self.exporter.due_ms = self.now + RETRY_MS;
             }
         }
@@ -284,7 +315,11 @@ impl Node {
         }
     }
 
-    fn add_roster_files(&self, plan: &mut ExportPlan) {
+    fn add_roster_files(&mut self, plan: &mut ExportPlan) {
+        let shown = &mut self.exporter.roster_shown;
+        let records = segments::change(segments::ROSTER_FOLDER, self.roster.stamped(), shown);
+        plan.removes.extend(records.removes);
+        plan.writes.extend(records.writes);
         let workspace = WorkspaceMeta { format: FORMAT, workspace: self.roster.workspace().to_string() };
         files::put(plan, "starling.yaml".to_owned(), &workspace);
         plan.removes.insert("users".to_owned());

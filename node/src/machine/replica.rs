@@ -8,6 +8,8 @@ use starling_crdt::roster::Standing;
 use starling_crdt::session::Session;
 use starling_crdt::view::{View, fold_held};
 
+use super::segments::{self, Change, Shown};
+
 /// Sessions with more records are not folded a second time to check what is kept of them.
 const CHECKED_MAX: usize = 100;
 
@@ -29,11 +31,13 @@ pub(super) struct Open {
     session: Session,
     /// As the roster stood then: forgotten when the session may have changed, of no use when the roster has.
     folded: Option<(Weak<Standing>, Arc<View>)>,
+    /// The segments that the export shows, as far as it is known: what is not in memory is shown as a whole again.
+    shown: Option<Shown>,
 }
 
 impl Open {
     pub(super) const fn new(session: Session) -> Self {
-        Self { session, folded: None }
+        Self { session, folded: None, shown: None }
     }
 
     pub(super) const fn session(&self) -> &Session {
@@ -44,6 +48,18 @@ impl Open {
     pub(super) fn session_mut(&mut self) -> &mut Session {
         self.folded = None;
         &mut self.session
+    }
+
+    /// What has to be done so that the export shows the counted records, and notes it as done.
+    pub(super) fn show_records(&mut self) -> Change {
+        let folder = segments::session_folder(&self.session.key());
+        let records = self.session.entries().map(|entry| (entry.stamp(), &entry.signed));
+        segments::change(&folder, records, &mut self.shown)
+    }
+
+    /// An export that showed records failed.
+    pub(super) fn forget_shown(&mut self) {
+        self.shown = None;
     }
 
     /// The view, folded where it is not known; also of a session of which nothing counts.

@@ -9,24 +9,23 @@ use starling_crdt::signed::{Signed, Verified};
 
 use super::Node;
 use super::info::{AgentInfo, DeviceInfo, MemberInfo, NodeStatus, SyncInfo, WaitingInfo};
-use super::request::{Answer, Code, Rejection};
+use super::request::Answer;
 use super::rows::IndexRow;
 
 /// Waiting sessions that a status names: enough to see what is wrong.
 const WAITING_MAX: usize = 100;
 
 impl Node {
-    pub(super) fn status(&self) -> Result<Answer, Rejection> {
-        let lost = || Rejection::new(Code::QuickSessionForbidden, "this device was never on the roster");
-        let (member, label) = self.own_place().ok_or_else(lost)?;
-        let member = self.standing().member(&member);
+    pub(super) fn status(&self) -> Answer {
+        let (member, label) = self.own_place().unzip();
+        let member = member.and_then(|member| self.standing().member(&member));
         let mut sessions = BTreeMap::new();
         for (_, row) in self.slots.rows() {
             *sessions.entry(row.status().as_str()).or_insert(0) += 1;
         }
-        Ok(Answer::Status(Box::new(NodeStatus {
+        Answer::Status(Box::new(NodeStatus {
             device: self.me,
-            label,
+            label: label.unwrap_or_else(|| "a restored home".to_owned()),
             workspace: starling_crdt::id::RecordId::from_bytes(*self.roster.workspace().as_bytes()),
             handle: member.map_or_else(super::nobody, |member| member.handle.clone()),
             revoked: !self.standing().stands(&self.me),
@@ -37,7 +36,7 @@ impl Node {
             waiting: self.waiting(),
             paused: self.proto.is_paused(),
             started_at_ms: self.started_at_ms,
-        })))
+        }))
     }
 
     /// Whose device this is and what it is called, by the roster record that added it, whatever became of that.
@@ -85,7 +84,7 @@ impl Node {
             "what waits was written by a device that was revoked; a message from another one starts a turn"
                 .to_owned()
         } else if !self.standing().stands(&self.me) {
-            "this device was removed from the workspace, and hears of nothing".to_owned()
+            "this device is no member of the workspace, and hears of nothing".to_owned()
         } else if !self.standing().stands(&agent.host) {
             format!("@{}'s node ({}) was revoked", item.agent, self.label(&agent.host))
         } else if self.hosts(&row.agent) {

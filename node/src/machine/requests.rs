@@ -49,7 +49,7 @@ impl Node {
             Request::Agents => self.answer(ticket, Ok(self.agents())),
             Request::Members => self.answer(ticket, Ok(self.members())),
             Request::Peers => self.answer(ticket, Ok(Answer::Peers(self.peer_infos()))),
-            Request::Status => self.answer(ticket, self.status()),
+            Request::Status => self.answer(ticket, Ok(self.status())),
             Request::Sync { wait } => self.on_sync(ticket, wait),
             Request::Pause(pause) => {
                 self.pause(pause);

@@ -263,6 +263,9 @@ pub struct ProfileRow {
 /// Key of the setting that is there while the exchange with peers is cut.
 pub const PAUSED: &[u8] = b"paused";
 
+/// Key of the fact that the home was restored, until its device is a member.
+pub const RESTORED: &[u8] = b"restored";
+
 /// The version that leads every row.
 const ROW_VERSION: u8 = 1;
 
@@ -305,4 +308,6 @@ pub struct Stored {
     pub paused: bool,
     /// Where records of later versions are held.
     pub aside: Vec<Place>,
+    /// Whether the home was restored from an export, and its device has not joined yet.
+    pub restored: bool,
 }

@@ -143,6 +143,14 @@ impl Slot {
         }
     }
 
+    /// The replica with what is known of it, if it is open.
+    pub(super) fn open_mut(&mut self) -> Option<&mut Open> {
+        match &mut self.replica {
+            Replica::Open(open) => Some(open),
+            Replica::Cold | Replica::Loading => None,
+        }
+    }
+
     pub(super) fn session_mut(&mut self) -> Option<&mut Session> {
         match &mut self.replica {
             Replica::Open(open) => Some(open.session_mut()),

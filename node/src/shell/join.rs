@@ -18,10 +18,12 @@ use super::setup::{device_key, label};
 use super::{failed, now_ms, random_32, spawner};
 use crate::cli::{Exit, Failure, JoinOptions, UpOptions};
 use crate::config::{Home, NodeKey, Settings};
+use crate::machine;
 use crate::machine::joining::{Joining, Step};
+use crate::machine::restoring;
 use crate::machine::rows::{self, PeerRow};
 use crate::machine::ticket::Ticket;
-use crate::store::{Batch, LocalRow, RecordRow, Space, Store, StoreError};
+use crate::store::{Batch, Key32, LocalRow, Space, Store, StoreError};
 
 /// How long `join` waits for the inviter unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -130,12 +132,17 @@ fn already_joined(home: &Home, ticket: &Ticket) -> Result<bool, Failure> {
     }
     let store = disk::open(&home.store())?;
     let workspace = disk::workspace(&store)?;
-    let used = workspace.as_ref().map(|workspace| is_used(&store, workspace)).transpose();
+    let roster = workspace.as_ref().map(|workspace| roster_of(&store, workspace)).transpose();
+    let streams = store.streams();
     store.close().map_err(|error| store_failed(&error))?;
-    let used = used.map_err(|error| store_failed(&error))?.unwrap_or(false);
-    match workspace {
-        Some(workspace) if workspace == ticket.workspace => Ok(true),
-        Some(_) if used => {
+    let (roster, streams) =
+        roster.and_then(|roster| Ok((roster, streams?))).map_err(|error| store_failed(&error))?;
+    match (workspace, roster) {
+        // A restored home has the workspace, and its device no place in it yet.
+        (Some(workspace), Some(roster)) if workspace == ticket.workspace => {
+            Ok(machine::is_named(&roster, &device_key(home)?.device()))
+        }
+        (Some(_), Some(roster)) if is_used(&roster, &streams) => {
             let detail = "this home belongs to another workspace, which has sessions or other devices";
             Err(Failure::new(Exit::Conflict, "home_in_use", detail)
                 .hint("choose another home: `starling --home DIR join`"))
@@ -145,15 +152,19 @@ fn already_joined(home: &Home, ticket: &Ticket) -> Result<bool, Failure> {
 }
 
 /// Whether a workspace has a session or a second device.
-fn is_used(store: &Store, workspace: &WorkspaceId) -> Result<bool, StoreError> {
+fn is_used(roster: &Roster, streams: &[Key32]) -> bool {
+    let sessions = streams.iter().any(|stream| stream != roster.key().as_bytes());
+    sessions || roster.standing().devices().nth(1).is_some()
+}
+
+fn roster_of(store: &Store, workspace: &WorkspaceId) -> Result<Roster, StoreError> {
     let mut roster = Roster::new(*workspace);
     for (_, wire) in store.load_stream(*workspace.roster().as_bytes())? {
         if let Ok(Received::Record(record)) = Signed::<Unverified>::decode(&wire) {
             roster.offer(record.trust());
         }
     }
-    let sessions = store.streams()?.into_iter().any(|stream| stream != *workspace.roster().as_bytes());
-    Ok(sessions || roster.standing().devices().nth(1).is_some())
+    Ok(roster)
 }
 
 /// Meets the inviter and writes what it gives.
@@ -226,34 +237,50 @@ fn first_8(bytes: [u8; 32]) -> [u8; 8] {
     std::array::from_fn(|i| bytes[i])
 }
 
-/// Makes the store a member's. An unused workspace of this home's own is given up only now.
+/// Makes the store a member's. What a restored home has of this workspace stays.
 fn write(home: &Home, ticket: &Ticket, records: Vec<Vec<u8>>) -> Result<(), Failure> {
+    let wrong = |error: &StoreError| store_failed(error);
+    let has = if home.store().exists() {
+        let store = disk::open(&home.store())?;
+        let roster = roster_of(&store, &ticket.workspace);
+        store.close().and(roster).map_err(|error| wrong(&error))?.records().count()
+    } else {
+        0
+    };
+    if has == 0 {
+        give_up_unused(home)?;
+    }
+    let store: Store = disk::open(&home.store())?;
+    let mut roster = roster_of(&store, &ticket.workspace).map_err(|error| wrong(&error))?;
+    for wire in &records {
+        if let Ok(Received::Record(record)) = Signed::<Unverified>::decode(wire) {
+            // `Joining` has verified them.
+            roster.offer(record.trust());
+        }
+    }
+    let inviter = PeerRow { addresses: ticket.addresses.clone(), last_seen_ms: Some(now_ms()) };
+    let row = |space, key: &[u8], value| LocalRow { space, key: key.to_vec(), value };
+    let batch = Batch {
+        records: restoring::rows(&roster.key(), roster.records(), None).split_off(has),
+        local: vec![
+            disk::workspace_row(&ticket.workspace),
+            row(Space::Peer, ticket.inviter.as_bytes(), Some(rows::encode(&inviter))),
+            row(Space::Meta, rows::RESTORED, None),
+        ],
+        ..Batch::default()
+    };
+    store.commit(&[batch]).and_then(|()| store.close()).map_err(|error| wrong(&error))
+}
+
+/// An unused workspace of this home's own is given up only when another one is there.
+fn give_up_unused(home: &Home) -> Result<(), Failure> {
     for unused in [home.store(), home.recovery_key()] {
         files::forget(&unused);
     }
     match std::fs::remove_dir_all(home.export()) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed("io", error.to_string())),
-        _ => {}
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("io", error.to_string())),
+        _ => Ok(()),
     }
-    let store: Store = disk::open(&home.store())?;
-    let stream = *ticket.workspace.roster().as_bytes();
-    let rows = (0..).zip(records).filter_map(|(position, wire)| {
-        let id = *starling_crdt::signed::id_of_wire(&wire)?.as_bytes();
-        Some(RecordRow { stream, position, id, wire, outbox: false })
-    });
-    let inviter = PeerRow { addresses: ticket.addresses.clone(), last_seen_ms: Some(now_ms()) };
-    let inviter = LocalRow {
-        space: Space::Peer,
-        key: ticket.inviter.as_bytes().to_vec(),
-        value: Some(rows::encode(&inviter)),
-    };
-    let batch = Batch {
-        records: rows.collect(),
-        local: vec![disk::workspace_row(&ticket.workspace), inviter],
-        ..Batch::default()
-    };
-    store.commit(&[batch]).map_err(|error| store_failed(&error))?;
-    store.close().map_err(|error| store_failed(&error))
 }
 
 fn say(options: &JoinOptions, ticket: &Ticket, what: &str) -> Result<(), Failure> {

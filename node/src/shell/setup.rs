@@ -14,6 +14,7 @@ use crate::config::{Home, NodeKey, Settings};
 use crate::git;
 use crate::machine::info::ExportState;
 use crate::machine::input::{AgentKind, AgentProfile};
+use crate::machine::segments::FOLDER;
 use crate::machine::{self, Boot, Founded};
 use crate::store::Store;
 
@@ -55,7 +56,10 @@ pub(super) fn prepare(options: &UpOptions) -> Result<Ready, Failure> {
 
 /// The machine's start.
 pub(super) fn boot(ready: &Ready) -> Result<Boot, Failure> {
-    let head = ready.export.head().map_err(|error| failed("export_failed", error.to_string()))?;
+    let wrong = |error: git::GitError| failed("export_failed", error.to_string());
+    // An export of before there were records in it is made anew as a whole.
+    let has_records = !ready.export.list(FOLDER).map_err(wrong)?.is_empty();
+    let head = ready.export.head().map_err(wrong)?.filter(|_| has_records);
     Ok(Boot {
         key: ready.key.signing_key(),
         workspace: ready.workspace,

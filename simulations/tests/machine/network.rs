@@ -198,7 +198,7 @@ fn more_sessions_than_are_held_open_are_all_right() {
             assert!(view.lines.iter().all(|line| line.sealed));
         }
         let files = world.nodes[c].tree.files().len();
-        assert_eq!(files, 600 + 3);
+        assert_eq!(files, 900 + 4);
     });
 }
 

@@ -18,7 +18,11 @@ fn a_message_on_one_node_is_answered_by_the_other_ones_agent() {
         let view = world.show(a, id).unwrap();
         assert_eq!(view, world.show(b, id).unwrap());
         assert_eq!(view.lines.len(), 2);
-        assert!(!world.nodes[a].tree.files().is_empty());
+        let exported = |folder: &str| world.nodes[a].tree.files().keys().any(|path| path.starts_with(folder));
+        for folder in ["quick-sessions/", ".starling/roster/", ".starling/records/"] {
+            assert!(exported(folder), "{folder}");
+        }
+        assert_eq!(world.nodes[a].tree.files(), world.nodes[b].tree.files());
     });
 }
 

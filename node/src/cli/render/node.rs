@@ -17,7 +17,7 @@ pub(in crate::cli) fn status(status: &Status, now_ms: u64) -> String {
     let mut text =
         row("you", &format!("@{} on {}", clean(&status.handle), named(&status.label, &status.device)));
     if status.revoked {
-        let lost = "✗ this device was removed from the workspace: it reads what it has, and writes nothing";
+        let lost = "✗ this device was removed from the workspace, or its home was restored: it only reads";
         text += &row("", &styled(style::BAD, lost));
     }
     text += &row("device", &clean(&status.device));

@@ -220,7 +220,7 @@ pub(in crate::http) struct Status {
     label: String,
     workspace: String,
     handle: String,
-    /// Whether this device was removed from the workspace: it reads what it has, and writes nothing.
+    /// Whether this device is no member (it was removed, or its home was restored): it reads what it has, and writes nothing.
     revoked: bool,
     /// The web address; null when only the socket is served.
     http: Option<String>,

@@ -5,17 +5,11 @@ use starling_crdt::view::{Status, View};
 
 use super::super::export_meta::{self, SessionMeta, check};
 use super::super::export_text::{ThreadEntry, render_thread};
-use super::{ExportPlan, yaml};
+use super::{Change, ExportPlan, yaml};
 use crate::fault::{Fault, planted};
 
-/// A session's files, and where it may have been before.
-pub(super) struct Files {
-    pub(super) writes: Vec<(String, Vec<u8>)>,
-    pub(super) removes: Vec<String>,
-}
-
-/// The files of a session; with `collides`, it shares its id with another one.
-pub(super) fn session(view: &View, collides: bool) -> Files {
+/// The files of a session, and where it may have been before; with `collides`, it shares its id with another one.
+pub(super) fn session(view: &View, collides: bool) -> Change {
     let live = format!("quick-sessions/{}", view.id);
     let archive = format!("archive/quick-sessions/{}", view.id);
     let collisions = format!("collisions/{}", view.id);
@@ -31,17 +25,17 @@ pub(super) fn session(view: &View, collides: bool) -> Files {
         (format!("{home}/session.meta.yaml"), yaml(&meta)),
         (format!("{home}/discussion.thread"), thread(view).into_bytes()),
     ];
-    Files { writes, removes }
+    Change { writes, removes }
 }
 
 /// A session of which nothing counts any more leaves the export. With `others`, the places outside `collisions/` are, or
 /// will be, theirs.
-pub(super) fn gone(id: &SessionId, key: &StreamKey, others: bool) -> Files {
+pub(super) fn gone(id: &SessionId, key: &StreamKey, others: bool) -> Change {
     let mut removes = vec![format!("collisions/{id}/{key}")];
     if !others {
         removes.extend([format!("quick-sessions/{id}"), format!("archive/quick-sessions/{id}")]);
     }
-    Files { writes: Vec::new(), removes }
+    Change { writes: Vec::new(), removes }
 }
 
 /// Adds a YAML file to a plan.
