@@ -138,6 +138,8 @@ impl Mind {
             Output::JoinRequest { .. }
             | Output::Welcome { .. }
             | Output::Refused { .. }
+            | Output::Seek { .. }
+            | Output::Places { .. }
             | Output::InStep { .. }
             | Output::WakeAt(_) => {}
         }
