@@ -12,7 +12,7 @@ use super::{failed, now_ms, random_32};
 use crate::cli::{Exit, Failure, UpOptions};
 use crate::config::{Home, NodeKey, Settings};
 use crate::git;
-use crate::machine::info::ExportState;
+use crate::machine::info::{ExportState, PushState};
 use crate::machine::input::{AgentKind, AgentProfile};
 use crate::machine::{self, Boot, Founded};
 use crate::store::Store;
@@ -54,7 +54,7 @@ pub(super) fn prepare(options: &UpOptions) -> Result<Ready, Failure> {
 }
 
 /// The machine's start.
-pub(super) fn boot(ready: &Ready) -> Result<Boot, Failure> {
+pub(super) fn boot(ready: &Ready, push: Option<PushState>) -> Result<Boot, Failure> {
     let head = ready.export.head().map_err(|error| failed("export_failed", error.to_string()))?;
     Ok(Boot {
         key: ready.key.signing_key(),
@@ -63,6 +63,7 @@ pub(super) fn boot(ready: &Ready) -> Result<Boot, Failure> {
         now_ms: now_ms(),
         stored: crate::boot::read(&ready.store, &ready.workspace).map_err(|error| store_failed(&error))?,
         export: head.map_or_else(ExportState::default, disk::state_of),
+        push,
     })
 }
 
