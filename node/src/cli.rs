@@ -332,7 +332,7 @@ fn default_timeout(verb: &Verb) -> Option<Duration> {
     match verb {
         Verb::Status { watch: true }
         | Verb::Events { .. }
-        | Verb::Export
+        | Verb::Export { .. }
         | Verb::Session(SessionVerb::Follow { .. } | SessionVerb::New { follow: true, .. }) => None,
         Verb::Down => Some(DOWN_TIMEOUT),
         _ => Some(CALL_TIMEOUT),
@@ -356,7 +356,7 @@ async fn dispatch(mut context: Context, verb: Verb) -> Result<(), Failure> {
         Verb::Id => node::id(cx),
         Verb::Open { print } => node::open(cx, print).await,
         Verb::Recovery(args::RecoveryVerb::Show) => node::recovery(cx),
-        Verb::Export => node::export(cx).await,
+        Verb::Export { push } => node::export(cx, push).await,
         Verb::Events { since } => node::events(cx, since).await,
         Verb::Invite(verb) => workspace::invite(cx, verb).await,
         Verb::Member(verb) => workspace::member(cx, verb).await,

@@ -9,13 +9,15 @@ mod files;
 mod home;
 mod keys;
 mod lock;
+mod remote;
 mod settings;
 
 pub use home::{Endpoint, Home, SOCKET_PATH_BYTES_MAX};
 pub use keys::NodeKey;
 pub use lock::HomeLock;
+pub use remote::Remote;
 pub(crate) use settings::is_multiaddr;
-pub use settings::{Listen, PEERS_MAX, Settings};
+pub use settings::{ExportSettings, Listen, PEERS_MAX, Settings};
 
 use std::io;
 use std::path::{Path, PathBuf};

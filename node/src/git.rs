@@ -18,10 +18,11 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 pub use backup::{Backup, Branch, Entry};
-use git2::{ErrorCode, ObjectType, Oid, Repository, Signature, Time};
+use git2::{ErrorClass, ErrorCode, ObjectType, Oid, Repository, Signature, Time};
 pub use inspect::{Inspection, blob_id, inspect};
 
 /// The one branch of the export; HEAD always names it.
@@ -200,13 +201,16 @@ impl Export {
     pub fn apply(&mut self, plan: &Plan) -> Result<Exported, GitError> {
         let edits = edits::parse(plan)?;
         let signature = signature(plan)?;
-        packs::merge_small(&self.repository()?)?;
+        let mut last = GitError::LostRaces;
         for _ in 0..RACES_MAX {
-            if let Some(exported) = self.attempt(plan, &edits, &signature)? {
-                return Ok(exported);
+            match self.attempt(plan, &edits, &signature) {
+                Ok(Some(exported)) => return Ok(exported),
+                Ok(None) => last = GitError::LostRaces,
+                Err(error) if error.is_absence() => last = error,
+                Err(error) => return Err(error),
             }
         }
-        Err(GitError::LostRaces)
+        Err(last)
     }
 
     /// One commit on top of what the branch is now; `None` when the branch moved meanwhile.
@@ -216,8 +220,9 @@ impl Export {
         edits: &edits::Directory<'_>,
         signature: &Signature<'_>,
     ) -> Result<Option<Exported>, GitError> {
+        packs::merge_small(&self.repository()?)?;
         let disk = self.repository()?;
-        let scratch = trees::Scratch::new(&disk, self.repository()?)?;
+        let scratch = trees::Scratch::new(&disk, home::commit_repository(&self.path)?)?;
         let base = head_of(&disk)?;
         let tree = scratch.root(base.as_ref().map(|head| head.tree), edits)?;
         if let Some(base) = base.as_ref().filter(|base| base.tree == tree) {
@@ -234,6 +239,22 @@ impl Export {
 
     fn repository(&self) -> Result<Repository, GitError> {
         Ok(home::repository(&self.path)?)
+    }
+}
+
+impl GitError {
+    /// Whether something was not where it should be. While a `git gc` exchanges packs a handle can miss what is there;
+    /// a fresh one finds it.
+    fn is_absence(&self) -> bool {
+        match self {
+            Self::Git(error) => {
+                error.code() == ErrorCode::NotFound
+                    || matches!(error.class(), ErrorClass::Odb | ErrorClass::Reference)
+            }
+            Self::Io { source, .. } => source.kind() == ErrorKind::NotFound,
+            Self::Damaged(_) => true,
+            _ => false,
+        }
     }
 }
 

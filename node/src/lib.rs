@@ -1,7 +1,7 @@
 //! The Starling node: a pure state machine, and the parts of the world that it is connected to.
 //!
 //! `machine` decides and never touches the world; `store` keeps records in redb. Behind the feature `daemon` are the
-//! edges (`git`, `agent`, `http`, `cli`) and the `shell`, the one loop that owns clock, randomness and tasks.
+//! edges (`git`, `push`, `agent`, `http`, `cli`) and the `shell`, the one loop that owns clock, randomness and tasks.
 //! Edges never call each other: they meet in the shell.
 
 pub mod boot;
@@ -25,6 +25,8 @@ pub mod config;
 pub mod git;
 #[cfg(feature = "daemon")]
 pub mod http;
+#[cfg(feature = "daemon")]
+pub mod push;
 #[cfg(feature = "daemon")]
 pub mod shell;
 #[cfg(feature = "daemon")]

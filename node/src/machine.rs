@@ -5,7 +5,7 @@
 //! all that others may see of it follows in `commit`, after [`Input::Committed`] (INV-3). In reading order: `input`,
 //! `request` and `info` (the two doors), `rows` (what is stored), `task` and
 //! `slots` (sessions in memory), `commit`, `writing` (what
-//! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `dispatch` (turns), `peers`, `sync`, `invites`, `report`, `export_plan`, `segments`.
+//! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `dispatch` (turns), `peers`, `sync`, `invites`, `report`, `export_plan`, `segments`, `pushing`.
 
 mod after;
 mod aside;
@@ -22,6 +22,7 @@ pub mod input;
 mod invites;
 pub mod joining;
 mod peers;
+mod pushing;
 mod recount;
 mod replica;
 mod report;
@@ -60,6 +61,7 @@ use ingest::Frames;
 use input::{Effect, Input};
 use invites::Invites;
 use peers::Peers;
+use pushing::Pusher;
 use recount::Recount;
 use request::{Answer, Code, Rejection};
 use rows::Stored;
@@ -92,6 +94,8 @@ pub struct Boot {
     pub stored: Stored,
     /// The export as it was found.
     pub export: info::ExportState,
+    /// Where it is pushed to, if anywhere.
+    pub push: Option<info::PushState>,
 }
 
 /// A start cannot go on.
@@ -123,6 +127,7 @@ pub struct Node {
     invites: Invites,
     hosting: Hosting,
     exporter: Exporter,
+    pusher: Option<Pusher>,
     recount: Recount,
     aside: Aside,
     stopping: bool,
@@ -168,6 +173,7 @@ impl Node {
             invites: Invites::load(&boot.stored.invites),
             hosting: Hosting::load(&boot.stored.profiles),
             exporter: Exporter::new(boot.export),
+            pusher: boot.push.map(Pusher::new),
             recount: Recount::default(),
             stopping: false,
             effects: Vec::new(),
@@ -234,6 +240,7 @@ impl Node {
             Input::Net(event) => self.on_net(event),
             Input::Turn { attempt, event } => self.on_turn(attempt, event),
             Input::Exported(result) => self.on_exported(result),
+            Input::Pushed(result) => self.on_pushed(result),
             Input::Tick => self.on_tick(),
             Input::Shutdown => self.on_shutdown(),
         }
@@ -251,6 +258,7 @@ impl Node {
                 break;
             }
         }
+        self.plan_push();
         self.slots.evict();
         self.stop_if_idle();
         if let Some(at) = self.wakes.values().min() {

@@ -1,6 +1,6 @@
 //! The shell: the one place that owns clock, randomness, threads and tasks. It starts the edges (store, transport, HTTP,
 //! git, agents), runs the one loop that feeds the machine, and carries out its effects. It decides nothing. In reading
-//! order: `setup` (from an empty home to a booted machine), `run` (the loop), `disk`, `network`, `turns` (the effects),
+//! order: `setup` (from an empty home to a booted machine), `run` (the loop), `disk`, `network`, `pushing`, `turns` (the effects),
 //! `join` (a device that is not a member yet), `restore` (a home from an export), `verify` (a home held against itself).
 
 mod clock;
@@ -8,6 +8,7 @@ mod disk;
 mod greeting;
 mod join;
 mod network;
+mod pushing;
 mod restore;
 mod run;
 mod setup;

@@ -146,7 +146,8 @@ impl World {
                 }
             }
             Effect::Fatal(_) => self.exit(node),
-            Effect::Host { .. } | Effect::Notify(_) => {}
+            // No remote is set here.
+            Effect::Host { .. } | Effect::Notify(_) | Effect::Push { .. } => {}
         }
     }
 

@@ -228,6 +228,7 @@ impl SimNode {
             now_ms,
             stored: starling_node::boot::read(store, &workspace)?,
             export: self.export.clone(),
+            push: None,
         }))
     }
 

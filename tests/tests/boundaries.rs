@@ -10,7 +10,7 @@ const LINES_MAX: usize = 450;
 const HEADER_LINES: usize = 3;
 
 /// Paths below the root, and what no `use` line or path in them may name. Tests and benches may.
-const NEVER: [(&str, &[&str]); 9] = [
+const NEVER: [(&str, &[&str]); 10] = [
     (
         "crdt/src",
         &[
@@ -58,6 +58,7 @@ const NEVER: [(&str, &[&str]); 9] = [
             "crate::http",
             "crate::git",
             "crate::agent",
+            "crate::push",
             "crate::cli",
         ],
     ),
@@ -72,6 +73,7 @@ const NEVER: [(&str, &[&str]); 9] = [
             "crate::http",
             "crate::shell",
             "crate::machine",
+            "crate::push",
             "crate::cli",
         ],
     ),
@@ -85,6 +87,7 @@ const NEVER: [(&str, &[&str]); 9] = [
             "crate::agent",
             "crate::http",
             "crate::shell",
+            "crate::push",
             "crate::cli",
         ],
     ),
@@ -99,6 +102,7 @@ const NEVER: [(&str, &[&str]); 9] = [
             "crate::git",
             "crate::http",
             "crate::shell",
+            "crate::push",
             "crate::cli",
         ],
     ),
@@ -111,6 +115,22 @@ const NEVER: [(&str, &[&str]); 9] = [
             "crate::store",
             "crate::git",
             "crate::agent",
+            "crate::shell",
+            "crate::push",
+            "crate::cli",
+        ],
+    ),
+    (
+        "node/src/push",
+        &[
+            "redb::",
+            "git2::",
+            "axum::",
+            "libp2p::",
+            "crate::store",
+            "crate::git",
+            "crate::agent",
+            "crate::http",
             "crate::shell",
             "crate::cli",
         ],

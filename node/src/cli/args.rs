@@ -17,6 +17,7 @@ use clap_complete::Shell;
 use starling_crdt::id::Handle;
 
 use super::values::{self, Target};
+use crate::config::Remote;
 
 /// Quick sessions with the agents on your machines, on every device, offline first, with no server.
 #[derive(Debug, Clone, Parser)]
@@ -113,8 +114,14 @@ pub(super) enum Verb {
     #[command(after_help = "Example, in an agent's settings:\n  starling mcp")]
     Mcp,
     /// Bring the git export up to date
-    #[command(after_help = "Example:\n  starling export && git clone ~/.local/share/starling/export.git")]
-    Export,
+    #[command(
+        after_help = "Examples:\n  starling export && git clone ~/.local/share/starling/export.git\n  starling export --push git@example.com:team/sessions.git"
+    )]
+    Export {
+        /// Push it to this device's branch of a remote: a path, a URL or host:path, with your own git and its keys
+        #[arg(long, value_name = "REMOTE", value_parser = values::remote)]
+        push: Option<Remote>,
+    },
     /// Make a new home from a clone of the export
     #[command(
         after_help = "Examples:\n  starling --home D restore export.git && starling --home D join TICKET\n  starling --home D restore export.git --recovery recovery.key"

@@ -125,6 +125,18 @@ pub(super) struct Export {
     pub(super) commit: Option<String>,
     pub(super) tree: Option<String>,
     pub(super) error: Option<String>,
+    pub(super) push: Option<Push>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Push {
+    pub(super) remote: String,
+    pub(super) branch: String,
+    pub(super) commit: Option<String>,
+    pub(super) at: Option<String>,
+    pub(super) error: Option<String>,
+    pub(super) next_try: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

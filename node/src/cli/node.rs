@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, test_kill_process};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::client::events::Event;
 use super::client::{Call, paths};
@@ -13,7 +14,8 @@ use super::failure::{Exit, Failure};
 use super::model::{Export, Login, Status};
 use super::render::{clean, one_line, style, styled};
 use super::{Context, render};
-use crate::config::{ConfigError, NodeKey};
+use crate::config::{ConfigError, NodeKey, Remote};
+use crate::push;
 
 /// Between two looks of `status --watch`.
 const WATCH_PAUSE: Duration = Duration::from_secs(2);
@@ -126,22 +128,50 @@ pub(super) fn recovery(cx: &mut Context) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Brings the export up to date.
-pub(super) async fn export(cx: &mut Context) -> Result<(), Failure> {
+/// Brings the export up to date, and pushes it when a remote is named.
+pub(super) async fn export(cx: &mut Context, to: Option<Remote>) -> Result<(), Failure> {
     let answer = cx.client.ask(Call::post(paths::EXPORT, json!({})).repeatable()).await?;
     let export: Export = answer.parse()?;
     if let Some(error) = export.error {
         return Err(Failure::new(Exit::Failed, "export_failed", error)
             .hint("records are safe in the store; correct the cause, then `starling export`"));
     }
+    let pushed = match (to, &export.commit) {
+        (Some(to), Some(commit)) => Some(push_once(cx, to, commit).await?),
+        (Some(_), None) => return Err(Failure::new(Exit::NotYet, "not_exported", "there is no commit yet")),
+        (None, _) => None,
+    };
     if cx.out.json {
-        return cx.out.document(&answer.body);
+        let Some((remote, branch)) = pushed else { return cx.out.document(&answer.body) };
+        let pushed = json!({ "remote": remote, "branch": branch });
+        let document = json!({ "commit": export.commit, "tree": export.tree, "pushed": pushed });
+        return cx.out.data(&format!("{document}\n"));
     }
     let line = |id: Option<String>| clean(id.as_deref().unwrap_or("none"));
     let text = format!("commit {}\ntree {}\n", line(export.commit), line(export.tree));
     cx.out.data(&text)?;
-    cx.out.note(&format!("git clone {}", cx.home.export().display()));
-    Ok(())
+    match pushed {
+        Some((remote, branch)) => cx.out.data(&format!("pushed to {branch} of {}\n", one_line(&remote, 200))),
+        None => {
+            cx.out.note(&format!("git clone {}", cx.home.export().display()));
+            Ok(())
+        }
+    }
+}
+
+/// Pushes with the caller's own git, from where the caller is. Returns the remote and the branch.
+async fn push_once(cx: &mut Context, remote: Remote, commit: &str) -> Result<(String, String), Failure> {
+    let branch = push::branch(&NodeKey::load(&cx.home.node_key())?.device());
+    let shown = remote.shown();
+    cx.out.note(&format!("pushing to {branch} of {}", one_line(&shown, 200)));
+    let (export, commit) = (cx.home.export(), commit.to_owned());
+    let order = push::Order { export, from: None, remote, branch: branch.clone(), commit };
+    let pushed = push::push(&order, push::TIME_MAX, &CancellationToken::new()).await;
+    pushed.map_err(|error| {
+        Failure::new(Exit::Failed, "push_failed", error.to_string())
+            .hint("the export itself is up to date; `git push` to this remote must work without questions")
+    })?;
+    Ok((shown, branch))
 }
 
 /// Prints events as they come. A stream that breaks is taken up again where it broke.

@@ -13,7 +13,7 @@ use starling_crdt::text::{Body, Label, RequestId, Summary, TextError, Title};
 use starling_net::transport::parse_address;
 
 use super::failure::{Exit, Failure};
-use crate::config::is_multiaddr;
+use crate::config::{Remote, is_multiaddr};
 use crate::machine::request::Code;
 
 /// Characters of a ULID.
@@ -94,6 +94,10 @@ impl Limited for Summary {
 
 fn checked<T: Limited>(text: String) -> Result<T, Invalid> {
     T::check(text).map_err(|error| Invalid::new(T::CODE, format!("the text is refused: {error}")))
+}
+
+pub(super) fn remote(word: &str) -> Result<Remote, Invalid> {
+    Remote::new(word).map_err(|problem| Invalid::new(Code::InvalidField, problem))
 }
 
 pub(super) fn body(word: &str) -> Result<Text<Body>, Invalid> {

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 use starling_crdt::text::Label;
 
-use super::{ConfigError, Home, files};
+use super::{ConfigError, Home, Remote, files};
 
 /// Bytes of `config.toml`: far more than [`PEERS_MAX`] addresses need.
 const FILE_BYTES_MAX: usize = 256 * 1024;
@@ -31,6 +31,25 @@ pub struct Settings {
     pub peers: Vec<String>,
     /// Where to listen.
     pub listen: Listen,
+    /// What happens with the git export.
+    #[serde(skip_serializing_if = "ExportSettings::is_default")]
+    pub export: ExportSettings,
+}
+
+/// What happens with the git export.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExportSettings {
+    /// A path, URL or `host:path` that the export is pushed to after each change. A relative path counts from the
+    /// home.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
+}
+
+impl ExportSettings {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Where to listen. Empty or absent: the next `up` picks and stores it.
@@ -48,7 +67,13 @@ pub struct Listen {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { label: None, mdns: true, peers: Vec::new(), listen: Listen::default() }
+        Self {
+            label: None,
+            mdns: true,
+            peers: Vec::new(),
+            listen: Listen::default(),
+            export: ExportSettings::default(),
+        }
     }
 }
 
@@ -89,6 +114,9 @@ impl Settings {
             && !http.ip().is_loopback()
         {
             return Err(format!("listen.http: {http} is not a loopback address"));
+        }
+        if let Some(remote) = &self.export.remote {
+            Remote::new(remote).map_err(|problem| format!("export.remote: {problem}"))?;
         }
         check_addresses("peers", &self.peers, PEERS_MAX)?;
         check_addresses("listen.quic", &self.listen.quic, LISTEN_MAX)?;
@@ -139,6 +167,7 @@ mod tests {
                 tcp: vec!["/ip4/0.0.0.0/tcp/4001".to_owned()],
                 http: Some("127.0.0.1:8080".parse().unwrap()),
             },
+            export: ExportSettings { remote: Some("git@example.com:team/starling.git".to_owned()) },
         };
         settings.save(&home).unwrap();
         settings.save(&home).unwrap();
@@ -161,6 +190,8 @@ mod tests {
             ("[listen]\nhttp = \"0.0.0.0:80\"", "0.0.0.0:80"),
             ("label = \"a\\nb\"", "label"),
             ("peers = [", "peers"),
+            ("[export]\nremote = \"--upload-pack=x\"", "export.remote"),
+            ("[export]\nremotes = []", "remotes"),
         ] {
             fs::write(home.config_file(), text).unwrap();
             let error = Settings::load(&home).unwrap_err().to_string();

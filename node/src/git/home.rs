@@ -14,14 +14,26 @@ use git2::{Config, ConfigLevel, Repository, RepositoryInitOptions};
 use super::{BRANCH, GitError, packs};
 
 /// Git's locks of what we write, relative to the repository.
-const GIT_LOCKS: [&str; 5] =
-    ["HEAD.lock", "config.lock", "starling.config.lock", "packed-refs.lock", "refs/heads/main.lock"];
+const GIT_LOCKS: [&str; 6] = [
+    "HEAD.lock",
+    "config.lock",
+    "starling.config.lock",
+    "starling.commit.config.lock",
+    "packed-refs.lock",
+    "refs/heads/main.lock",
+];
 
 /// Settings for libgit2 alone, read on top of the repository's own `config`, in which git warns of the old
 /// name.
 const OWN_CONFIG: &str = "starling.config";
-/// Packs and refs are on the disk before they count as written.
-const OWN_SETTINGS: [(&str, &str); 1] = [("core.fsyncObjectFiles", "true")];
+/// Packs and refs are on the disk before they count as written. A long thread is compared with its neighbour alone when
+/// packs are merged: small files fit ten at a time into this memory.
+const OWN_SETTINGS: [(&str, &str); 2] = [("core.fsyncObjectFiles", "true"), ("pack.windowMemory", "131072")];
+/// Settings for the handle that a commit's own pack is written through, in a file beside the others.
+const COMMIT_CONFIG: &str = "starling.commit.config";
+/// One commit holds one version of each file: there is nothing that a long thread or directory could be a delta of, and
+/// looking for it among the others costs more than all the rest. Short files of many sessions do resemble each other.
+const COMMIT_SETTINGS: [(&str, &str); 1] = [("core.bigFileThreshold", "16384")];
 /// Nobody pushes, and git never repacks behind us.
 const SETTINGS: [(&str, &str); 2] = [("receive.hideRefs", "refs/"), ("gc.auto", "0")];
 
@@ -29,6 +41,13 @@ const SETTINGS: [(&str, &str); 2] = [("receive.hideRefs", "refs/"), ("gc.auto", 
 pub(super) fn repository(path: &Path) -> Result<Repository, git2::Error> {
     let repository = Repository::open_bare(path)?;
     repository.config()?.add_file(&path.join(OWN_CONFIG), ConfigLevel::App, true)?;
+    Ok(repository)
+}
+
+/// The same, to write the pack of one commit through.
+pub(super) fn commit_repository(path: &Path) -> Result<Repository, git2::Error> {
+    let repository = repository(path)?;
+    repository.config()?.add_file(&path.join(COMMIT_CONFIG), ConfigLevel::Worktree, true)?;
     Ok(repository)
 }
 
@@ -80,7 +99,7 @@ fn create(path: &Path) -> Result<(), GitError> {
     options.bare(true).no_reinit(true).external_template(false).initial_head("main");
     options.description("Starling export: clone or fetch it; only starling writes to it.\n");
     configure(&Repository::init_opts(&unfinished, &options)?)?;
-    for name in ["HEAD", "config", OWN_CONFIG] {
+    for name in ["HEAD", "config", OWN_CONFIG, COMMIT_CONFIG] {
         let file = unfinished.join(name);
         File::open(&file).and_then(|file| file.sync_all()).map_err(io_at(&file))?;
     }
@@ -93,7 +112,8 @@ fn create(path: &Path) -> Result<(), GitError> {
 /// Writes only what is not set yet.
 fn configure(repository: &Repository) -> Result<(), GitError> {
     set(&mut repository.config()?.open_level(ConfigLevel::Local)?, &SETTINGS)?;
-    set(&mut Config::open(&repository.path().join(OWN_CONFIG))?, &OWN_SETTINGS)
+    set(&mut Config::open(&repository.path().join(OWN_CONFIG))?, &OWN_SETTINGS)?;
+    set(&mut Config::open(&repository.path().join(COMMIT_CONFIG))?, &COMMIT_SETTINGS)
 }
 
 fn set(config: &mut Config, settings: &[(&str, &str)]) -> Result<(), GitError> {

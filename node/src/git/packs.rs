@@ -10,16 +10,21 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use git2::{Oid, Repository};
+use git2::{ObjectType, Odb, Oid, Repository};
 
-use super::GitError;
 use super::home::io_at;
+use super::{GitError, damaged};
 
-/// At this many packs the small ones are merged: few enough that opening the repository stays cheap,
-/// enough that most commits write their own few objects only.
-pub(super) const PACKS_MAX: usize = 32;
+/// At this many packs the small ones are merged: few, because each holds a long thread whole that is a few bytes once
+/// it lies beside its neighbours; enough that most commits write their own objects only.
+pub(super) const PACKS_MAX: usize = 12;
 /// A pack stays as it is while it holds at least this many times the objects of all smaller packs together.
 const GROWTH: u64 = 2;
+
+/// Covers a thread's first header, a meta's id, and the session's key in a record.
+const FAMILY_BYTES: usize = 96;
+/// The builder makes 32 bits of a name.
+const FAMILY_DIGITS: usize = 16;
 
 /// All that git may keep of one pack. The index goes first: a pack without one is not seen by anybody, an
 /// index without its pack is an error.
@@ -74,8 +79,9 @@ fn merge(repository: &Repository, directory: &Path, packs: &[Pack]) -> Result<()
     }
     let ids: BTreeSet<Oid> = packs.iter().flat_map(|pack| pack.ids.iter().copied()).collect();
     let mut builder = repository.packbuilder()?;
+    let odb = repository.odb()?;
     for id in &ids {
-        builder.insert_object(*id, None)?;
+        builder.insert_object(*id, Some(&family(&odb, *id)?))?;
     }
     builder.write(directory, 0)?;
     let name = builder.name()?.unwrap_or_default();
@@ -91,6 +97,20 @@ fn merge(repository: &Repository, directory: &Path, packs: &[Pack]) -> Result<()
         }
     }
     Ok(())
+}
+
+/// A name that versions of one file, and of one directory, have in common. The pack builder compares neighbours in the
+/// order of (kind, name, size) and looks for deltas there; without a name it sees lengths alone, and puts a thread
+/// beside other files of its size. Paths are not in a pack, but threads, metas and segments only change behind their
+/// first bytes, and a directory behind its first name.
+fn family(odb: &Odb<'_>, id: Oid) -> Result<String, GitError> {
+    let object = odb.read(id).map_err(damaged)?;
+    let start = object.data().get(..FAMILY_BYTES).unwrap_or(object.data());
+    let start = match object.kind() {
+        ObjectType::Tree => start.split(|byte| *byte == 0).next().unwrap_or_default(),
+        _ => start,
+    };
+    Ok(blake3::hash(start).to_hex()[..FAMILY_DIGITS].to_owned())
 }
 
 /// The packs that have all their parts, by path without extension.

@@ -124,6 +124,8 @@ pub struct NodeStatus {
     pub sessions: BTreeMap<&'static str, u64>,
     /// The export.
     pub export: ExportState,
+    /// Its pushes, when a remote is set.
+    pub push: Option<PushState>,
     /// What is waited for.
     pub waiting: Vec<WaitingInfo>,
     /// Whether the exchange with peers is cut.
@@ -195,6 +197,25 @@ pub struct ExportState {
     pub tree: Option<String>,
     /// Why the last export failed.
     pub error: Option<String>,
+}
+
+/// Where the export is pushed to, and how far that has come since the node started.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PushState {
+    /// The remote, without passwords.
+    pub remote: String,
+    /// This device's branch there.
+    pub branch: String,
+    /// The commit that was pushed last, hexadecimal.
+    pub commit: Option<String>,
+    /// Its tree, hexadecimal.
+    pub tree: Option<String>,
+    /// When that was, ms.
+    pub at_ms: Option<u64>,
+    /// Why the last push failed.
+    pub error: Option<String>,
+    /// When it is tried again, ms.
+    pub next_try_ms: Option<u64>,
 }
 
 /// News for listening clients.

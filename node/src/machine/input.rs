@@ -60,6 +60,8 @@ pub enum Input {
     },
     /// The export plan was carried out, or not.
     Exported(Result<ExportState, String>),
+    /// The push ended, well or not.
+    Pushed(Result<(), String>),
     /// Time has passed. Sent at latest at the time of the last [`Effect::WakeAt`].
     Tick,
     /// The node is to stop: end turns, answer what is open.
@@ -204,6 +206,11 @@ pub enum Effect {
     },
     /// Bring the git export up to date, then report [`Input::Exported`].
     Export(ExportPlan),
+    /// Push this commit of the export to the device's branch on the remote, then report [`Input::Pushed`].
+    Push {
+        /// The commit, hexadecimal.
+        commit: String,
+    },
     /// Tell every client that listens.
     Notify(Notice),
     /// Come back with [`Input::Tick`] at this time, ms. A later one replaces it.

@@ -9,6 +9,7 @@ use starling_crdt::signed::{Signed, Verified};
 
 use super::Node;
 use super::info::{AgentInfo, DeviceInfo, MemberInfo, NodeStatus, SyncInfo, WaitingInfo};
+use super::pushing::Pusher;
 use super::request::Answer;
 use super::rows::IndexRow;
 
@@ -33,6 +34,7 @@ impl Node {
             peers: self.peer_infos(),
             sessions,
             export: self.exporter.state().clone(),
+            push: self.pusher.as_ref().map(Pusher::state),
             waiting: self.waiting(),
             paused: self.proto.is_paused(),
             started_at_ms: self.started_at_ms,

@@ -15,6 +15,7 @@ use super::clock::Clock;
 use super::disk::{Disk, Exporting};
 use super::greeting::{greet, stop_on_signals};
 use super::network::{Network, Start};
+use super::pushing::{Pushing, Target};
 use super::setup::{self, Ready};
 use super::turns::{Places, Turns};
 use super::{failed, now_ms, random_32, spawner};
@@ -54,9 +55,11 @@ pub(super) async fn up(options: UpOptions) -> Result<(), Failure> {
         stop: CancellationToken::new(),
     };
     let (founded, peers) = (ready.founded && options.demo_agent, ready.settings.peers.clone());
+    let target = Target::of(&ready.settings, &options.home, &ready.key.device());
+    let push = target.as_ref().map(Target::state);
     let (node, first) =
-        Node::start(setup::boot(&ready)?).map_err(|error| failed("boot_failed", error.to_string()))?;
-    let mut shell = Shell::start(node, ready, &options, &served, questions)?;
+        Node::start(setup::boot(&ready, push)?).map_err(|error| failed("boot_failed", error.to_string()))?;
+    let mut shell = Shell::start(node, ready, target, &options, &served, questions)?;
     options.home.close_to_others()?;
     shell.carry_out_all(first);
     stop_on_signals(&shell.spawner, served.stop.clone());
@@ -98,6 +101,7 @@ struct Shell {
     next_ticket: Ticket,
     disk: Disk,
     exporting: Exporting,
+    pushing: Pushing,
     network: Option<Network>,
     turns: Turns,
     events: Events,
@@ -112,6 +116,7 @@ impl Shell {
     fn start(
         node: Node,
         ready: Ready,
+        target: Option<Target>,
         options: &UpOptions,
         served: &Served,
         questions: mpsc::Receiver<Question>,
@@ -137,6 +142,7 @@ impl Shell {
             next_ticket: 0,
             disk: Disk::start(ready.store, sender.clone())?,
             exporting: Exporting::start(ready.export, sender.clone())?,
+            pushing: Pushing::new(target, spawner.clone(), sender.clone()),
             network: Some(Network::start(network, &spawner)),
             turns: Turns::new(places, spawner.clone(), sender, served.events.clone()),
             spawner,
@@ -294,6 +300,7 @@ impl Shell {
             Effect::CancelTurn { attempt } => self.turns.cancel(&attempt),
             Effect::Host { agent, profile } => self.turns.host(agent, profile),
             Effect::Export(plan) => self.exporting.apply(plan),
+            Effect::Push { commit } => self.pushing.push(commit),
             Effect::Notify(notice) => self.events.notice(&notice),
             Effect::WakeAt(at) => self.wake_ms = Some(at),
             Effect::Stopped => self.stopped = true,
@@ -313,6 +320,7 @@ impl Shell {
         }
         serving.closing.cancel();
         let _late = tokio::time::timeout(SERVE_TIME, serving.gone.recv()).await;
+        self.pushing.close().await;
         self.turns.shutdown().await;
         if let Some(network) = self.network.take() {
             let _late = tokio::time::timeout(Duration::from_secs(5), network.close()).await;

@@ -12,7 +12,7 @@ use super::{failed, now_ms, random_32};
 use crate::cli::{Exit, Failure, UpOptions};
 use crate::config::{Home, NodeKey, Settings};
 use crate::git;
-use crate::machine::info::ExportState;
+use crate::machine::info::{ExportState, PushState};
 use crate::machine::input::{AgentKind, AgentProfile};
 use crate::machine::segments::FOLDER;
 use crate::machine::{self, Boot, Founded};
@@ -55,7 +55,7 @@ pub(super) fn prepare(options: &UpOptions) -> Result<Ready, Failure> {
 }
 
 /// The machine's start.
-pub(super) fn boot(ready: &Ready) -> Result<Boot, Failure> {
+pub(super) fn boot(ready: &Ready, push: Option<PushState>) -> Result<Boot, Failure> {
     let wrong = |error: git::GitError| failed("export_failed", error.to_string());
     // An export of before there were records in it is made anew as a whole.
     let has_records = !ready.export.list(FOLDER).map_err(wrong)?.is_empty();
@@ -67,6 +67,7 @@ pub(super) fn boot(ready: &Ready) -> Result<Boot, Failure> {
         now_ms: now_ms(),
         stored: crate::boot::read(&ready.store, &ready.workspace).map_err(|error| store_failed(&error))?,
         export: head.map_or_else(ExportState::default, disk::state_of),
+        push,
     })
 }
 

@@ -47,7 +47,8 @@ impl Second {
             ..Stored::default()
         };
         let (key, now_ms) = (sim.key.clone(), world.now_ms());
-        let boot = Boot { key, workspace, seed: [7; 32], now_ms, stored, export: ExportState::default() };
+        let export = ExportState::default();
+        let boot = Boot { key, workspace, seed: [7; 32], now_ms, stored, export, push: None };
         let (machine, effects) = Node::start(boot).ok()?;
         let mut second = Self::default();
         second.settle(machine, effects, &streams, now_ms);

@@ -38,6 +38,7 @@ pub(super) fn effect(effect: &Effect, names: &Names) -> (&'static str, String) {
             ("host", format!("@{agent}{}", if profile.is_some() { "" } else { " no more" }))
         }
         Effect::Export(plan) => ("export", format!("{}: {} files", plan.subject, plan.writes.len())),
+        Effect::Push { commit } => ("push", commit.clone()),
         Effect::Notify(notice) => ("notify", first_word(notice)),
         Effect::WakeAt(at_ms) => ("wake-at", format!("{at_ms} ms by its clock")),
         Effect::Stopped => ("stopped", String::new()),

@@ -1,6 +1,6 @@
 //! The node, its peers, members, agents and invitations as text.
 
-use super::super::model::{Agent, Invite, Member, Peer, Status, Sync, Waiting};
+use super::super::model::{Agent, Invite, Member, Peer, Push, Status, Sync, Waiting};
 use super::{WIDTH, age, chip, clean, count, one_line, padded, style, styled, until, wrapped};
 
 /// Columns of the names on the left.
@@ -30,6 +30,9 @@ pub(in crate::cli) fn status(status: &Status, now_ms: u64) -> String {
         text += &row(if n == 0 { "listen" } else { "" }, &clean(address));
     }
     text += &row("export", &export(status));
+    if let Some(push) = &status.export.push {
+        text += &pushes(push, now_ms);
+    }
     text += &row("sessions", &sessions(status));
     let connected = status.peers.iter().filter(|peer| peer.connected).count();
     let cut = if status.paused { "  exchange paused" } else { "" };
@@ -50,6 +53,26 @@ fn export(status: &Status) -> String {
         Some(error) => styled(style::BAD, &format!("✗ {}", one_line(error, WIDTH - NAME_COLUMNS - 2))),
         None => format!("commit {}  tree {}", short(&export.commit), short(&export.tree)),
     }
+}
+
+/// Where the export is pushed to, how far that has come, and what is in its way.
+fn pushes(push: &Push, now_ms: u64) -> String {
+    let where_to = format!("to {} {}", clean(&push.branch), one_line(&push.remote, WIDTH));
+    let mut text = row("", &where_to);
+    let pushed = push.commit.as_deref().map(|commit| {
+        let when = push.at.as_deref().map_or_else(String::new, |at| format!(", {}", age(at, now_ms)));
+        format!("pushed commit {}{when}", short(commit))
+    });
+    text += &row("", &pushed.unwrap_or_else(|| "not pushed since the node started".to_owned()));
+    if let Some(error) = &push.error {
+        let error = one_line(error, WIDTH - NAME_COLUMNS - 2);
+        text += &row("", &styled(style::BAD, &format!("✗ {error}")));
+    }
+    if let Some(next) = &push.next_try {
+        let when = until(next, now_ms).unwrap_or_else(|| "now".to_owned());
+        text += &row("", &format!("tried again {when}"));
+    }
+    text
 }
 
 fn sessions(status: &Status) -> String {

@@ -84,6 +84,43 @@ fn pushes_are_refused_and_fetches_served() {
     assert_eq!(text(&in_clone(&["rev-parse", "origin/main"])).trim_end(), exported.commit);
 }
 
+/// People use the repository as any other, while it is written. A gc that finds a pack merged away under its hands
+/// gives up; clones and fetches do not.
+#[test]
+fn gc_clone_and_fetch_at_the_same_time_do_no_harm() {
+    let home = Home::new();
+    let mut export = home.open();
+    export.apply(&message(1, 1)).expect("applies");
+    let script = "set -e; i=0; while [ $i -lt 6 ]; do i=$((i+1)); git gc --quiet 2>/dev/null || true; \
+                  git clone --quiet --bare \"file://$PWD\" \"$PWD.clone-$i\"; \
+                  git --git-dir \"$PWD.clone-$i\" fetch --quiet \"file://$PWD\" refs/heads/main; \
+                  git --git-dir \"$PWD.clone-$i\" fsck --full --strict --no-dangling; done";
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", script])
+        .current_dir(home.path())
+        .envs(home.command().get_envs().filter_map(|(k, v)| Some((k, v?))));
+    let mut other = Other(shell.spawn().expect("sh runs"));
+    let mut count = 1;
+    let status = loop {
+        count += 1;
+        match export.apply(&message(1, 1 + count % 60)) {
+            Ok(_) | Err(GitError::Busy) => {}
+            Err(error) => panic!("{error}"),
+        }
+        if let Some(status) = other.0.try_wait().expect("answers") {
+            break status;
+        }
+        assert!(count < 100_000, "the others take too long");
+    };
+    assert!(status.success(), "a clone or a fetch failed");
+    drop(export);
+    home.open().apply(&message(2, 1)).expect("goes on");
+    let sound =
+        home.command().args(["fsck", "--full", "--strict", "--no-dangling"]).output().expect("git runs");
+    text(&sound);
+}
+
 const KILLED: &str = "STARLING_TEST_EXPORT";
 
 /// The victim of the test below: this test binary, started again, writing until it is killed.

@@ -229,7 +229,7 @@ pub(in crate::http) struct Status {
     peers: Vec<Peer>,
     /// Number of sessions by status.
     sessions: BTreeMap<&'static str, u64>,
-    export: Exported,
+    export: ExportStatus,
     waiting: Vec<Waiting>,
     /// Whether the exchange with peers is cut.
     paused: bool,
@@ -248,7 +248,7 @@ impl Status {
             listen: status.listen,
             peers: list(status.peers),
             sessions: status.sessions,
-            export: status.export.into(),
+            export: ExportStatus { made: status.export.into(), push: status.push.map(Into::into) },
             waiting: list(status.waiting),
             paused: status.paused,
             started_at: rfc3339(status.started_at_ms),
@@ -295,6 +295,51 @@ pub(in crate::http) struct Exported {
 impl From<info::ExportState> for Exported {
     fn from(export: info::ExportState) -> Self {
         Self { commit: export.commit, tree: export.tree, error: export.error }
+    }
+}
+
+/// The git export, and where it is pushed to.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct ExportStatus {
+    #[serde(flatten)]
+    made: Exported,
+    /// Absent while no remote is set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    push: Option<Push>,
+}
+
+/// Pushes of the export since the node started.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct Push {
+    /// Without passwords.
+    remote: String,
+    /// This device's branch there.
+    branch: String,
+    /// The commit that was pushed last.
+    commit: Option<String>,
+    /// Its tree.
+    tree: Option<String>,
+    /// When that was.
+    at: Option<String>,
+    /// Why the last push failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// When it is tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_try: Option<String>,
+}
+
+impl From<info::PushState> for Push {
+    fn from(push: info::PushState) -> Self {
+        Self {
+            remote: push.remote,
+            branch: push.branch,
+            commit: push.commit,
+            tree: push.tree,
+            at: push.at_ms.map(rfc3339),
+            error: push.error,
+            next_try: push.next_try_ms.map(rfc3339),
+        }
     }
 }
 

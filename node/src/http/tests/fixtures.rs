@@ -199,6 +199,7 @@ pub(super) fn status() -> NodeStatus {
         peers: vec![],
         sessions: BTreeMap::from([("active", 2), ("running", 1)]),
         export: export(),
+        push: None,
         waiting: vec![waiting()],
         paused: false,
         started_at_ms: START_MS,
