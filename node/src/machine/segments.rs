@@ -24,7 +24,8 @@ pub const SEGMENT_BYTES_MAX: usize = 512 * 1024 * 1024;
 pub const FOLDER: &str = ".starling";
 /// The roster's segments.
 pub const ROSTER_FOLDER: &str = ".starling/roster";
-/// One folder a session.
+/// One folder a session, below 256 folders that are called by the first two digits of its key: ten thousand names in one
+/// tree would be a megabyte that every commit writes anew.
 pub const RECORDS_FOLDER: &str = ".starling/records";
 /// Bytes of a record's length.
 const LENGTH_BYTES: usize = 4;
@@ -60,7 +61,14 @@ pub(super) struct Change {
 /// The folder of a session.
 #[must_use]
 pub fn session_folder(key: &StreamKey) -> String {
-    format!("{RECORDS_FOLDER}/{key}")
+    let key = key.to_string();
+    format!("{RECORDS_FOLDER}/{}/{key}", fan_of(&key))
+}
+
+/// The folder among 256 in which a session's folder of this name is.
+#[must_use]
+pub fn fan_of(name: &str) -> &str {
+    name.split_at_checked(2).map_or(name, |(first, _)| first)
 }
 
 /// The number of a file that this module names.

@@ -18,7 +18,7 @@ use crate::config::{Home, NodeKey, Settings};
 use crate::git::{Backup, Branch, GitError};
 use crate::machine::restoring::{self, Copy, RestoreError, Restoring, Trouble};
 use crate::machine::rows::RESTORED;
-use crate::machine::segments::{RECORDS_FOLDER, ROSTER_FOLDER, SEGMENT_BYTES_MAX};
+use crate::machine::segments::{RECORDS_FOLDER, ROSTER_FOLDER, SEGMENT_BYTES_MAX, fan_of, session_folder};
 use crate::store::{Batch, LocalRow, Space, Store};
 
 /// Bytes of records that make one transaction.
@@ -196,32 +196,37 @@ impl Sessions<'_> {
     fn find(&self, report: &mut Report) -> Places {
         let mut places = Places::new();
         for (at, branch) in self.branches.iter().enumerate() {
-            let entries = match list(self.backup, branch, RECORDS_FOLDER) {
-                Ok(entries) => entries,
-                Err(error) => {
-                    report.troubles.push(format!("{} {RECORDS_FOLDER}: {error}", branch.name));
-                    continue;
-                }
-            };
-            for (name, tree) in entries {
-                let Ok(key) = name.parse::<StreamKey>() else {
-                    report.troubles.push(format!("{} {RECORDS_FOLDER}/{name}: no session", branch.name));
-                    continue;
-                };
-                let copies = places.entry(key).or_default();
-                if copies.iter().all(|(_, other)| *other != tree) {
-                    copies.push((at, tree));
+            for (fan, _) in self.names(branch, RECORDS_FOLDER, report) {
+                let folder = format!("{RECORDS_FOLDER}/{fan}");
+                for (name, tree) in self.names(branch, &folder, report) {
+                    let key = name.parse::<StreamKey>().ok().filter(|_| fan_of(&name) == fan);
+                    let Some(key) = key else {
+                        report.troubles.push(format!("{} {folder}/{name}: no session", branch.name));
+                        continue;
+                    };
+                    let copies = places.entry(key).or_default();
+                    if copies.iter().all(|(_, other)| *other != tree) {
+                        copies.push((at, tree));
+                    }
                 }
             }
         }
         places
     }
 
+    /// The names in a folder of a branch; none, and a trouble, if it cannot be read.
+    fn names(&self, branch: &Branch, folder: &str, report: &mut Report) -> Vec<(String, String)> {
+        list(self.backup, branch, folder).unwrap_or_else(|error| {
+            report.troubles.push(format!("{} {folder}: {error}", branch.name));
+            Vec::new()
+        })
+    }
+
     fn copy(&self, key: StreamKey, at: usize, tree: &str) -> Copy {
         let Some(branch) = self.branches.get(at) else {
             return Copy::default();
         };
-        let directory = format!("{RECORDS_FOLDER}/{key}");
+        let directory = session_folder(&key);
         copy_of(self.backup, branch, &directory, &mut || {
             let entries = self.backup.list_tree(tree)?;
             Ok(entries.into_iter().map(|entry| (entry.name, entry.id)).collect())

@@ -21,7 +21,7 @@ fn a_message_is_claimed_titled_answered_and_exported() {
         world.run_for(1_000);
         let files: Vec<_> = world.nodes[a].tree.files().keys().cloned().collect();
         let wanted = [
-            format!(".starling/records/{}/0", view.key),
+            format!(".starling/records/{}/{}/0", &view.key.to_string()[..2], view.key),
             ".starling/roster/0".to_owned(),
             format!("quick-sessions/{id}/discussion.thread"),
             format!("quick-sessions/{id}/session.meta.yaml"),

@@ -97,6 +97,6 @@ fn names_are_plain_numbers() {
     }
     assert_eq!(
         session_folder(&StreamKey::from_bytes([0xab; 32])),
-        format!("{RECORDS_FOLDER}/{}", "ab".repeat(32))
+        format!("{RECORDS_FOLDER}/ab/{}", "ab".repeat(32))
     );
 }
