@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use git2::{ObjectType, Odb, Oid, Repository};
 
@@ -29,6 +30,8 @@ const FAMILY_DIGITS: usize = 16;
 /// All that git may keep of one pack. The index goes first: a pack without one is not seen by anybody, an
 /// index without its pack is an error.
 const EXTENSIONS: [&str; 5] = ["idx", "rev", "bitmap", "mtimes", "pack"];
+/// Longer than any `git repack` takes from naming a pack to naming its index.
+const HALF_AGE: Duration = Duration::from_secs(3_600);
 const MULTI_INDEX: &str = "multi-pack-index";
 const INDEX_HEADER: [u8; 8] = [0xff, b't', b'O', b'c', 0, 0, 0, 2];
 const FANOUT_BYTES: usize = 256 * 4;
@@ -124,19 +127,43 @@ fn finished(directory: &Path) -> Result<BTreeSet<PathBuf>, GitError> {
     Ok(parts.into_iter().filter(|(_, parts)| *parts == 2).map(|(stem, _)| stem).collect())
 }
 
-/// Removes what a killed writer left: temporary files, locks, a pack without its index or an index without
-/// its pack.
+/// Removes what a killed writer left: temporary files, locks, an index without its pack, a pack without its index.
+/// Such a pack may be one that somebody's `git repack` is giving its name at this moment, and the only copy a moment
+/// later, when the packs that it replaces go: so a young one stays.
 pub(super) fn remove_unfinished(directory: &Path) -> Result<(), GitError> {
     let finished = finished(directory)?;
-    for path in files(directory)? {
+    let all = files(directory)?;
+    if all.is_empty() {
+        return Ok(());
+    }
+    let now = clock_of(directory)?;
+    for path in all {
         let name = name_of(&path);
         let temporary = ["pack_git2_", "tmp_"].iter().any(|prefix| name.starts_with(prefix));
         let half = name.starts_with("pack-") && !finished.contains(&path.with_extension(""));
+        let half = half && (name.ends_with(".idx") || is_old(&path, now)?);
         if temporary || half || name.ends_with(".lock") {
             remove_if_there(&path)?;
         }
     }
     Ok(())
+}
+
+/// The time by the file system's own clock, which is the one that its files are dated with.
+fn clock_of(directory: &Path) -> Result<SystemTime, GitError> {
+    let path = directory.join("tmp_clock");
+    let now = fs::write(&path, []).and_then(|()| fs::metadata(&path)?.modified()).map_err(io_at(&path))?;
+    remove_if_there(&path)?;
+    Ok(now)
+}
+
+/// Whether a file was written so long ago that nobody is still at it; one that is gone is not.
+fn is_old(path: &Path, now: SystemTime) -> Result<bool, GitError> {
+    match fs::metadata(path).and_then(|metadata| metadata.modified()) {
+        Ok(written) => Ok(now.duration_since(written).is_ok_and(|age| age >= HALF_AGE)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(GitError::Io { path: path.to_owned(), source }),
+    }
 }
 
 fn is_part(path: &Path) -> bool {

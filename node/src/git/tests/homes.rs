@@ -1,5 +1,7 @@
 //! Opening: locks, leftovers, things that are not an export.
 
+use std::time::Duration;
+
 use super::*;
 
 #[test]
@@ -34,11 +36,35 @@ fn what_a_killed_process_left_does_not_block_the_next() {
     for name in unpaired.iter().chain(&unfinished) {
         fs::write(pack.join(name), "half").expect("writes");
     }
+    age(&pack.join(&unpaired[1]), Duration::from_secs(7_200));
     let mut export = home.open();
     assert_eq!(export.head().expect("reads"), Some(before));
     export.apply(&plan(&[("b", "2")], &[])).expect("applies");
     home.fsck();
     assert_eq!(fs::read_dir(pack).expect("lists").count(), 4, "two packs and their indexes");
+}
+
+/// `git repack` names a pack before its index, and removes the packs that it replaces after that. A node that started in
+/// between removed the new pack as a leftover, and then all of its objects were gone.
+#[test]
+fn a_pack_that_somebody_is_just_naming_stays() {
+    let home = Home::new();
+    let before = home.open().apply(&plan(&[("a", "1")], &[])).expect("applies");
+    let pack = home.path().join("objects/pack");
+    let index = fs::read_dir(&pack).expect("lists").map(|entry| entry.expect("lists").path());
+    let index = { index }.find(|path| path.extension().is_some_and(|end| end == "idx")).expect("one");
+    let held = home.path().join("not-yet");
+    fs::rename(&index, &held).expect("moves");
+    assert!(Export::open(&home.path()).is_err(), "its commit cannot be read now");
+    fs::rename(&held, &index).expect("moves");
+    assert_eq!(home.open().head().expect("reads"), Some(before));
+    home.fsck();
+}
+
+fn age(path: &Path, by: Duration) {
+    let file = fs::File::options().write(true).open(path).expect("opens");
+    let written = file.metadata().and_then(|metadata| metadata.modified()).expect("reads");
+    file.set_modified(written - by).expect("dates");
 }
 
 #[test]
