@@ -192,6 +192,9 @@ impl Node {
 
     fn boot(&mut self, stored: Stored) {
         let rows: BTreeMap<_, _> = stored.index.iter().map(|(key, row)| (*key, row.as_slice())).collect();
+        // A disk that lied may have left what nobody wrote: the list is what the records come to, and nothing else.
+        let orphans = rows.keys().filter(|key| stored.streams.binary_search(key).is_err());
+        orphans.for_each(|key| self.commits.stage_unindexed(key));
         for key in stored.streams {
             if key == self.roster.key() {
                 continue;

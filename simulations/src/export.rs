@@ -10,6 +10,8 @@ use starling_node::machine::info::ExportState;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tree {
     files: BTreeMap<String, Vec<u8>>,
+    /// Of each file, so that a commit hashes what it writes and no more.
+    hashes: BTreeMap<String, blake3::Hash>,
     commits: u64,
 }
 
@@ -19,10 +21,13 @@ impl Tree {
         let before = self.digest();
         for removed in &plan.removes {
             let folder = format!("{removed}/");
-            self.files.retain(|path, _| path != removed && !path.starts_with(&folder));
+            let stays = |path: &String| path != removed && !path.starts_with(&folder);
+            self.files.retain(|path, _| stays(path));
+            self.hashes.retain(|path, _| stays(path));
         }
         for (path, bytes) in &plan.writes {
             self.files.insert(path.clone(), bytes.clone());
+            self.hashes.insert(path.clone(), blake3::hash(bytes));
         }
         let tree = self.digest();
         if tree != before || self.commits == 0 {
@@ -49,9 +54,9 @@ impl Tree {
 
     fn digest(&self) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
-        for (path, bytes) in &self.files {
+        for (path, hash) in &self.hashes {
             hasher.update(path.as_bytes()).update(&[0]);
-            hasher.update(blake3::hash(bytes).as_bytes());
+            hasher.update(hash.as_bytes());
         }
         hasher.finalize()
     }

@@ -5,7 +5,7 @@ use starling_simulations::run::{Options, run};
 use starling_simulations::scenarios;
 
 /// Scenario, seed, and what it showed before it was mended.
-const PINNED: [(&str, u64, &str); 6] = [
+const PINNED: [(&str, u64, &str); 7] = [
     (
         "agent-moves",
         9,
@@ -13,6 +13,7 @@ const PINNED: [(&str, u64, &str); 6] = [
     ),
     ("agent-moves", 47, "the same, between two other computers"),
     ("agent-moves", 100, "the same, with the other agent"),
+    ("crash-storm", 98, "a disk that lied left a row of the list that nobody wrote, and it stayed for ever"),
     (
         "churn",
         1412,

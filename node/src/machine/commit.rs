@@ -61,6 +61,11 @@ impl Commits {
         self.after.rows.insert(key, row);
     }
 
+    /// A row goes that no record stands behind.
+    pub(super) fn stage_unindexed(&mut self, key: &StreamKey) {
+        self.batch.unindexed.push(*key.as_bytes());
+    }
+
     /// A session was counted anew: its row, and its files in the export, are made anew.
     pub(super) fn stage_recounted(&mut self, key: StreamKey) {
         self.touched.insert(key);

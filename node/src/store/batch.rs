@@ -17,6 +17,8 @@ pub struct Batch {
     pub aside: Vec<AsideRow>,
     /// What a list shows of a stream; each replaces the row before it.
     pub index: Vec<IndexRow>,
+    /// Streams whose row goes, before those of `index` are written; one that has none is ignored.
+    pub unindexed: Vec<Key32>,
     /// Ids of records to take from the outbox: they were sent. An id that is not in it is ignored.
     pub published: Vec<Key32>,
     /// Streams to take from the export queue, before those of `export_pending` are put there. Whoever says so
@@ -32,10 +34,11 @@ impl Batch {
     /// Whether there is nothing to write.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        let Self { records, aside, index, published, exported, export_pending, local } = self;
+        let Self { records, aside, index, unindexed, published, exported, export_pending, local } = self;
         records.is_empty()
             && aside.is_empty()
             && index.is_empty()
+            && unindexed.is_empty()
             && published.is_empty()
             && exported.is_empty()
             && export_pending.is_empty()

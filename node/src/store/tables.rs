@@ -136,20 +136,30 @@ pub(super) fn apply(transaction: &WriteTransaction, batches: &[Batch]) -> Result
     if batches.iter().any(|batch| !batch.aside.is_empty()) {
         apply_aside(transaction, batches)?;
     }
-    if batches.iter().any(|batch| !batch.index.is_empty()) {
-        let mut index = transaction.open_table(INDEX)?;
-        for row in batches.iter().flat_map(|batch| &batch.index) {
-            if planted(Fault::RowKept) && index.get(&row.stream)?.is_some() {
-                continue;
-            }
-            index.insert(&row.stream, row.row.as_slice())?;
-        }
+    if batches.iter().any(|batch| !batch.index.is_empty() || !batch.unindexed.is_empty()) {
+        apply_index(transaction, batches)?;
     }
     if batches.iter().any(|batch| !batch.exported.is_empty() || !batch.export_pending.is_empty()) {
         apply_exports(transaction, batches)?;
     }
     if batches.iter().any(|batch| !batch.local.is_empty()) {
         apply_local(transaction, batches)?;
+    }
+    Ok(())
+}
+
+fn apply_index(transaction: &WriteTransaction, batches: &[Batch]) -> Result<(), StoreError> {
+    let mut index = transaction.open_table(INDEX)?;
+    for batch in batches {
+        for stream in &batch.unindexed {
+            index.remove(stream)?;
+        }
+        for row in &batch.index {
+            if planted(Fault::RowKept) && index.get(&row.stream)?.is_some() {
+                continue;
+            }
+            index.insert(&row.stream, row.row.as_slice())?;
+        }
     }
     Ok(())
 }

@@ -81,7 +81,7 @@ impl Digest {
     }
 
     fn batch(&mut self, batch: &Batch) {
-        let Batch { records, aside, index, published, exported, export_pending, local } = batch;
+        let Batch { records, aside, index, unindexed, published, exported, export_pending, local } = batch;
         for row in records {
             self.bytes(&row.stream);
             self.bytes(&row.position.to_be_bytes());
@@ -92,7 +92,7 @@ impl Digest {
             self.bytes(&row.stream);
             self.bytes(&row.row);
         }
-        for keys in [published, exported, export_pending] {
+        for keys in [unindexed, published, exported, export_pending] {
             self.bytes(keys.as_flattened());
         }
         for row in local {

@@ -3,6 +3,7 @@
 use starling_crdt::id::SessionId;
 use starling_crdt::text::Body;
 use starling_node::machine::request::{Answer, Code, Request};
+use starling_node::store::{Batch, IndexRow};
 
 use super::common::{MINUTE, alone, await_answer, over};
 
@@ -64,5 +65,25 @@ fn a_session_that_continues_another_says_so_and_continues_no_third() {
         };
         assert_eq!(continues, Some(full));
         await_answer(world, a, id);
+    });
+}
+
+/// A disk that lies can leave a row of the list that nobody wrote. No record stands behind it: it goes.
+#[test]
+fn a_row_that_no_record_stands_behind_is_gone_after_a_start() {
+    over(0..5, |world| {
+        let a = alone(world);
+        let id = world.create(a, "scribe", "hello").unwrap();
+        await_answer(world, a, id);
+        world.crash(a);
+        world.nodes[a].open().unwrap();
+        let orphan = IndexRow { stream: [0xac; 32], row: vec![1, 2, 3] };
+        let batch = Batch { index: vec![orphan], ..Batch::default() };
+        world.nodes[a].store.as_ref().unwrap().commit(&[batch]).unwrap();
+        world.start(a);
+        world.run_for(1_000);
+        let rows = world.nodes[a].store.as_ref().unwrap().index().unwrap();
+        assert_eq!(rows.len(), 1, "the session's own");
+        assert_eq!(world.show(a, id).unwrap().lines.len(), 2);
     });
 }
