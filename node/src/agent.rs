@@ -304,6 +304,10 @@ pub trait LiveTurn: Send {
     fn prompt(&mut self, text: String) -> BoxFuture<'_, TurnEnd>;
     /// What to pass as [`TurnRequest::resume`] next time, when the agent can resume its sessions.
     fn resume_token(&self) -> Option<String>;
+    /// Whether the agent's side of the session is the earlier one, so that it knows what was said before.
+    fn is_resumed(&self) -> bool {
+        false
+    }
     /// Closes the turn; its door is of no use to the agent from now on. The process stays for the next turn.
     fn close(self: Box<Self>) -> BoxFuture<'static, ()>;
 }

@@ -26,6 +26,7 @@ pub fn read(store: &Store, workspace: &WorkspaceId) -> Result<Stored, StoreError
         invites: store.local(Space::Invite)?,
         paused: settings.iter().any(|(key, _)| key == rows::PAUSED),
         profiles: settings,
+        contexts: store.local(Space::Turn)?,
         restored: store.local(Space::Meta)?.iter().any(|(key, _)| key == rows::RESTORED),
         aside: store.aside_places()?.into_iter().map(place).collect(),
     })

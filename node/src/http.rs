@@ -15,6 +15,7 @@ mod metrics;
 mod openapi;
 mod page;
 mod parse;
+mod policy;
 mod problem;
 mod serve;
 mod sessions;

@@ -5,23 +5,28 @@
 //! all that others may see of it follows in `commit`, after [`Input::Committed`] (INV-3). In reading order: `input`,
 //! `request` and `info` (the two doors), `rows` (what is stored), `task` and
 //! `slots` (sessions in memory), `commit`, `writing` (what
-//! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `dispatch` (turns), `peers`, `sync`, `invites`, `report`, `export_plan`, `segments`, `pushing`.
+//! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `hosting` and `dispatch` (turns), `interrupted`, `moving`, `context`, `policy`, `peers`, `sync`, `invites`, `report`, `export_plan`, `segments`, `pushing`.
 
 mod after;
 mod aside;
 mod commit;
 mod company;
+pub mod context;
 mod dispatch;
 pub mod export_meta;
 pub mod export_plan;
 pub mod export_text;
 mod genesis;
+mod hosting;
 pub mod info;
 mod ingest;
 pub mod input;
+mod interrupted;
 mod invites;
 pub mod joining;
+mod moving;
 mod peers;
+pub mod policy;
 mod pushing;
 mod recount;
 mod replica;
@@ -54,9 +59,10 @@ use starling_net::proto::{self, Proto};
 use aside::Aside;
 pub use aside::Place;
 use commit::Commits;
-use dispatch::Hosting;
+use context::Contexts;
 use export_plan::Exporter;
 pub use genesis::{Founded, found};
+use hosting::Hosting;
 use ingest::Frames;
 use input::{Effect, Input};
 use invites::Invites;
@@ -126,6 +132,7 @@ pub struct Node {
     peers: Peers,
     invites: Invites,
     hosting: Hosting,
+    contexts: Contexts,
     exporter: Exporter,
     pusher: Option<Pusher>,
     recount: Recount,
@@ -172,6 +179,7 @@ impl Node {
             peers: Peers::load(&boot.stored.peers),
             invites: Invites::load(&boot.stored.invites),
             hosting: Hosting::load(&boot.stored.profiles),
+            contexts: Contexts::load(&boot.stored.contexts),
             exporter: Exporter::new(boot.export),
             pusher: boot.push.map(Pusher::new),
             recount: Recount::default(),

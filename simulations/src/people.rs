@@ -6,6 +6,7 @@ use starling_crdt::text::{Body, RequestId};
 use starling_crdt::view::View;
 use starling_node::machine::input::{AgentKind, AgentProfile, Input, Ticket};
 use starling_node::machine::joining::Joining;
+use starling_node::machine::policy::AgentPolicy;
 use starling_node::machine::request::{Answer, Change, Code, Rejection, Request};
 use starling_node::machine::ticket;
 
@@ -18,7 +19,13 @@ const ANSWER_MS_MAX: u64 = 60_000;
 /// The profile of every simulated agent: what it does is the world's business.
 #[must_use]
 pub const fn profile() -> AgentProfile {
-    AgentProfile { kind: AgentKind::Demo { script: None }, cwd: None, env: Vec::new(), allow: Vec::new() }
+    AgentProfile {
+        kind: AgentKind::Demo { script: None },
+        cwd: None,
+        env: Vec::new(),
+        allow: Vec::new(),
+        policy: AgentPolicy { turns_per_hour: 0, ..AgentPolicy::DEFAULT },
+    }
 }
 
 fn nobody(detail: &str) -> Rejection {

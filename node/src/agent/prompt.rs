@@ -28,6 +28,15 @@ pub struct PromptContext {
     pub ask_summary: bool,
 }
 
+impl PromptContext {
+    /// Leaves out what an agent knows already whose own session goes on.
+    pub fn keep_new(&mut self) {
+        let from = self.new_from;
+        self.transcript.retain(|line| line.line >= from);
+        self.summary = None;
+    }
+}
+
 /// One message of the thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PromptLine {

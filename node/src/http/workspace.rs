@@ -11,6 +11,7 @@ use super::ask::Ask;
 use super::dto;
 use super::extract::{Input, NoInput, PathText};
 use super::parse;
+use super::policy::Policy;
 use super::problem::Problem;
 use crate::machine::input::{AgentKind, AgentProfile};
 use crate::machine::request::{Answer, Request};
@@ -73,6 +74,14 @@ pub(super) struct NewAgent {
     #[serde(default)]
     #[schema(required = false)]
     allow: Vec<String>,
+    /// What it may do on this device.
+    #[serde(default)]
+    #[schema(required = false)]
+    policy: Policy,
+    /// Take it from another device that hosts it and is gone.
+    #[serde(default)]
+    #[schema(required = false)]
+    force: bool,
 }
 
 /// Hosts an agent on this device.
@@ -85,8 +94,9 @@ pub(super) async fn add_agent(
     Input(new): Input<NewAgent>,
 ) -> Result<(StatusCode, Json<dto::Agents>), Problem> {
     let handle = parse::handle("handle", &new.handle)?;
+    let force = new.force;
     let profile = profile(new)?;
-    let answer = ask.ask(Request::AddAgent { handle, profile }).await?;
+    let answer = ask.ask(Request::AddAgent { handle, profile, force }).await?;
     Ok((StatusCode::CREATED, agents_of(answer)?))
 }
 
@@ -99,6 +109,7 @@ fn profile(new: NewAgent) -> Result<AgentProfile, Problem> {
         cwd,
         env: env.into_iter().map(variable).collect::<Result<_, _>>()?,
         allow: allow.iter().map(|text| parse::handle("allow", text)).collect::<Result<_, _>>()?,
+        policy: new.policy.parse()?,
     })
 }
 
@@ -165,6 +176,29 @@ pub(super) async fn remove_agent(
 ) -> Result<Json<dto::Agents>, Problem> {
     let handle = parse::handle("handle", &text)?;
     agents_of(ask.ask(Request::RemoveAgent { handle }).await?)
+}
+
+/// Where an agent is to go.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Destination {
+    /// The device's key.
+    device: String,
+}
+
+/// Lets an agent that is hosted here go to another device, which accepts by adding it. Until then nothing new is begun.
+#[utoipa::path(
+    post, path = "/im/agents/{handle}/handover", tag = "workspace", params(("handle" = String, Path)),
+    request_body = Destination, responses((status = 200, body = dto::Agents), Problem),
+)]
+pub(super) async fn hand_over(
+    State(ask): State<Ask>,
+    PathText(text): PathText,
+    Input(destination): Input<Destination>,
+) -> Result<Json<dto::Agents>, Problem> {
+    let handle = parse::handle("handle", &text)?;
+    let to = parse::device("device", &destination.device)?;
+    agents_of(ask.ask(Request::HandOver { handle, to }).await?)
 }
 
 /// Lists the workspace's members and their devices.

@@ -2,8 +2,6 @@
 //! out across its sessions. A turn is claimed by a durable record before its process starts (INV-7), and ends by a reply
 //! or a failure, never silently: a claim that nobody runs is failed as interrupted at the next start.
 
-use std::collections::{BTreeMap, VecDeque};
-
 use starling_crdt::command::Command;
 use starling_crdt::id::{AgentId, AttemptId, Handle, StreamKey};
 use starling_crdt::limits::BODY_BYTES_MAX;
@@ -13,74 +11,15 @@ use starling_crdt::view::View;
 
 use super::Node;
 use super::input::{AgentProfile, Effect, Ticket, TurnContext, TurnInput, TurnOrder};
+use super::hosting::{Host, Turn};
 use super::request::{Code, Rejection, TurnCall};
-use super::rows::{self, IndexRow, ProfileRow};
+use super::rows::{self, IndexRow};
 use super::task::Task;
 use super::writing::{Done, not_found};
 use crate::fault::{Fault, planted};
 
 /// Bytes of transcript that an agent is given: the newest lines that fit.
 const TRANSCRIPT_BYTES_MAX: usize = 256 * 1024;
-
-/// A turn whose process runs, or is about to.
-#[derive(Debug)]
-struct Turn {
-    key: StreamKey,
-    agent: AgentId,
-    secret: String,
-    asked_for_title: bool,
-    cancelled: bool,
-}
-
-#[derive(Debug, Default)]
-struct Host {
-    queue: VecDeque<StreamKey>,
-    running: Option<AttemptId>,
-    /// The session whose input is being claimed.
-    claiming: Option<StreamKey>,
-    announced: bool,
-}
-
-/// The agents hosted here.
-#[derive(Debug, Default)]
-pub(super) struct Hosting {
-    profiles: BTreeMap<AgentId, AgentProfile>,
-    hosts: BTreeMap<AgentId, Host>,
-    turns: BTreeMap<AttemptId, Turn>,
-}
-
-impl Hosting {
-    pub(super) fn load(rows: &[(Vec<u8>, Vec<u8>)]) -> Self {
-        let read = |(key, row): &(Vec<u8>, Vec<u8>)| {
-            let agent = AgentId::from_bytes(key.as_slice().try_into().ok()?);
-            Some((agent, rows::decode::<ProfileRow>(row)?.profile))
-        };
-        Self { profiles: rows.iter().filter_map(read).collect(), ..Self::default() }
-    }
-
-    pub(super) fn profile(&self, agent: &AgentId) -> Option<&AgentProfile> {
-        self.profiles.get(agent)
-    }
-
-    /// Runs an agent in this way from now on; the shell has to be told.
-    pub(super) fn set_profile(&mut self, agent: AgentId, profile: AgentProfile) {
-        self.profiles.insert(agent, profile);
-        self.hosts.entry(agent).or_default().announced = false;
-    }
-
-    /// The session that an agent works on, and how many wait for it.
-    pub(super) fn load_of(&self, agent: &AgentId) -> (Option<StreamKey>, usize) {
-        let Some(host) = self.hosts.get(agent) else {
-            return (None, 0);
-        };
-        let running = host.running.and_then(|attempt| self.turns.get(&attempt)).map(|turn| turn.key);
-        (running, host.queue.len())
-    }
-
-    pub(super) fn is_quiet(&self) -> bool {
-        self.turns.is_empty()
-    }
-}
 
 impl Node {
     /// Whether this device hosts an agent now. One that lost its standing hosts nobody (INV-5).
@@ -147,6 +86,10 @@ impl Node {
             if !self.hosts(&agent) || self.is_handed_over(&agent) || self.hosting.profile(&agent).is_none() {
                 continue;
             }
+            if let Some(at) = self.hosting.rested_at(&agent, self.now) {
+                self.wake("turns", at);
+                continue;
+            }
             let Some(host) = self.hosting.hosts.get_mut(&agent) else {
                 continue;
             };
@@ -191,11 +134,22 @@ impl Node {
     }
 
     /// From now on the agent is at work; its process starts when the claim is durable.
-    fn begin_turn(&mut self, key: StreamKey, agent: AgentId, attempt: AttemptId) {
+    pub(super) fn begin_turn(&mut self, key: StreamKey, agent: AgentId, attempt: AttemptId) {
         let secret = data_encoding::HEXLOWER.encode(&self.random::<32>());
-        let turn = Turn { key, agent, secret, asked_for_title: false, cancelled: false };
+        let turn = Turn {
+            key,
+            agent,
+            secret,
+            generation: 0,
+            asked_for_summary: false,
+            asked_for_title: false,
+            cancelled: false,
+        };
         self.hosting.turns.insert(attempt, turn);
-        self.hosting.hosts.entry(agent).or_default().running = Some(attempt);
+        let now = self.now;
+        let host = self.hosting.hosts.entry(agent).or_default();
+        host.running = Some(attempt);
+        host.count_turn(now);
         if planted(Fault::TurnBeforeClaim) {
             return self.run_turn(key, attempt);
         }
@@ -222,15 +176,21 @@ impl Node {
         }
     }
 
-    fn order(&self, view: &View, attempt: AttemptId) -> Option<TurnOrder> {
-        let turn = self.hosting.turns.get(&attempt)?;
+    fn order(&mut self, view: &View, attempt: AttemptId) -> Option<TurnOrder> {
+        let profile = self.hosting.profile(&view.agent)?.clone();
+        let begin = self.context_for(&view.key, &profile);
+        let turn = self.hosting.turns.get_mut(&attempt)?;
+        turn.generation = begin.generation;
+        turn.asked_for_summary = begin.ask_summary;
         Some(TurnOrder {
             agent: view.agent_handle.clone(),
-            profile: self.hosting.profile(&turn.agent)?.clone(),
+            profile,
             session: view.id,
             attempt,
             secret: turn.secret.clone(),
-            context: context_of(view),
+            resume: begin.resume,
+            generation: begin.generation,
+            context: TurnContext { ask_summary: begin.ask_summary, ..context_of(view) },
         })
     }
 
@@ -251,8 +211,22 @@ impl Node {
     }
 
     pub(super) fn on_turn(&mut self, attempt: AttemptId, event: TurnInput) {
-        if let Some(turn) = self.hosting.turns.get(&attempt) {
-            self.with_session(turn.key, Task::Turn { attempt, event });
+        let Some(turn) = self.hosting.turns.get(&attempt) else { return };
+        let (key, generation) = (turn.key, turn.generation);
+        let profile = self.hosting.profile(&turn.agent).cloned();
+        match (event, profile) {
+            (TurnInput::Context { token, usage }, Some(profile)) => {
+                self.keep_context(key, generation, &profile, token, usage);
+            }
+            (TurnInput::Context { .. }, None) => {}
+            (event, _) => self.with_session(key, Task::Turn { attempt, event }),
+        }
+    }
+
+    /// The agent summed the session up in this turn, durably or soon so.
+    pub(super) fn summed_up(&mut self, key: StreamKey, attempt: AttemptId) {
+        if self.hosting.turns.get(&attempt).is_some_and(|turn| turn.asked_for_summary) {
+            self.renew_context(key);
         }
     }
 
@@ -277,10 +251,14 @@ impl Node {
                     );
                 }
                 TurnInput::Failed { reason } => self.fail(key, attempt, &reason),
+                // Its claim stays open: the next start takes it up again.
+                TurnInput::Cancelled if self.stopping && self.takes_up_again(attempt) => {}
                 TurnInput::Cancelled if self.stopping => {
                     self.fail(key, attempt, "interrupted: the node was stopped")
                 }
                 TurnInput::Cancelled => self.fail(key, attempt, "stopped"),
+                // Kept before it came here.
+                TurnInput::Context { .. } => return,
             }
         }
         self.forget_turn(attempt);
@@ -300,23 +278,9 @@ impl Node {
         }
     }
 
-    fn fail(&mut self, key: StreamKey, attempt: AttemptId, reason: &str) {
+    pub(super) fn fail(&mut self, key: StreamKey, attempt: AttemptId, reason: &str) {
         // A refusal means that the attempt ended otherwise meanwhile: then there is nothing to fail.
         let _ended_otherwise = self.command(key, Command::Fail(attempt, Reason::cut(reason)));
-    }
-
-    /// Fails the open claims of an agent hosted here that no process works on: a crash came between.
-    pub(super) fn recover(&mut self, key: StreamKey) {
-        let Some(view) = self.view(&key) else { return };
-        let dead: Vec<_> =
-            view.open_attempts.iter().filter(|a| !self.hosting.turns.contains_key(a)).copied().collect();
-        for attempt in dead.into_iter().filter(|_| !planted(Fault::ClaimLeftOpen)) {
-            if planted(Fault::TurnResumed) {
-                self.begin_turn(key, view.agent, attempt);
-                continue;
-            }
-            self.fail(key, attempt, "interrupted: the node stopped while the agent was at work");
-        }
     }
 
     /// A tool call of a turn: only with the turn's secret, only while it runs.
@@ -370,5 +334,6 @@ fn context_of(view: &View) -> TurnContext {
         summary: view.summary.as_ref().map(|(summary, _)| summary.to_string()),
         transcript,
         new_from: answered + 1,
+        ask_summary: false,
     }
 }

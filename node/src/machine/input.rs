@@ -8,7 +8,9 @@ use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, SessionId, Strea
 
 use super::aside::Place;
 use super::export_plan::ExportPlan;
+use super::context::Usage;
 use super::info::{ExportState, Notice};
+use super::policy::AgentPolicy;
 use super::request::{Answer, Rejection, Request};
 use crate::store::Batch;
 
@@ -137,6 +139,13 @@ pub enum NetInput {
 /// What a turn's runner reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TurnInput {
+    /// The agent's side of the session, once it is open and after each prompt.
+    Context {
+        /// How to resume it, if the agent can.
+        token: Option<String>,
+        /// How full it is, if the agent said so.
+        usage: Option<Usage>,
+    },
     /// The prompt ended. With text but without a reply, the text may become the reply.
     Finished {
         /// What the agent streamed.
@@ -288,6 +297,10 @@ pub struct TurnOrder {
     pub attempt: AttemptId,
     /// Opens the turn's doors, for this attempt only.
     pub secret: String,
+    /// How to resume the agent's side of the session, if that is known.
+    pub resume: Option<String>,
+    /// How often that side was begun anew.
+    pub generation: u64,
     /// What the agent is told.
     pub context: TurnContext,
 }
@@ -307,6 +320,8 @@ pub struct TurnContext {
     pub transcript: Vec<(u64, Handle, String)>,
     /// Lines from this number on are new to the agent.
     pub new_from: u64,
+    /// Whether to ask for a summary: the agent's context is nearly full.
+    pub ask_summary: bool,
 }
 
 /// How an agent is run. Local to its host, never replicated.
@@ -325,6 +340,9 @@ pub struct AgentProfile {
     /// Handles whose messages start turns; empty means every member.
     #[n(3)]
     pub allow: Vec<Handle>,
+    /// What it may do.
+    #[cbor(n(4), default)]
+    pub policy: AgentPolicy,
 }
 
 /// What kind of program an agent is.

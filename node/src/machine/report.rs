@@ -111,11 +111,15 @@ impl Node {
         if !profile.allow.is_empty() && !profile.allow.contains(&creator.handle) {
             return Some(format!("@{agent}'s policy does not let {} start turns", creator.handle));
         }
+        if let Some(at) = self.hosting.rested_at(&row.agent, self.now) {
+            let minutes = at.saturating_sub(self.now).div_ceil(60_000);
+            return Some(format!("@{agent} has begun as many turns as it may in an hour; the next one in {minutes} min"));
+        }
         let (running, queued) = self.hosting.load_of(&row.agent);
         running.map(|_| format!("@{agent} works on another session; {queued} in the queue"))
     }
 
-    fn label(&self, device: &DeviceKey) -> String {
+    pub(super) fn label(&self, device: &DeviceKey) -> String {
         let found = self
             .standing()
             .device(device)

@@ -115,6 +115,15 @@ pub enum Request {
         handle: Handle,
         /// How it is run.
         profile: AgentProfile,
+        /// Take it from a device that is gone.
+        force: bool,
+    },
+    /// Let an agent that is hosted here go to another device. Answer: [`Answer::Agents`].
+    HandOver {
+        /// Its handle.
+        handle: Handle,
+        /// The device that is to host it.
+        to: DeviceKey,
     },
     /// Retire an agent. Answer: [`Answer::Agents`].
     RemoveAgent {

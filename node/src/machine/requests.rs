@@ -2,15 +2,12 @@
 //! session; whatever touches one goes through its queue.
 
 use starling_crdt::id::{Handle, SessionId, StreamKey};
-use starling_crdt::payload::Payload;
 
 use super::Node;
-use super::input::{AgentProfile, Ticket};
+use super::input::Ticket;
 use super::request::{Answer, Code, Rejection, Request};
-use super::rows::{self, ProfileRow};
 use super::task::Task;
 use super::writing::not_found;
-use crate::store::Space;
 
 /// Candidates that an ambiguous prefix is answered with.
 const IDS_MAX: usize = 20;
@@ -60,7 +57,10 @@ impl Node {
             Request::Invites => self.answer(ticket, Ok(self.list_invites())),
             Request::RevokeInvite(id) => self.revoke_invite(ticket, &id),
             Request::AddPeer { address, device } => self.on_add_peer(ticket, address, device),
-            Request::AddAgent { handle, profile } => self.on_add_agent(ticket, &handle, profile),
+            Request::AddAgent { handle, profile, force } => {
+                self.on_add_agent(ticket, &handle, profile, force)
+            }
+            Request::HandOver { handle, to } => self.on_hand_over(ticket, &handle, to),
             Request::RemoveAgent { handle } => self.on_remove_agent(ticket, &handle),
             Request::Revoke { device, keep } => self.on_revoke(ticket, device, keep),
             Request::RemoveMember { handle, keep } => self.on_remove_member(ticket, &handle, keep),
@@ -157,62 +157,6 @@ impl Node {
                 ticket,
                 Err(Rejection::new(Code::RateLimited, "too many addresses wait for an answer")),
             );
-        }
-    }
-
-    fn on_add_agent(&mut self, ticket: Ticket, handle: &Handle, profile: AgentProfile) {
-        match self.add_agent(handle, profile) {
-            Ok(()) => {
-                let agents = self.agents();
-                self.commits.answer(ticket, agents);
-            }
-            Err(rejection) => self.answer(ticket, Err(rejection)),
-        }
-    }
-
-    /// Hosts a new agent, or runs one that is hosted here already in another way.
-    fn add_agent(&mut self, handle: &Handle, profile: AgentProfile) -> Result<(), Rejection> {
-        if self.standing().member_called(handle).is_some() {
-            return Err(Rejection::new(Code::HandleTaken, format!("{handle} is a member")));
-        }
-        let known = self.standing().agent_called(handle).map(|(id, agent)| (*id, agent.host));
-        let agent = match known {
-            Some((agent, host)) if host == self.me => agent,
-            Some(_) => {
-                let detail = format!("@{handle} is hosted by another device; remove it there first");
-                return Err(Rejection::new(Code::HandleTaken, detail));
-            }
-            None => self.write_roster(Payload::HostAgent { handle: handle.clone(), device: self.me })?,
-        };
-        let row = rows::encode(&ProfileRow { profile: profile.clone() });
-        self.commits.stage_local(Space::Setting, agent.as_bytes().to_vec(), Some(row));
-        self.hosting.set_profile(agent, profile);
-        if known.is_some() {
-            self.host_agents();
-        }
-        // Sessions that had waited for a program can go on.
-        let rows: Vec<_> = self.slots.rows().map(|(key, row)| (*key, row.clone())).collect();
-        rows.iter().filter(|(_, row)| row.agent == agent).for_each(|(key, row)| self.watch_row(*key, row));
-        Ok(())
-    }
-
-    fn on_remove_agent(&mut self, ticket: Ticket, handle: &Handle) {
-        let found = self.standing().agent_called(handle).map(|(id, _)| *id);
-        let missing =
-            || Rejection::new(Code::QuickSessionAgentNotFound, format!("no agent is called {handle}"));
-        let removed = found.ok_or_else(missing).and_then(|agent| {
-            if self.hosting.load_of(&agent).0.is_some() {
-                let busy = format!("@{handle} is at work; stop its session first");
-                return Err(Rejection::new(Code::QuickSessionInvalidState, busy));
-            }
-            self.write_roster(Payload::RetireAgent { agent })
-        });
-        match removed {
-            Ok(_) => {
-                let agents = self.agents();
-                self.commits.answer(ticket, agents);
-            }
-            Err(rejection) => self.answer(ticket, Err(rejection)),
         }
     }
 }

@@ -304,6 +304,8 @@ pub struct Stored {
     pub invites: Vec<(Vec<u8>, Vec<u8>)>,
     /// Rows of [`ProfileRow`], by agent.
     pub profiles: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Rows of [`super::context::ContextRow`], by session.
+    pub contexts: Vec<(Vec<u8>, Vec<u8>)>,
     /// Whether the exchange with peers was cut, and not taken up again.
     pub paused: bool,
     /// Where records of later versions are held.

@@ -161,12 +161,16 @@ impl Node {
     }
 
     pub(super) fn tool_call(&mut self, key: StreamKey, ticket: Ticket, attempt: AttemptId, call: TurnCall) {
+        let sums_up = matches!(call, TurnCall::Summarize(_));
         let command = match call {
             TurnCall::Title(title) => Command::SetTitle(attempt, title),
             TurnCall::Reply(body) => Command::Reply(attempt, body),
             TurnCall::Summarize(summary) => Command::Summarize(attempt, summary),
         };
         let done = self.command(key, command);
+        if sums_up && done.is_ok() {
+            self.summed_up(key, attempt);
+        }
         let answer = done.and_then(|_| self.changed(&key).ok_or_else(not_found));
         self.answer_when_durable(ticket, answer);
     }

@@ -14,6 +14,7 @@ use crate::config::{Home, NodeKey, Settings};
 use crate::git;
 use crate::machine::info::{ExportState, PushState};
 use crate::machine::input::{AgentKind, AgentProfile};
+use crate::machine::policy::AgentPolicy;
 use crate::machine::segments::FOLDER;
 use crate::machine::{self, Boot, Founded};
 use crate::store::Store;
@@ -112,7 +113,7 @@ fn found(
 /// The agent that a new workspace begins with.
 fn first_agent() -> Option<(Handle, AgentProfile)> {
     let kind = AgentKind::Demo { script: None };
-    let profile = AgentProfile { kind, cwd: None, env: Vec::new(), allow: Vec::new() };
+    let profile = AgentProfile { kind, cwd: None, env: Vec::new(), allow: Vec::new(), policy: AgentPolicy::DEFAULT };
     Some((FIRST_AGENT.parse().ok()?, profile))
 }
 

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use starling_crdt::id::{AttemptId, Handle, SessionId};
-use tokio::sync::mpsc;
+use starling_crdt::id::{AttemptId, Handle};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::acp::AcpDriver;
@@ -15,7 +16,9 @@ use crate::agent::{
     AgentDriver, AgentSpec, Door, TURN_EVENTS_MAX, TurnEnd, TurnEvent, TurnLimits, TurnRequest, TurnSecret,
 };
 use crate::http::{Activity, Doing, Events};
+use crate::machine::context::Usage;
 use crate::machine::input::{AgentKind, AgentProfile, Input, TurnContext, TurnInput, TurnOrder};
+use crate::machine::policy::AgentPolicy;
 use crate::spawner::Spawner;
 
 /// What a turn's task can be told.
@@ -107,31 +110,42 @@ impl Turns {
         let (words, hears) = mpsc::channel(1);
         self.running.insert(order.attempt, Running { cancel: cancel.clone(), words });
         let (events, activity) = mpsc::channel(TURN_EVENTS_MAX);
-        self.show(order.session, order.attempt, activity);
+        let usage = watch::Sender::new(None);
+        let heard = usage.subscribe();
+        self.show(&order, activity, usage);
         let request = TurnRequest {
             session_id: order.session.to_string(),
-            resume: None,
+            resume: order.resume,
             door: Door {
                 socket: self.socket.clone(),
                 attempt_id: order.attempt.to_string(),
                 secret: TurnSecret::new(order.secret),
                 exe: self.exe.clone(),
             },
-            limits: TurnLimits::default(),
+            limits: limits_of(&order.profile.policy),
             events,
             cancel,
         };
-        let prompt = prompt::build(&prompt_of(&order.agent, order.context));
-        let turn = Turn { attempt: order.attempt, driver, inputs: self.inputs.clone(), hears };
+        let prompt = prompt_of(&order.agent, order.context);
+        let turn = Turn { attempt: order.attempt, driver, inputs: self.inputs.clone(), hears, usage: heard };
         self.spawner.spawn("turn", turn.run(request, prompt));
     }
 
-    fn show(&self, session: SessionId, attempt: AttemptId, mut activity: mpsc::Receiver<TurnEvent>) {
+    fn show(
+        &self,
+        order: &TurnOrder,
+        mut activity: mpsc::Receiver<TurnEvent>,
+        usage: watch::Sender<Option<Usage>>,
+    ) {
+        let (session, attempt, generation) = (order.session, order.attempt, order.generation);
         let events = self.events.clone();
         self.spawner.spawn("activity", async move {
             while let Some(event) = activity.recv().await {
+                if let TurnEvent::Usage { used, size } = event {
+                    usage.send_replace(Some(Usage { used, size }));
+                }
                 if let Some(doing) = doing(event) {
-                    events.activity(&Activity { session, attempt, generation: 0, doing });
+                    events.activity(&Activity { session, attempt, generation, doing });
                 }
             }
         });
@@ -167,27 +181,50 @@ struct Turn {
     driver: Arc<dyn AgentDriver>,
     inputs: mpsc::Sender<Input>,
     hears: mpsc::Receiver<Word>,
+    usage: watch::Receiver<Option<Usage>>,
 }
 
 impl Turn {
-    async fn run(mut self, request: TurnRequest, prompt: String) {
+    async fn run(mut self, request: TurnRequest, mut prompt: PromptContext) {
         let mut live = match self.driver.open(request).await {
             Ok(live) => live,
             Err(failure) => {
                 return self.report(TurnInput::Failed { reason: failure.to_string() }).await;
             }
         };
-        let end = live.prompt(prompt).await;
+        // Should the node die in the middle, the agent's side can still be found again.
+        self.report_context(live.resume_token()).await;
+        if live.is_resumed() {
+            prompt.keep_new();
+        }
+        let end = live.prompt(prompt::build(&prompt)).await;
+        self.report_context(live.resume_token()).await;
         self.report(input_of(end)).await;
         while let Some(Word::AskForTitle) = self.hears.recv().await {
             let end = live.prompt(prompt::title_follow_up().to_owned()).await;
+            self.report_context(live.resume_token()).await;
             self.report(input_of(end)).await;
         }
         live.close().await;
     }
 
+    async fn report_context(&self, token: Option<String>) {
+        let usage = *self.usage.borrow();
+        if token.is_some() || usage.is_some() {
+            self.report(TurnInput::Context { token, usage }).await;
+        }
+    }
+
     async fn report(&self, event: TurnInput) {
         let _gone = self.inputs.send(Input::Turn { attempt: self.attempt, event }).await;
+    }
+}
+
+fn limits_of(policy: &AgentPolicy) -> TurnLimits {
+    TurnLimits {
+        silence: Duration::from_secs(policy.silence_seconds.into()),
+        wall: Duration::from_secs(policy.turn_seconds.into()),
+        ..TurnLimits::default()
     }
 }
 
@@ -209,7 +246,7 @@ fn prompt_of(agent: &Handle, context: TurnContext) -> PromptContext {
         summary: context.summary,
         transcript: context.transcript.into_iter().map(line).collect(),
         new_from: context.new_from,
-        ask_summary: false,
+        ask_summary: context.ask_summary,
     }
 }
 

@@ -113,7 +113,7 @@ pub enum Space {
     Peer = 2,
     /// Invitations given out or accepted.
     Invite = 3,
-    /// Turns that run, so that a restart can fail them.
+    /// The agent's side of sessions that are worked on here.
     Turn = 4,
     /// Settings that outlive a restart.
     Setting = 5,

@@ -132,7 +132,7 @@ impl Desk {
                 roster.standing().agent(&host.agent).is_some_and(|found| found.host == sim.me)
             });
             if is_host {
-                world.request(host.node, Request::AddAgent { handle, profile: profile() });
+                world.request(host.node, Request::AddAgent { handle, profile: profile(), force: false });
             }
         }
         self.hosts.push(host);

@@ -34,6 +34,7 @@ const CLOSE_GRACE: Duration = Duration::from_secs(2);
 pub(super) struct AcpTurn {
     connection: Arc<Connection>,
     session: SessionId,
+    resumed: bool,
     listener: Arc<Listener>,
     limits: TurnLimits,
     deadline: Instant,
@@ -73,12 +74,14 @@ impl AcpTurn {
             () = cancelled.cancelled() => return Err(TurnFailure::new(FailReason::Cancelled, "stopped while it opened")),
             session = open_session(&connection, &request) => session?,
         };
+        let resumed = request.resume.as_deref() == Some(&*session.0);
         let listener = Arc::new(Listener::new(request.events));
         connection.listeners.insert(&session.0, Arc::clone(&listener));
         let (limits, cancel) = (request.limits, request.cancel);
         Ok(Self {
             connection,
             session,
+            resumed,
             listener,
             limits,
             deadline,
@@ -176,6 +179,10 @@ impl LiveTurn for AcpTurn {
     fn resume_token(&self) -> Option<String> {
         let abilities = self.connection.abilities;
         (abilities.resume || abilities.load).then(|| self.session.0.to_string())
+    }
+
+    fn is_resumed(&self) -> bool {
+        self.resumed
     }
 
     fn close(self: Box<Self>) -> BoxFuture<'static, ()> {

@@ -6,6 +6,7 @@ use super::Node;
 use super::fixtures::{self as f, ATTEMPT, SECRET, SESSION};
 use crate::http::dto::{Detail, rfc3339};
 use crate::machine::input::{AgentKind, AgentProfile};
+use crate::machine::policy::AgentPolicy;
 use crate::machine::request::{Change, Request, TurnCall};
 
 fn reference() -> String {
@@ -263,6 +264,7 @@ async fn the_workspace_and_its_people() {
         cwd: Some("/srv".to_owned()),
         env: vec!["API_KEY".to_owned()],
         allow: vec![f::handle("alice")],
+        policy: AgentPolicy::DEFAULT,
     };
     let handle = f::handle("helper");
     let want = [
