@@ -144,6 +144,7 @@ fn private_routes() -> OpenApiRouter<App> {
         .routes(routes!(sessions::resolve))
         .routes(routes!(workspace::agents, workspace::add_agent))
         .routes(routes!(workspace::remove_agent))
+        .routes(routes!(workspace::hand_over))
         .routes(routes!(workspace::members))
         .routes(routes!(workspace::remove_member))
         .routes(routes!(workspace::revoke_device))

@@ -5,6 +5,11 @@ use std::collections::VecDeque;
 
 use starling_node::machine::input::TurnOrder;
 
+/// What a turn adds to the context of an agent that has one.
+const TURN_TOKENS: u64 = 300;
+/// What such a context holds.
+pub const CONTEXT_TOKENS: u64 = 1_000;
+
 /// How an agent behaves in its turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -26,6 +31,9 @@ pub enum Behaviour {
     Crash,
     /// Does nothing until it is cancelled.
     Hang,
+    /// As a good one, and it can be resumed: its context of a thousand tokens fills by three hundred a turn, and is
+    /// summed up when it is asked to. Not among [`Behaviour::ALL`].
+    Remembers,
 }
 
 /// One step of a turn.
@@ -35,6 +43,10 @@ pub enum Act {
     Title(String),
     /// `reply`.
     Reply(String),
+    /// `summarize`.
+    Summary(String),
+    /// It can be resumed by this token, and this much of its context is in use.
+    Context(String, u64),
     /// Passes time, ms.
     Wait(u64),
     /// The prompt ends, with this text.
@@ -76,6 +88,14 @@ impl Behaviour {
         let missing = order.context.title.is_none() || again;
         let end = |text: &str| Act::End(text.to_owned());
         let acts = match self {
+            Self::Remembers => {
+                let before: u64 = order.resume.as_ref().and_then(|token| token.parse().ok()).unwrap_or(0);
+                let used = before + TURN_TOKENS;
+                let context = Act::Context(used.to_string(), used);
+                let sums_up = order.context.ask_summary.then(|| Act::Summary("so far".to_owned()));
+                let titles = missing.then(title).into_iter().chain(sums_up);
+                return titles.chain([Act::Reply(answer), context, end("")]).collect();
+            }
             Self::Good | Self::Slow(_) => {
                 let wait = match self {
                     Self::Slow(ms) => Some(Act::Wait(ms)),

@@ -80,7 +80,7 @@ impl World {
     pub fn host(&mut self, node: usize, handle: &str) -> Result<(), Rejection> {
         let handle = parse(handle)?;
         let profile = profile();
-        self.ask(node, Request::AddAgent { handle, profile }).map(drop)
+        self.ask(node, Request::AddAgent { handle, profile, force: false }).map(drop)
     }
 
     /// Invites a new computer and waits until it has joined. `handle` is who it is for; `None` for another device of the

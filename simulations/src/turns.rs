@@ -1,10 +1,11 @@
 //! Turns of simulated agents: started, asked again and stopped by the machine, carried on step by step by the world.
 
 use starling_crdt::id::AttemptId;
+use starling_node::machine::context::Usage;
 use starling_node::machine::input::{Input, TurnInput, TurnOrder};
 use starling_node::machine::request::{Request, TurnCall};
 
-use crate::agents::{Act, Running};
+use crate::agents::{Act, CONTEXT_TOKENS, Running};
 use crate::network::between;
 use crate::world::{Event, World};
 
@@ -73,6 +74,13 @@ impl World {
                 let event = TurnInput::Failed { reason };
                 return self.feed(node, Input::Turn { attempt, event });
             }
+            Some(Act::Context(token, used)) => {
+                let usage = Some(Usage { used, size: CONTEXT_TOKENS });
+                let event = TurnInput::Context { token: Some(token), usage };
+                self.feed(node, Input::Turn { attempt, event });
+                return self.at(self.now, node, Event::Act(attempt));
+            }
+            Some(Act::Summary(summary)) => starling_crdt::text::Summary::new(summary).map(TurnCall::Summarize),
             Some(Act::Title(title)) => starling_crdt::text::Title::new(title).map(TurnCall::Title),
             Some(Act::Reply(body)) => starling_crdt::text::Body::new(body).map(TurnCall::Reply),
         };

@@ -9,6 +9,7 @@ mod machine {
     mod chaos;
     mod clocks;
     mod common;
+    mod contexts;
     mod crashes;
     mod disk;
     mod joining;

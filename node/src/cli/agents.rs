@@ -2,10 +2,11 @@
 //! list of words, never through a shell.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::args::AgentVerb;
+use super::args::{AgentVerb, PolicyArgs};
 use super::client::{Answer, Call, paths};
 use super::failure::Failure;
 use super::model::Agents;
@@ -21,6 +22,14 @@ pub(super) async fn run(cx: &mut Context, verb: AgentVerb) -> Result<(), Failure
         AgentVerb::Remove { handle } => {
             let answer = cx.client.ask(Call::delete(paths::agent(&handle))).await?;
             cx.out.note(&format!("@{handle} is retired; its sessions stay"));
+            show(cx, &answer)
+        }
+        AgentVerb::Handover { handle, device } => {
+            let device = super::workspace::find_device(cx, &device).await?;
+            let call = Call::post(paths::handover(&handle), json!({ "device": device }));
+            let answer = cx.client.ask(call).await?;
+            let on = device.get(..8).unwrap_or(&device);
+            cx.out.note(&format!("on device {on}: `starling agent add {handle} ...` takes it"));
             show(cx, &answer)
         }
         // Handed out by `parse`.
@@ -46,7 +55,7 @@ fn show(cx: &mut Context, answer: &Answer) -> Result<(), Failure> {
 
 /// The node's working directory is not ours, so paths are made absolute here.
 fn profile(verb: AgentVerb) -> Result<Value, Failure> {
-    let AgentVerb::Add { handle, cwd, env, allow, acp, script, .. } = verb else {
+    let AgentVerb::Add { handle, cwd, env, allow, acp, script, force, policy, .. } = verb else {
         return Err(Failure::not_built_in("agent"));
     };
     let mut body = json!({
@@ -55,6 +64,13 @@ fn profile(verb: AgentVerb) -> Result<Value, Failure> {
         "env": env,
         "allow": allow.iter().map(|handle| handle.as_str()).collect::<Vec<_>>(),
     });
+    if force {
+        body["force"] = json!(true);
+    }
+    let policy = policy_of(&policy);
+    if !policy.is_empty() {
+        body["policy"] = Value::Object(policy);
+    }
     if !acp.is_empty() {
         body["command"] = json!(acp);
     }
@@ -65,6 +81,19 @@ fn profile(verb: AgentVerb) -> Result<Value, Failure> {
         body["script"] = json!(existing(&script, Path::is_file, "a file")?);
     }
     Ok(body)
+}
+
+/// What was said of it; the node knows what is usual.
+fn policy_of(args: &PolicyArgs) -> Map<String, Value> {
+    let seconds = |time: Option<Duration>| time.map(|time| json!(time.as_secs().max(1)));
+    let said = [
+        ("permissions", args.permissions.as_ref().map(|who| json!(who))),
+        ("on_interrupt", args.on_interrupt.as_ref().map(|what| json!(what))),
+        ("turn_seconds", seconds(args.turn_timeout)),
+        ("silence_seconds", seconds(args.silence_timeout)),
+        ("turns_per_hour", args.turns_per_hour.map(|number| json!(number))),
+    ];
+    said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
 fn existing(path: &PathBuf, is: fn(&Path) -> bool, what: &str) -> Result<String, Failure> {
@@ -106,6 +135,10 @@ mod tests {
             json!({ "handle": "bot", "kind": "acp", "command": ["sh", "-c", "x y"], "cwd": cwd,
                     "env": ["K"], "allow": ["alice"] })
         );
+        let policy = ["bot", "--demo", "--force", "--permissions", "creator", "--turn-timeout", "2m"];
+        let policy = profile_of(&policy).unwrap();
+        assert_eq!(policy["policy"], json!({ "permissions": "creator", "turn_seconds": 120 }));
+        assert_eq!(policy["force"], true);
         let relative = profile_of(&["bot", "--cwd", ".", "--demo"]).unwrap();
         assert!(Path::new(relative["cwd"].as_str().unwrap()).is_absolute());
         assert_eq!(relative["kind"], "demo");

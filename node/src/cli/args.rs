@@ -4,7 +4,7 @@
 mod agent;
 mod session;
 
-pub(super) use agent::AgentVerb;
+pub(super) use agent::{AgentVerb, PolicyArgs};
 pub(super) use session::SessionVerb;
 
 use std::ffi::OsString;

@@ -77,7 +77,7 @@ pub(super) async fn member(cx: &mut Context, verb: MemberVerb) -> Result<(), Fai
 }
 
 /// The key that begins with `word`. A full key is taken as it is: a device that was revoked before is not listed.
-async fn find_device(cx: &Context, word: &str) -> Result<String, Failure> {
+pub(super) async fn find_device(cx: &Context, word: &str) -> Result<String, Failure> {
     if word.len() == DEVICE_KEY_CHARS {
         return Ok(word.to_owned());
     }

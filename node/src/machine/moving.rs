@@ -92,7 +92,9 @@ impl Node {
         for (key, row) in rows {
             for author in row.authors.iter().filter(|author| author.device == *host) {
                 hasher.update(key.as_bytes());
-                author.tips.iter().for_each(|tip| drop(hasher.update(tip.as_bytes())));
+                for tip in &author.tips {
+                    hasher.update(tip.as_bytes());
+                }
             }
         }
         RecordId::from_bytes(*hasher.finalize().as_bytes())

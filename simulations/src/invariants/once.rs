@@ -1,11 +1,12 @@
 //! INV-7: a turn runs at most once, and only on the node that hosts the agent; one agent never runs two turns at once.
-//! Two computers may run turns of one agent where it was taken over by force: the old host may not have heard of it.
+//! Where its host's policy says so, a turn that a power cut interrupted runs again there. Two computers may run turns of one agent where it was taken over by force: the old host may not have heard of it.
 
 use std::collections::BTreeMap;
 
 use starling_crdt::id::{AgentId, AttemptId};
 use starling_crdt::payload::Payload;
 use starling_node::machine::input::{Effect, TurnOrder};
+use starling_node::machine::policy::OnInterrupt;
 
 use crate::checker::{Checker, Found};
 use crate::world::World;
@@ -21,7 +22,8 @@ pub struct Once {
 impl Once {
     fn start(&mut self, world: &World, node: usize, order: &TurnOrder) -> Found {
         let attempt = order.attempt;
-        if let Some(first) = self.started.insert(attempt, node) {
+        let again = order.profile.policy.on_interrupt == OnInterrupt::Retry;
+        if let Some(first) = self.started.insert(attempt, node).filter(|first| !again || *first != node) {
             return Some(format!("{attempt} runs, and ran before on #{first}"));
         }
         let claim = world.ledger.claim(&attempt)?;

@@ -86,6 +86,7 @@ impl Case {
             summary: None,
             transcript: Vec::new(),
             new_from: 1,
+            ask_summary: false,
         };
         TurnOrder {
             agent: "scribe".parse().unwrap(),
@@ -93,6 +94,8 @@ impl Case {
             session: self.view().id,
             attempt: claim.turn().unwrap().attempt,
             secret: String::new(),
+            resume: None,
+            generation: 0,
             context,
         }
     }

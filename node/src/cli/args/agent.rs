@@ -1,6 +1,7 @@
 //! The verbs of `starling agent`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgGroup, Subcommand};
 use starling_crdt::id::Handle;
@@ -12,7 +13,7 @@ pub(in crate::cli) enum AgentVerb {
     /// Host an agent on this device
     #[command(
         group = ArgGroup::new("kind").required(true).args(["acp", "demo"]),
-        after_help = "Examples:\n  starling agent add scribe --demo\n  starling agent add claude --cwd ~/project --acp npx -y @zed-industries/claude-code-acp"
+        after_help = "Examples:\n  starling agent add scribe --demo\n  starling agent add claude --cwd ~/project --acp npx -y @agentclientprotocol/claude-agent-acp"
     )]
     Add {
         /// What it is called
@@ -36,6 +37,11 @@ pub(in crate::cli) enum AgentVerb {
         /// What the built-in agent does
         #[arg(long, value_name = "FILE", requires = "demo", conflicts_with = "acp")]
         script: Option<PathBuf>,
+        /// Take it from another device that hosts it and is gone
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        policy: PolicyArgs,
     },
     /// All agents of the workspace, and where they run
     #[command(after_help = "Example:\n  starling agent list")]
@@ -47,6 +53,15 @@ pub(in crate::cli) enum AgentVerb {
         #[arg(value_parser = values::handle)]
         handle: Handle,
     },
+    /// Let an agent go to another device, which takes it by `agent add`
+    #[command(after_help = "Example:\n  starling agent handover claude 3f9a\nand on that device:\n  starling agent add claude --acp npx -y @agentclientprotocol/claude-agent-acp")]
+    Handover {
+        /// What it is called
+        #[arg(value_parser = values::handle)]
+        handle: Handle,
+        /// The device's key, or how it begins (`starling member list`)
+        device: String,
+    },
     /// Be the built-in agent, over stdin and stdout (ACP)
     #[command(after_help = "Example:\n  starling agent demo --script steps.txt")]
     Demo {
@@ -54,4 +69,26 @@ pub(in crate::cli) enum AgentVerb {
         #[arg(long, value_name = "FILE")]
         script: Option<PathBuf>,
     },
+}
+
+/// What an agent may do on this device.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Policy")]
+pub(in crate::cli) struct PolicyArgs {
+    /// Who answers its permission requests: nobody, whoever uses this device, or also the session's creator elsewhere
+    /// [default: host]
+    #[arg(long, value_name = "WHO", value_parser = ["refuse", "host", "creator"])]
+    pub(in crate::cli) permissions: Option<String>,
+    /// What becomes of a turn that was under way when the node stopped [default: fail]
+    #[arg(long, value_name = "WHAT", value_parser = ["fail", "retry"])]
+    pub(in crate::cli) on_interrupt: Option<String>,
+    /// How long a turn may take [default: 1h]
+    #[arg(long, value_name = "DUR", value_parser = values::duration)]
+    pub(in crate::cli) turn_timeout: Option<Duration>,
+    /// How long it may be silent in a turn [default: 5m]
+    #[arg(long, value_name = "DUR", value_parser = values::duration)]
+    pub(in crate::cli) silence_timeout: Option<Duration>,
+    /// How many turns it may begin within an hour, 0 for any number [default: 240]
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) turns_per_hour: Option<u32>,
 }

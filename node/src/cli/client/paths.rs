@@ -68,6 +68,10 @@ pub(in crate::cli) fn remove_member(handle: &Handle) -> String {
     format!("{MEMBERS}/{handle}/remove")
 }
 
+pub(in crate::cli) fn handover(handle: &Handle) -> String {
+    format!("{AGENTS}/{handle}/handover")
+}
+
 pub(in crate::cli) fn agent(handle: &Handle) -> String {
     format!("{AGENTS}/{handle}")
 }

@@ -88,9 +88,10 @@ impl Model {
             }
             Request::Show { .. } => Answer::Session { view: Arc::new(f::view()), continues: None },
             Request::Resolve { .. } => Answer::Ids(vec![f::session()]),
-            Request::Agents | Request::AddAgent { .. } | Request::RemoveAgent { .. } => {
-                Answer::Agents(vec![f::agent()])
-            }
+            Request::Agents
+            | Request::AddAgent { .. }
+            | Request::HandOver { .. }
+            | Request::RemoveAgent { .. } => Answer::Agents(vec![f::agent()]),
             Request::Members => Answer::Members(vec![f::member()]),
             Request::Revoke { device, keep } => Answer::Revoked(RevokedInfo {
                 devices: vec![device],

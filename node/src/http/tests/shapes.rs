@@ -269,7 +269,7 @@ async fn the_workspace_and_its_people() {
     let handle = f::handle("helper");
     let want = [
         Request::Agents,
-        Request::AddAgent { handle: handle.clone(), profile },
+        Request::AddAgent { handle: handle.clone(), profile, force: false },
         Request::RemoveAgent { handle },
     ];
     assert_eq!(node.model.take_asked(), want);
