@@ -139,6 +139,10 @@ impl Proto {
                 peer.handle_places(places, out);
                 Ok(())
             }),
+            Input::Note { peer, bytes } => self.with(peer, outputs, |peer, _, out| {
+                peer.note(bytes, out);
+                Ok(())
+            }),
             Input::Join { peer, secret, label } => {
                 self.on_join(peer, Invite { secret, label }, now_ms, outputs);
             }

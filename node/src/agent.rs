@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -119,7 +120,6 @@ impl Default for TurnLimits {
 }
 
 /// What it takes to open a turn.
-#[derive(Debug)]
 pub struct TurnRequest {
     /// The quick session the turn belongs to, for logs.
     pub session_id: String,
@@ -131,8 +131,16 @@ pub struct TurnRequest {
     pub limits: TurnLimits,
     /// Where activity goes. It is best effort: what does not fit the channel is dropped, the turn never waits.
     pub events: mpsc::Sender<TurnEvent>,
+    /// Who answers its permission requests; nobody, and all are refused at once.
+    pub desk: Option<Arc<dyn PermissionDesk>>,
     /// Cancelling it stops the turn: `session/cancel` first, the process if that does not help.
     pub cancel: CancellationToken,
+}
+
+/// Where an agent's permission requests go that are not for the tools of its turn.
+pub trait PermissionDesk: Send + Sync {
+    /// Asks whoever may answer, and waits: true allows it, once. Ends by itself in bounded time, or when the turn does.
+    fn ask(&self, title: String) -> BoxFuture<'static, bool>;
 }
 
 /// Something that an agent did. Shown live, never stored as a message.

@@ -15,6 +15,7 @@ mod metrics;
 mod openapi;
 mod page;
 mod parse;
+mod permissions;
 mod policy;
 mod problem;
 mod serve;
@@ -39,7 +40,7 @@ use zeroize::Zeroizing;
 
 pub use ask::{Ask, Question};
 pub use auth::Entropy;
-pub use events::{Activity, Doing, Events};
+pub use events::Events;
 pub use serve::{ServeError, serve_tcp, serve_unix};
 
 use auth::{Door, Keys};
@@ -145,6 +146,8 @@ fn private_routes() -> OpenApiRouter<App> {
         .routes(routes!(workspace::agents, workspace::add_agent))
         .routes(routes!(workspace::remove_agent))
         .routes(routes!(workspace::hand_over))
+        .routes(routes!(permissions::list))
+        .routes(routes!(permissions::answer))
         .routes(routes!(workspace::members))
         .routes(routes!(workspace::remove_member))
         .routes(routes!(workspace::revoke_device))

@@ -5,8 +5,9 @@
 //! all that others may see of it follows in `commit`, after [`Input::Committed`] (INV-3). In reading order: `input`,
 //! `request` and `info` (the two doors), `rows` (what is stored), `task` and
 //! `slots` (sessions in memory), `commit`, `writing` (what
-//! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `hosting` and `dispatch` (turns), `interrupted`, `moving`, `context`, `policy`, `peers`, `sync`, `invites`, `report`, `export_plan`, `segments`, `pushing`.
+//! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `hosting` and `dispatch` (turns), `interrupted`, `moving`, `activity`, `relay`, `context`, `policy`, `peers`, `sync`, `invites`, `report`, `export_plan`, `segments`, `pushing`.
 
+pub mod activity;
 mod after;
 mod aside;
 mod commit;
@@ -29,6 +30,7 @@ mod peers;
 pub mod policy;
 mod pushing;
 mod recount;
+mod relay;
 mod replica;
 mod report;
 pub mod request;
@@ -69,6 +71,7 @@ use invites::Invites;
 use peers::Peers;
 use pushing::Pusher;
 use recount::Recount;
+use relay::Asks;
 use request::{Answer, Code, Rejection};
 use rows::Stored;
 use slots::Slots;
@@ -133,6 +136,7 @@ pub struct Node {
     invites: Invites,
     hosting: Hosting,
     contexts: Contexts,
+    asks: Asks,
     exporter: Exporter,
     pusher: Option<Pusher>,
     recount: Recount,
@@ -179,6 +183,7 @@ impl Node {
             peers: Peers::load(&boot.stored.peers),
             invites: Invites::load(&boot.stored.invites),
             hosting: Hosting::load(&boot.stored.profiles),
+            asks: Asks::default(),
             contexts: Contexts::load(&boot.stored.contexts),
             exporter: Exporter::new(boot.export),
             pusher: boot.push.map(Pusher::new),

@@ -4,6 +4,7 @@
 //! `join` (a device that is not a member yet), `restore` (a home from an export), `verify` (a home held against itself).
 
 mod clock;
+mod desk;
 mod disk;
 mod greeting;
 mod join;
@@ -12,6 +13,7 @@ mod pushing;
 mod restore;
 mod run;
 mod setup;
+mod showing;
 mod turns;
 mod verify;
 

@@ -5,6 +5,7 @@ use starling_crdt::id::{RecordId, StreamKey};
 use starling_crdt::signed::id_of_wire;
 use starling_node::boot;
 use starling_node::machine::Place;
+use starling_node::machine::info::Notice;
 use starling_node::machine::input::{BatchSeq, Effect, Input, TurnInput};
 use starling_node::machine::joining::Step;
 use starling_node::machine::request::Answer;
@@ -21,6 +22,11 @@ const GROUP_MAX: usize = 512;
 
 impl World {
     /// Gives a node an input and carries out what it wants done.
+    /// Gives a node an input, as its shell would: for what the world itself never says.
+    pub fn give(&mut self, node: usize, input: Input) {
+        self.feed(node, input);
+    }
+
     pub(crate) fn feed(&mut self, node: usize, input: Input) {
         let world = self.now;
         let Some(sim) = self.nodes.get_mut(node) else {
@@ -147,7 +153,17 @@ impl World {
             }
             Effect::Fatal(_) => self.exit(node),
             // No remote is set here.
-            Effect::Host { .. } | Effect::Notify(_) | Effect::Push { .. } => {}
+            Effect::Host { .. } | Effect::Push { .. } => {}
+            Effect::Permit { request, allow } => {
+                if let Some(sim) = self.nodes.get_mut(node) {
+                    sim.permitted.push((request, allow));
+                }
+            }
+            Effect::Notify(notice) => {
+                if let (Notice::Activity(activity), Some(sim)) = (notice, self.nodes.get_mut(node)) {
+                    sim.activity.push(activity);
+                }
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ed25519_dalek::SigningKey;
 use starling_crdt::id::{AttemptId, DeviceKey, RecordId, StreamKey, WorkspaceId};
 use starling_crdt::signed::device_key;
+use starling_node::machine::activity::Activity;
 use starling_node::machine::info::ExportState;
 use starling_node::machine::input::BatchSeq;
 use starling_node::machine::joining::Joining;
@@ -103,6 +104,10 @@ pub struct SimNode {
     pub judged: BTreeMap<u64, Heard>,
     /// Turns that run.
     pub turns: BTreeMap<AttemptId, Running>,
+    /// What it was told that agents do, here or elsewhere.
+    pub activity: Vec<Activity>,
+    /// Permission requests that it answered, and how.
+    pub permitted: Vec<(u64, bool)>,
     /// How its agents behave.
     pub behaviour: Behaviour,
     /// The export's repository; it outlives a crash.
@@ -149,6 +154,8 @@ impl SimNode {
             heard: BTreeSet::new(),
             judged: BTreeMap::new(),
             turns: BTreeMap::new(),
+            activity: Vec::new(),
+            permitted: Vec::new(),
             behaviour: Behaviour::default(),
             tree: Tree::default(),
             export: ExportState::default(),

@@ -80,7 +80,9 @@ impl World {
                 self.feed(node, Input::Turn { attempt, event });
                 return self.at(self.now, node, Event::Act(attempt));
             }
-            Some(Act::Summary(summary)) => starling_crdt::text::Summary::new(summary).map(TurnCall::Summarize),
+            Some(Act::Summary(summary)) => {
+                starling_crdt::text::Summary::new(summary).map(TurnCall::Summarize)
+            }
             Some(Act::Title(title)) => starling_crdt::text::Title::new(title).map(TurnCall::Title),
             Some(Act::Reply(body)) => starling_crdt::text::Body::new(body).map(TurnCall::Reply),
         };

@@ -18,6 +18,7 @@ mod machine {
     mod moving;
     mod network;
     mod one_node;
+    mod permissions;
     #[cfg(feature = "planted")]
     mod planted;
     mod power_cuts;

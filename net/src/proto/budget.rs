@@ -1,13 +1,16 @@
 //! A token bucket for each peer: what it may send in frames and bytes over time. `Records` are not counted: the window
 //! paces them.
 
-use super::limits::{BYTES_BURST, BYTES_PER_SECOND, FRAMES_BURST, FRAMES_PER_SECOND};
+use super::limits::{
+    BYTES_BURST, BYTES_PER_SECOND, FRAMES_BURST, FRAMES_PER_SECOND, NOTES_BURST, NOTES_PER_SECOND,
+};
 
 /// What a peer may still send. Kept in thousandths, so that ms count.
 #[derive(Debug)]
 pub(super) struct Budget {
     frames: Bucket,
     bytes: Bucket,
+    notes: Bucket,
 }
 
 #[derive(Debug)]
@@ -42,6 +45,7 @@ impl Budget {
         Self {
             frames: Bucket::new(FRAMES_BURST, FRAMES_PER_SECOND, now_ms),
             bytes: Bucket::new(BYTES_BURST, BYTES_PER_SECOND, now_ms),
+            notes: Bucket::new(NOTES_BURST, NOTES_PER_SECOND, now_ms),
         }
     }
 
@@ -57,6 +61,11 @@ impl Budget {
             return Err("bytes");
         }
         Ok(())
+    }
+
+    /// Whether one more note is taken.
+    pub(super) fn takes_note(&mut self, now_ms: u64) -> bool {
+        self.notes.take(1, now_ms)
     }
 }
 

@@ -162,6 +162,7 @@ impl Gate {
             | Message::Records { .. }
             | Message::Seek
             | Message::Places { .. }
+            | Message::Note { .. }
             | Message::Ack { .. } => broken("spoke of streams before it was let in"),
         }
     }

@@ -3,11 +3,14 @@
 //! `Collect`, `Records`, `Proof`, `JoinRequest`, `Welcome`) are answered by the input that their text names, at once
 //! or later. Records are opaque wire bytes here.
 
-use std::collections::BTreeSet;
-
 use starling_crdt::id::{DeviceKey, RecordId, StreamKey, WorkspaceId};
 
+mod input;
+mod output;
+
 pub use super::message::RefusalCode;
+pub use input::Input;
+pub use output::Output;
 
 /// What a machine is made with.
 #[derive(Debug, Clone)]
@@ -73,147 +76,6 @@ pub enum Verdict {
     },
 }
 
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// A link to `peer` is up; its key is proved by the transport. A second one replaces the first.
-    Connected {
-        /// Who.
-        peer: DeviceKey,
-        /// Whether we made the connection (who is called waits until an unknown caller has spoken).
-        outbound: bool,
-    },
-    /// The link is gone. All that was under way with this peer is forgotten.
-    Disconnected {
-        /// Who.
-        peer: DeviceKey,
-    },
-    /// A frame came in, without its length prefix.
-    Frame {
-        /// From whom.
-        peer: DeviceKey,
-        /// At most [`super::limits::FRAME_BYTES_MAX`].
-        bytes: Vec<u8>,
-    },
-    /// Our committed state of a session changed, or was loaded at the start.
-    Changed {
-        /// The session (the roster has [`Input::RosterChanged`]).
-        stream: StreamKey,
-        /// Digest of the heads of its counted records.
-        digest: [u8; 32],
-    },
-    /// Nothing of a session counts here any more: it is as if we had none of it.
-    Gone {
-        /// The session.
-        stream: StreamKey,
-    },
-    /// A peer lost its standing. It is told why, with the records that took it away, and dropped. Give this before
-    /// [`Input::RosterChanged`], which would drop it without a word.
-    Dismiss {
-        /// The peer; nothing happens if it was not let in.
-        peer: DeviceKey,
-        /// For its user.
-        detail: String,
-        /// Roster records in topological order, the one that took its standing away among them; at most
-        /// [`super::limits::REFUSAL_RECORDS_MAX`].
-        records: Vec<Vec<u8>>,
-    },
-    /// Our committed roster changed, or was loaded at the start. Give this one before the first `Connected`.
-    RosterChanged {
-        /// The devices in good standing, without this one or with it. Peers outside are dropped at once.
-        allowed: BTreeSet<DeviceKey>,
-        /// The signed roster records that admit this device, in topological order; at most
-        /// [`super::limits::PROOF_RECORDS_MAX`] and [`super::limits::PROOF_BYTES_MAX`], else none is sent.
-        proof: Vec<Vec<u8>>,
-        /// Digest of the roster's heads.
-        digest: [u8; 32],
-    },
-    /// Answers [`Output::Describe`].
-    Described {
-        /// For whom.
-        peer: DeviceKey,
-        /// Of what.
-        stream: StreamKey,
-        /// What we have of it.
-        have: Have,
-    },
-    /// Answers [`Output::Collect`].
-    Collected {
-        /// For whom.
-        peer: DeviceKey,
-        /// Of what.
-        stream: StreamKey,
-        /// What the peer lacks, in topological order; empty if nothing.
-        records: Vec<Vec<u8>>,
-        /// Whether there is more than fitted. The peer asks again when it has processed these.
-        more: bool,
-    },
-    /// Answers [`Output::Records`]: all of its records are committed, waiting or refused. Gives the peer its credit back.
-    /// The [`Input::Changed`] of its streams come before this.
-    Processed {
-        /// Whose frame.
-        peer: DeviceKey,
-        /// Which.
-        token: FrameToken,
-        /// How many records we did not hold before (committed or waiting, not refused).
-        new: usize,
-        /// A stream in which records wait for deps that this peer should have.
-        missing: Option<StreamKey>,
-    },
-    /// Answers [`Output::Proof`], [`Output::JoinRequest`] and [`Output::Welcome`]. Where the verdict rests on new roster
-    /// records, commit them and give their [`Input::RosterChanged`] first: a peer that was let in is dropped by the next
-    /// roster that does not list it.
-    Admission {
-        /// Who.
-        peer: DeviceKey,
-        /// Whether it is let in.
-        verdict: Verdict,
-    },
-    /// A record came by gossip whose deps we lack: ask this peer. Ignored for peers that are not let in.
-    NeedDeps {
-        /// Whom to ask.
-        peer: DeviceKey,
-        /// For which stream.
-        stream: StreamKey,
-    },
-    /// Redeem an invite at `peer`: the first frame to it is the secret. Stands until answered or until the peer is gone
-    /// for good ([`Input::CancelJoin`]).
-    Join {
-        /// The device that the invite names.
-        peer: DeviceKey,
-        /// The invite's secret.
-        secret: [u8; 32],
-        /// What to call this device.
-        label: String,
-    },
-    /// Forget an invite.
-    CancelJoin {
-        /// The device that it named.
-        peer: DeviceKey,
-    },
-    /// Ask a peer where other devices are found: [`Output::Places`] follows, unless the peer's version is too old to know
-    /// the question. Ignored for peers that are not let in.
-    Seek {
-        /// Whom to ask.
-        peer: DeviceKey,
-    },
-    /// Answers [`Output::Seek`].
-    Places {
-        /// For whom.
-        peer: DeviceKey,
-        /// Where others are found; cut to [`super::limits::PLACES_MAX`] and the like. Empty when we know of nobody.
-        places: Vec<Place>,
-    },
-    /// Compare with every peer now, also where an earlier comparison brought nothing.
-    SyncNow,
-    /// Say goodbye to everybody and let nobody in until [`Input::Resume`].
-    Pause,
-    /// The opposite of [`Input::Pause`]. Peers have to be connected anew.
-    Resume,
-    /// Time passed. Needed when [`Output::WakeAt`] says so; harmless at any time.
-    Tick,
-}
-
 /// Why a peer is dropped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -264,112 +126,6 @@ impl DropReason {
             | Self::Paused => false,
         }
     }
-}
-
-/// What to do, in this order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// Send a frame (the transport puts the length before it). Reliable and in order, or the link is to be cut.
-    Send {
-        /// To whom.
-        peer: DeviceKey,
-        /// At most [`super::limits::FRAME_BYTES_MAX`].
-        bytes: Vec<u8>,
-    },
-    /// Say what we have of a stream: [`Input::Described`]. Unknown to us: the default.
-    Describe {
-        /// For whom.
-        peer: DeviceKey,
-        /// Of what.
-        stream: StreamKey,
-    },
-    /// Find what the peer lacks of a stream: [`Input::Collected`]. Unknown to us: nothing.
-    Collect {
-        /// For whom.
-        peer: DeviceKey,
-        /// Of what.
-        stream: StreamKey,
-        /// What it has.
-        theirs: Have,
-        /// Bytes of all records at most; but at least one record, if any is missing.
-        bytes_max: usize,
-    },
-    /// Decode, verify and offer these records, then [`Input::Processed`].
-    Records {
-        /// From whom.
-        peer: DeviceKey,
-        /// Which frame.
-        token: FrameToken,
-        /// Its records by stream; the roster's come first.
-        batches: Vec<Batch>,
-    },
-    /// An unknown peer claims that these roster records admit it: check and offer them, then [`Input::Admission`].
-    Proof {
-        /// Who. The proof must admit this very key.
-        peer: DeviceKey,
-        /// At most [`super::limits::PROOF_RECORDS_MAX`].
-        records: Vec<Vec<u8>>,
-    },
-    /// A peer redeems an invite: [`Input::Admission`] with our whole roster.
-    JoinRequest {
-        /// Who.
-        peer: DeviceKey,
-        /// The invite's secret.
-        secret: [u8; 32],
-        /// What the device calls itself.
-        label: String,
-    },
-    /// Our invite was redeemed: offer the roster, then [`Input::RosterChanged`] and [`Input::Admission`].
-    Welcome {
-        /// By whom.
-        peer: DeviceKey,
-        /// The whole roster; at most [`super::limits::WELCOME_BYTES_MAX`] bytes.
-        records: Vec<Vec<u8>>,
-    },
-    /// A peer refused us; `Drop` follows.
-    Refused {
-        /// Who.
-        peer: DeviceKey,
-        /// Why, for programs.
-        code: RefusalCode,
-        /// Why, for people. Text of the peer: strip control characters before showing it.
-        detail: String,
-        /// What proves it, such as our revocation; to be verified.
-        records: Vec<Vec<u8>>,
-    },
-    /// Close the link, after what was sent before. No [`Input::Disconnected`] is needed, and one does no harm.
-    Drop {
-        /// Whose.
-        peer: DeviceKey,
-        /// Why.
-        reason: DropReason,
-    },
-    /// Both sides have let each other in.
-    Accepted {
-        /// Who.
-        peer: DeviceKey,
-    },
-    /// The peer looks for company: [`Input::Places`].
-    Seek {
-        /// Who.
-        peer: DeviceKey,
-    },
-    /// Where others are found, as this peer says. Not checked: whoever answers there still has to be who it should be.
-    Places {
-        /// Who says so.
-        peer: DeviceKey,
-        /// At most [`super::limits::PLACES_MAX`].
-        places: Vec<Place>,
-    },
-    /// Whether the peer has what we have changed.
-    InStep {
-        /// Who.
-        peer: DeviceKey,
-        /// Whether it has.
-        in_step: bool,
-    },
-    /// Call with [`Input::Tick`] at this time (ms on the clock of `handle`). Replaces the time said before.
-    WakeAt(u64),
 }
 
 /// Where a device is found, as a peer says.

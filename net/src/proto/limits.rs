@@ -4,7 +4,7 @@
 use starling_crdt::limits::WIRE_BYTES_MAX;
 
 /// The protocol version that this crate speaks.
-pub const PROTO_VERSION: u16 = 2;
+pub const PROTO_VERSION: u16 = 3;
 /// The oldest version that it still talks to.
 pub const PROTO_VERSION_MIN: u16 = 1;
 /// Bytes of a frame: the transport must not read a longer one.
@@ -13,6 +13,14 @@ pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
 pub const HANDSHAKE_FRAME_BYTES_MAX: usize = 384 * 1024;
 /// The first version in which a peer can be asked where others are found.
 pub(super) const PLACES_VERSION: u16 = 2;
+/// The first version in which peers tell each other what is of use now or never.
+pub(super) const NOTES_VERSION: u16 = 3;
+/// Bytes of a note: some lines of text.
+pub const NOTE_BYTES_MAX: usize = 8 * 1024;
+/// Notes that are taken from a peer at once, and how many a second after that; more are dropped without blame.
+pub const NOTES_BURST: u64 = 64;
+/// See [`NOTES_BURST`].
+pub const NOTES_PER_SECOND: u64 = 20;
 /// Peers held at once; more are told to come back later.
 pub const PEERS_MAX: usize = 512;
 /// Records of a proof: the chain from the founder to a device is short.

@@ -65,6 +65,8 @@ pub(super) enum Message {
     Seek,
     /// Where others are found: by device, sorted, each with an address.
     Places { places: Vec<Place> },
+    /// Something that is of use now or never, for the owner of the machine.
+    Note { bytes: Vec<u8> },
     /// We stop talking on purpose.
     Bye { paused: bool },
 }

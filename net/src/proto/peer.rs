@@ -8,7 +8,7 @@ use super::budget::Budget;
 use super::gate::{Gate, Invite};
 use super::index::Difference;
 use super::io::{DropReason, FrameToken, Have, Output, PeerStatus, Place, Verdict};
-use super::limits::{FRAME_BYTES_MAX, HANDSHAKE_FRAME_BYTES_MAX, PROGRESS_MS};
+use super::limits::{FRAME_BYTES_MAX, HANDSHAKE_FRAME_BYTES_MAX, NOTE_BYTES_MAX, NOTES_VERSION, PROGRESS_MS};
 use super::local::Local;
 use super::message::{Message, Range, Short, decode};
 use super::out::{Out, Step, broken};
@@ -146,6 +146,13 @@ impl Peer {
     pub(super) fn seek(&mut self, out: &mut Out<'_>) {
         if self.is_open() {
             self.places.seek(self.gate.version(), out);
+        }
+    }
+
+    /// Tells the peer something for now, if it knows what a note is.
+    pub(super) fn note(&mut self, bytes: Vec<u8>, out: &mut Out<'_>) {
+        if self.is_open() && self.gate.version() >= NOTES_VERSION && bytes.len() <= NOTE_BYTES_MAX {
+            out.send(&Message::Note { bytes });
         }
     }
 
@@ -287,7 +294,8 @@ impl Peer {
         out: &mut Out<'_>,
     ) -> Step {
         // A summary is not progress: it comes by the clock, also from a peer that answers nothing. Nor is small talk.
-        if !matches!(message, Message::Summary(_) | Message::Seek | Message::Places { .. }) {
+        let small_talk = matches!(message, Message::Seek | Message::Places { .. } | Message::Note { .. });
+        if !small_talk && !matches!(message, Message::Summary(_)) {
             self.moved_at_ms = now_ms;
             self.strikes = 0;
         }
@@ -321,6 +329,12 @@ impl Peer {
                 Ok(())
             }
             Message::Places { places } => self.places.handle_places(places, out),
+            Message::Note { bytes } => {
+                if self.budget.takes_note(now_ms) {
+                    out.push(Output::Note { peer: out.peer, bytes });
+                }
+                Ok(())
+            }
             Message::Bye { .. } => Err(DropReason::PeerPaused),
             Message::Refused { code, detail, records } => {
                 out.push(Output::Refused { peer: out.peer, code, detail, records });

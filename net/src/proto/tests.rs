@@ -5,6 +5,7 @@ mod exchange;
 mod handshake;
 mod hostile;
 mod model;
+mod notes;
 mod places;
 mod world;
 
@@ -27,6 +28,7 @@ fn kind(message: &Message) -> &'static str {
         Message::Ack { .. } => "ack",
         Message::Seek => "seek",
         Message::Places { .. } => "places",
+        Message::Note { .. } => "note",
         Message::Bye { .. } => "bye",
     }
 }

@@ -14,7 +14,6 @@ use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt, stream};
 use serde::{Deserialize, Serialize};
-use starling_crdt::id::{AttemptId, SessionId};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
 use utoipa::IntoParams;
@@ -23,6 +22,7 @@ use super::App;
 use super::dto;
 use super::extract::Params;
 use super::problem::Problem;
+use crate::machine::activity::{Activity, Doing};
 use crate::machine::info::Notice;
 use crate::machine::request::Code;
 use ring::{Event, Read, Ring};
@@ -30,69 +30,14 @@ use ring::{Event, Read, Ring};
 /// A comment keeps idle connections visibly alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Something that an agent does in a turn: shown live, never stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Activity {
-    /// The session.
-    pub session: SessionId,
-    /// The attempt.
-    pub attempt: AttemptId,
-    /// The agent's context generation.
-    pub generation: u64,
-    /// What it does.
-    pub doing: Doing,
-}
-
-/// What an agent does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Doing {
-    /// It streams text.
-    Text {
-        /// The new piece.
-        text: String,
-    },
-    /// It streams reasoning.
-    Thought {
-        /// The new piece.
-        text: String,
-    },
-    /// It calls a tool, or a call went on.
-    Tool {
-        /// The agent's name for the call.
-        id: String,
-        /// A line for people; empty where it stays as it was.
-        title: String,
-        /// `pending`, `in_progress`, `completed` or `failed`.
-        status: String,
-    },
-    /// It has a plan.
-    Plan {
-        /// Each step and its state.
-        steps: Vec<(String, String)>,
-    },
-    /// How full its context window is.
-    Usage {
-        /// Tokens in use.
-        used: u64,
-        /// Tokens there are.
-        size: u64,
-    },
-    /// It asked for a permission.
-    Permission {
-        /// What for.
-        title: String,
-        /// What it was told.
-        allowed: bool,
-    },
-}
-
 #[derive(Serialize)]
 struct ActivityJson<'a> {
     scope: &'static str,
     session_id: String,
     attempt_id: String,
     generation: u64,
+    /// The device that says so, if it is not this one.
+    from: Option<String>,
     #[serde(flatten)]
     doing: &'a Doing,
 }
@@ -122,6 +67,7 @@ impl Events {
         match notice {
             Notice::Session(item) => self.publish("session", &dto::Item::from(item)),
             Notice::Peers => self.publish("peers", &serde_json::json!({})),
+            Notice::Activity(activity) => self.activity(activity),
             Notice::Roster => self.publish("roster", &serde_json::json!({})),
         }
     }
@@ -133,6 +79,7 @@ impl Events {
             session_id: activity.session.to_string(),
             attempt_id: activity.attempt.to_string(),
             generation: activity.generation,
+            from: activity.from.map(|device| device.to_string()),
             doing: &activity.doing,
         };
         self.publish("activity", &json);

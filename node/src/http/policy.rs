@@ -66,7 +66,12 @@ impl Policy {
                 Some(Permitted::Host) => Permissions::Host,
                 Some(Permitted::Creator) => Permissions::Creator,
             },
-            turn_seconds: within("turn_seconds", self.turn_seconds, usual.turn_seconds, 1..=TURN_SECONDS_MAX)?,
+            turn_seconds: within(
+                "turn_seconds",
+                self.turn_seconds,
+                usual.turn_seconds,
+                1..=TURN_SECONDS_MAX,
+            )?,
             silence_seconds: within(
                 "silence_seconds",
                 self.silence_seconds,

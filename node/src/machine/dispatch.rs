@@ -10,8 +10,8 @@ use starling_crdt::text::{Body, Reason};
 use starling_crdt::view::View;
 
 use super::Node;
-use super::input::{AgentProfile, Effect, Ticket, TurnContext, TurnInput, TurnOrder};
 use super::hosting::{Host, Turn};
+use super::input::{AgentProfile, Effect, Ticket, TurnContext, TurnInput, TurnOrder};
 use super::request::{Code, Rejection, TurnCall};
 use super::rows::{self, IndexRow};
 use super::task::Task;
@@ -52,6 +52,7 @@ impl Node {
 
     /// A session's committed row changed: is there something to answer, to end, or to stop?
     pub(super) fn watch_row(&mut self, key: StreamKey, row: &IndexRow) {
+        self.drop_asks(&key, row);
         if !self.hosts(&row.agent) {
             return;
         }
@@ -211,7 +212,12 @@ impl Node {
     }
 
     pub(super) fn on_turn(&mut self, attempt: AttemptId, event: TurnInput) {
-        let Some(turn) = self.hosting.turns.get(&attempt) else { return };
+        let Some(turn) = self.hosting.turns.get(&attempt) else {
+            if let TurnInput::Asked { request, .. } = event {
+                self.effects.push(Effect::Permit { request, allow: false });
+            }
+            return;
+        };
         let (key, generation) = (turn.key, turn.generation);
         let profile = self.hosting.profile(&turn.agent).cloned();
         match (event, profile) {
@@ -219,6 +225,9 @@ impl Node {
                 self.keep_context(key, generation, &profile, token, usage);
             }
             (TurnInput::Context { .. }, None) => {}
+            (TurnInput::Doing(doing), _) => self.on_doing(attempt, doing),
+            (TurnInput::Asked { request, title }, _) => self.on_asked(attempt, request, title),
+            (TurnInput::Answered { request, allowed }, _) => self.on_answered(attempt, request, allowed),
             (event, _) => self.with_session(key, Task::Turn { attempt, event }),
         }
     }
@@ -257,8 +266,11 @@ impl Node {
                     self.fail(key, attempt, "interrupted: the node was stopped")
                 }
                 TurnInput::Cancelled => self.fail(key, attempt, "stopped"),
-                // Kept before it came here.
-                TurnInput::Context { .. } => return,
+                // Taken in before it came here.
+                TurnInput::Context { .. }
+                | TurnInput::Doing(_)
+                | TurnInput::Asked { .. }
+                | TurnInput::Answered { .. } => return,
             }
         }
         self.forget_turn(attempt);

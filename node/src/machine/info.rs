@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use starling_crdt::id::{DeviceKey, Handle, RecordId, SessionId};
 use starling_crdt::view::Status;
 
+use super::activity::Activity;
+
 /// A row of the session list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
@@ -227,4 +229,6 @@ pub enum Notice {
     Peers,
     /// Members, devices or agents changed.
     Roster,
+    /// An agent does something.
+    Activity(Activity),
 }

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 
 use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, SessionId, StreamKey};
 
+use super::activity::Doing;
 use super::aside::Place;
-use super::export_plan::ExportPlan;
 use super::context::Usage;
+use super::export_plan::ExportPlan;
 use super::info::{ExportState, Notice};
 use super::policy::AgentPolicy;
 use super::request::{Answer, Rejection, Request};
@@ -146,6 +147,22 @@ pub enum TurnInput {
         /// How full it is, if the agent said so.
         usage: Option<Usage>,
     },
+    /// What the agent does, in short: for the creator's other devices. Clients of this one are told by the runner.
+    Doing(Vec<Doing>),
+    /// The agent asks for a permission; [`Effect::Permit`] answers it.
+    Asked {
+        /// The runner's number for it, never used twice in a run.
+        request: u64,
+        /// What for.
+        title: String,
+    },
+    /// A permission request is over.
+    Answered {
+        /// Its number.
+        request: u64,
+        /// Whether it was allowed.
+        allowed: bool,
+    },
     /// The prompt ended. With text but without a reply, the text may become the reply.
     Finished {
         /// What the agent streamed.
@@ -205,6 +222,13 @@ pub enum Effect {
     CancelTurn {
         /// The attempt.
         attempt: AttemptId,
+    },
+    /// Answer a permission request of a running turn; one that is over already is nobody's any more.
+    Permit {
+        /// Its number, from [`TurnInput::Asked`].
+        request: u64,
+        /// Whether to allow it, once.
+        allow: bool,
     },
     /// Start or stop hosting an agent on this device.
     Host {

@@ -34,7 +34,8 @@ impl Node {
     /// and not for ever.
     fn take_up(&mut self, key: StreamKey, view: &View, attempt: AttemptId) -> bool {
         let is_free = self.hosting.hosts.get(&view.agent).is_none_or(|host| host.running.is_none());
-        let stopped = view.archived.is_some() || view.processing.as_ref().is_none_or(|turn| turn.stop_requested);
+        let stopped =
+            view.archived.is_some() || view.processing.as_ref().is_none_or(|turn| turn.stop_requested);
         let again = self.retries(&view.agent) && is_free && !stopped && self.claimed_here(&key, attempt);
         if !again || self.count_taken_up(key, attempt) > TAKEN_UP_MAX {
             return false;
@@ -53,9 +54,13 @@ impl Node {
 
     /// Whether an attempt is a claim of this very device.
     fn claimed_here(&self, key: &StreamKey, attempt: AttemptId) -> bool {
-        let is_it = |payload: &Payload| matches!(payload, Payload::Claim { turn, .. } if turn.attempt == attempt);
+        let is_it =
+            |payload: &Payload| matches!(payload, Payload::Claim { turn, .. } if turn.attempt == attempt);
         self.session(key).is_some_and(|session| {
-            session.entries().map(|entry| entry.signed.record()).any(|r| is_it(&r.payload) && r.author == self.me)
+            session
+                .entries()
+                .map(|entry| entry.signed.record())
+                .any(|r| is_it(&r.payload) && r.author == self.me)
         })
     }
 }

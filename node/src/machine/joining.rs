@@ -103,6 +103,7 @@ impl Joining {
             | Output::Accepted { .. }
             | Output::Seek { .. }
             | Output::Places { .. }
+            | Output::Note { .. }
             | Output::InStep { .. } => {}
         }
     }

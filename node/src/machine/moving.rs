@@ -15,7 +15,13 @@ use crate::store::Space;
 const TIPS_DOMAIN: &str = "starling/handover-tips/1";
 
 impl Node {
-    pub(super) fn on_add_agent(&mut self, ticket: Ticket, handle: &Handle, profile: AgentProfile, force: bool) {
+    pub(super) fn on_add_agent(
+        &mut self,
+        ticket: Ticket,
+        handle: &Handle,
+        profile: AgentProfile,
+        force: bool,
+    ) {
         let added = self.add_agent(handle, profile, force);
         self.answer_agents(ticket, added);
     }
@@ -47,7 +53,13 @@ impl Node {
     }
 
     /// Becomes the host of an agent that another device hosts.
-    fn take(&mut self, agent: AgentId, handle: &Handle, host: DeviceKey, force: bool) -> Result<(), Rejection> {
+    fn take(
+        &mut self,
+        agent: AgentId,
+        handle: &Handle,
+        host: DeviceKey,
+        force: bool,
+    ) -> Result<(), Rejection> {
         let label = self.label(&host);
         let offered = self.standing().handovers().find(|(_, o)| o.agent == agent && o.to == self.me);
         let offered = offered.map(|(id, offered)| (*id, offered.by));

@@ -163,6 +163,7 @@ impl Node {
         let Some(link) = self.peers.links.remove(&peer) else {
             return;
         };
+        self.forget_requests_of(&peer);
         let now = self.now;
         if let Some(state) = self.peers.peers.get_mut(&peer) {
             state.back_off(now);
@@ -298,6 +299,7 @@ impl Node {
         self.keep_peer(peer);
         self.effects.push(Effect::Notify(Notice::Peers));
         self.look_for_company();
+        self.tell_open_requests(peer);
     }
 
     /// The roster changed: whom it admits now is worth a dial, whatever came of the last one.

@@ -113,7 +113,9 @@ impl Node {
         }
         if let Some(at) = self.hosting.rested_at(&row.agent, self.now) {
             let minutes = at.saturating_sub(self.now).div_ceil(60_000);
-            return Some(format!("@{agent} has begun as many turns as it may in an hour; the next one in {minutes} min"));
+            return Some(format!(
+                "@{agent} has begun as many turns as it may in an hour; the next one in {minutes} min"
+            ));
         }
         let (running, queued) = self.hosting.load_of(&row.agent);
         running.map(|_| format!("@{agent} works on another session; {queued} in the queue"))

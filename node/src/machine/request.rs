@@ -7,6 +7,7 @@ use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, SessionId};
 use starling_crdt::text::{Body, RequestId, Summary, Title};
 use starling_crdt::view::{Status, View};
 
+use super::activity::PermissionInfo;
 use super::info::{
     AgentInfo, ExportState, InviteInfo, Item, MemberInfo, NodeStatus, PeerInfo, RevokedInfo, SyncInfo,
 };
@@ -78,6 +79,17 @@ pub enum Request {
     },
     /// Answer: [`Answer::Agents`].
     Agents,
+    /// Permission requests that wait for an answer. Answer: [`Answer::Permissions`].
+    Permissions,
+    /// Answer a permission request. Answer: [`Answer::Permissions`], with that one.
+    Permit {
+        /// The session.
+        session: SessionId,
+        /// Its number.
+        request: u64,
+        /// Allow it, once.
+        allow: bool,
+    },
     /// Answer: [`Answer::Members`].
     Members,
     /// Answer: [`Answer::Peers`].
@@ -226,6 +238,8 @@ pub enum Answer {
     Ids(Vec<SessionId>),
     /// The workspace's agents.
     Agents(Vec<AgentInfo>),
+    /// Permission requests.
+    Permissions(Vec<PermissionInfo>),
     /// The workspace's members.
     Members(Vec<MemberInfo>),
     /// Peers that are known.

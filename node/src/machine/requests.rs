@@ -44,6 +44,8 @@ impl Node {
                 self.answer(ticket, Ok(Answer::Ids(ids)));
             }
             Request::Agents => self.answer(ticket, Ok(self.agents())),
+            Request::Permissions => self.answer(ticket, Ok(self.permissions())),
+            Request::Permit { session, request, allow } => self.on_permit(ticket, session, request, allow),
             Request::Members => self.answer(ticket, Ok(self.members())),
             Request::Peers => self.answer(ticket, Ok(Answer::Peers(self.peer_infos()))),
             Request::Status => self.answer(ticket, Ok(self.status())),

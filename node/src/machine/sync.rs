@@ -44,6 +44,7 @@ impl Node {
             Output::Accepted { peer } => self.on_accepted(peer),
             Output::Seek { peer } => self.on_seek(peer),
             Output::Places { places, .. } => self.on_places(places),
+            Output::Note { peer, bytes } => self.on_note(peer, &bytes),
             Output::InStep { in_step, .. } => self.on_in_step(in_step),
             Output::WakeAt(at) => self.wake("sync", at),
         }

@@ -298,6 +298,7 @@ impl Shell {
             Effect::AskForTitle { attempt } => self.turns.ask_for_title(&attempt),
             Effect::CloseTurn { attempt } => self.turns.close(&attempt),
             Effect::CancelTurn { attempt } => self.turns.cancel(&attempt),
+            Effect::Permit { request, allow } => self.turns.permit(request, allow),
             Effect::Host { agent, profile } => self.turns.host(agent, profile),
             Effect::Export(plan) => self.exporting.apply(plan),
             Effect::Push { commit } => self.pushing.push(commit),

@@ -10,15 +10,19 @@ use starling_crdt::id::{AttemptId, Handle};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::desk::Desk;
+use super::showing::Showing;
 use crate::agent::acp::AcpDriver;
 use crate::agent::prompt::{self, PromptContext, PromptLine};
 use crate::agent::{
-    AgentDriver, AgentSpec, Door, TURN_EVENTS_MAX, TurnEnd, TurnEvent, TurnLimits, TurnRequest, TurnSecret,
+    AgentDriver, AgentSpec, Door, PlanStep, TURN_EVENTS_MAX, TurnEnd, TurnEvent, TurnLimits, TurnRequest,
+    TurnSecret,
 };
-use crate::http::{Activity, Doing, Events};
+use crate::http::Events;
+use crate::machine::activity::{Activity, Asking, Doing, Progress, Step};
 use crate::machine::context::Usage;
 use crate::machine::input::{AgentKind, AgentProfile, Input, TurnContext, TurnInput, TurnOrder};
-use crate::machine::policy::AgentPolicy;
+use crate::machine::policy::{AgentPolicy, Permissions};
 use crate::spawner::Spawner;
 
 /// What a turn's task can be told.
@@ -41,6 +45,7 @@ pub(super) struct Turns {
     scratch: PathBuf,
     drivers: BTreeMap<Handle, Arc<dyn AgentDriver>>,
     running: BTreeMap<AttemptId, Running>,
+    desk: Arc<Desk>,
 }
 
 /// Where agents find what they need.
@@ -65,6 +70,7 @@ impl Turns {
             scratch,
             drivers: BTreeMap::new(),
             running: BTreeMap::new(),
+            desk: Arc::default(),
         }
     }
 
@@ -110,6 +116,7 @@ impl Turns {
         let (words, hears) = mpsc::channel(1);
         self.running.insert(order.attempt, Running { cancel: cancel.clone(), words });
         let (events, activity) = mpsc::channel(TURN_EVENTS_MAX);
+        let asks = order.profile.policy.permissions != Permissions::Refuse;
         let usage = watch::Sender::new(None);
         let heard = usage.subscribe();
         self.show(&order, activity, usage);
@@ -124,6 +131,7 @@ impl Turns {
             },
             limits: limits_of(&order.profile.policy),
             events,
+            desk: asks.then(|| self.desk.for_turn(order.attempt, self.inputs.clone(), cancel.clone())),
             cancel,
         };
         let prompt = prompt_of(&order.agent, order.context);
@@ -134,21 +142,22 @@ impl Turns {
     fn show(
         &self,
         order: &TurnOrder,
-        mut activity: mpsc::Receiver<TurnEvent>,
+        activity: mpsc::Receiver<TurnEvent>,
         usage: watch::Sender<Option<Usage>>,
     ) {
-        let (session, attempt, generation) = (order.session, order.attempt, order.generation);
-        let events = self.events.clone();
-        self.spawner.spawn("activity", async move {
-            while let Some(event) = activity.recv().await {
-                if let TurnEvent::Usage { used, size } = event {
-                    usage.send_replace(Some(Usage { used, size }));
-                }
-                if let Some(doing) = doing(event) {
-                    events.activity(&Activity { session, attempt, generation, doing });
-                }
-            }
-        });
+        let showing = Showing {
+            activity: Activity {
+                session: order.session,
+                attempt: order.attempt,
+                generation: order.generation,
+                from: None,
+                doing: Doing::Text { text: String::new() },
+            },
+            events: self.events.clone(),
+            inputs: self.inputs.clone(),
+            usage,
+        };
+        self.spawner.spawn("activity", showing.run(activity));
     }
 
     pub(super) fn ask_for_title(&self, attempt: &AttemptId) {
@@ -161,6 +170,10 @@ impl Turns {
         if let Some(running) = self.running.get(attempt) {
             running.cancel.cancel();
         }
+    }
+
+    pub(super) fn permit(&self, request: u64, allow: bool) {
+        self.desk.answer(request, allow);
     }
 
     /// The turn is over: its task ends when nobody can speak to it any more.
@@ -250,16 +263,28 @@ fn prompt_of(agent: &Handle, context: TurnContext) -> PromptContext {
     }
 }
 
-fn doing(event: TurnEvent) -> Option<Doing> {
-    Some(match event {
+pub(super) fn doing(event: TurnEvent) -> Doing {
+    match event {
         TurnEvent::Text(text) => Doing::Text { text },
         TurnEvent::Thought(text) => Doing::Thought { text },
-        TurnEvent::ToolCall { id, title, status } => Doing::Tool { id, title, status: status.to_owned() },
+        TurnEvent::ToolCall { id, title, status } => Doing::Tool { id, title, status: progress(status) },
         TurnEvent::Plan(steps) => {
-            let steps = steps.into_iter().map(|step| (step.text, step.status.to_owned())).collect();
-            Doing::Plan { steps }
+            let step = |step: PlanStep| Step { text: step.text, status: progress(step.status) };
+            Doing::Plan { steps: steps.into_iter().map(step).collect() }
         }
         TurnEvent::Usage { used, size } => Doing::Usage { used, size },
-        TurnEvent::Permission { title, allowed } => Doing::Permission { title, allowed },
-    })
+        TurnEvent::Permission { title, allowed } => {
+            let state = if allowed { Asking::Allowed } else { Asking::Refused };
+            Doing::Permission { request: 0, title, state, can_answer: false }
+        }
+    }
+}
+
+fn progress(status: &str) -> Progress {
+    match status {
+        "pending" => Progress::Pending,
+        "completed" => Progress::Completed,
+        "failed" => Progress::Failed,
+        _ => Progress::InProgress,
+    }
 }

@@ -160,6 +160,7 @@ impl Bench {
             door,
             limits: self.limits,
             events,
+            desk: None,
             cancel: self.cancel.clone(),
         };
         (request, received)

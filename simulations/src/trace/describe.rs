@@ -34,6 +34,7 @@ pub(super) fn effect(effect: &Effect, names: &Names) -> (&'static str, String) {
         Effect::AskForTitle { attempt } => ("ask-title", attempt.to_string()),
         Effect::CloseTurn { attempt } => (TURN_ENDS, attempt.to_string()),
         Effect::CancelTurn { attempt } => ("turn-cancel", attempt.to_string()),
+        Effect::Permit { request, allow } => ("permit", format!("{request}: {allow}")),
         Effect::Host { agent, profile } => {
             ("host", format!("@{agent}{}", if profile.is_some() { "" } else { " no more" }))
         }

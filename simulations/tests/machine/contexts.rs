@@ -85,7 +85,8 @@ fn a_row_that_cannot_be_read_means_a_fresh_context() {
         world.run_for(MINUTE);
         world.crash(a);
         world.nodes[a].open().unwrap();
-        let spoiled = LocalRow { space: Space::Turn, key: key.as_bytes().to_vec(), value: Some(vec![1, 0xff]) };
+        let spoiled =
+            LocalRow { space: Space::Turn, key: key.as_bytes().to_vec(), value: Some(vec![1, 0xff]) };
         let batch = Batch { local: vec![spoiled], ..Batch::default() };
         world.nodes[a].store.as_ref().unwrap().commit(&[batch]).unwrap();
         world.start(a);

@@ -47,6 +47,7 @@ fn all() -> Vec<Message> {
         Message::Bye { paused: true },
         Message::Later { round: [6; 8] },
         Message::Seek,
+        Message::Note { bytes: vec![7; 3] },
         Message::Places {
             places: vec![Place {
                 device: DeviceKey::from_bytes([5; 32]),
@@ -66,7 +67,7 @@ fn frames_keep_their_bytes_from_version_to_version() {
     assert_eq!(encode(&Message::Bye { paused: true }), [0x82, 11, 0xf5]);
 }
 
-const GOLDEN: [&str; 15] = [
+const GOLDEN: [&str; 16] = [
     "1f04c7eb0c8a954a",
     "9d0fa0e9884a439e",
     "a6af9b51a862dc0f",
@@ -81,6 +82,7 @@ const GOLDEN: [&str; 15] = [
     "e0c14bf4fb13b0d9",
     "faf623487e18676a",
     "d98e901023f60042",
+    "2c73399957819e10",
     "262a037fe17fb65f",
 ];
 

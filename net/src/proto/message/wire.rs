@@ -14,7 +14,7 @@ use super::super::codec::{
 use super::super::io::{Have, Place};
 use super::super::limits::{
     ADDRESS_BYTES_MAX, BATCH_BYTES_MAX, BATCH_RECORDS_MAX, BATCH_STREAMS_MAX, DETAIL_BYTES_MAX,
-    FRAME_BYTES_MAX, HAVE_AUTHORS_MAX, HAVE_HEADS_MAX, INDEX_ITEMS_MAX, INDEX_RANGES_MAX,
+    FRAME_BYTES_MAX, HAVE_AUTHORS_MAX, HAVE_HEADS_MAX, INDEX_ITEMS_MAX, INDEX_RANGES_MAX, NOTE_BYTES_MAX,
     PLACE_ADDRESSES_MAX, PLACES_MAX, PROOF_BYTES_MAX, PROOF_RECORDS_MAX, REFUSAL_RECORDS_MAX,
 };
 use super::{Bound, Message, Part, Range, RangeState, RefusalCode, Summary, Tail};
@@ -96,6 +96,7 @@ fn put(e: &mut Writer<'_>, message: &Message) -> Written {
             e.array(2)?.u8(14)?;
             put_list(e, places, put_place)
         }
+        Message::Note { bytes } => e.array(2)?.u8(15)?.bytes(bytes)?.ok(),
     }
 }
 
@@ -167,6 +168,7 @@ fn get(d: &mut Decoder<'_>) -> Result<Message, Error> {
         (11, 2) => Ok(Message::Bye { paused: d.bool()? }),
         (13, 1) => Ok(Message::Seek),
         (14, 2) => Ok(Message::Places { places: get_places(d)? }),
+        (15, 2) => Ok(Message::Note { bytes: codec::bytes(d, NOTE_BYTES_MAX)? }),
         _ => Err(Error::message("unknown kind of frame")),
     }
 }

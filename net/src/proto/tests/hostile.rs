@@ -44,6 +44,7 @@ fn strangers_learn_nothing() {
         Message::Records { token: 1, parts: vec![] },
         Message::Proof { records: vec![] },
         Message::Seek,
+        Message::Note { bytes: vec![] },
         Message::Places { places: vec![] },
         Message::Accepted,
     ] {

@@ -267,11 +267,16 @@ async fn connect(
             agent_client_protocol::on_receive_notification!(),
         )
         .on_receive_request(
-            async move |request: RequestPermissionRequest, responder, _connection| {
-                let listener = listeners.get(&request.session_id.0);
-                let outcome = listener.map(|listener| listener.permission(&request));
-                let outcome = outcome.unwrap_or(RequestPermissionOutcome::Cancelled);
-                responder.respond(RequestPermissionResponse::new(outcome))
+            async move |request: RequestPermissionRequest, responder, connection: ConnectionTo<Agent>| {
+                let Some(listener) = listeners.get(&request.session_id.0) else {
+                    let nobody = RequestPermissionOutcome::Cancelled;
+                    return responder.respond(RequestPermissionResponse::new(nobody));
+                };
+                let call = listener.heed(&request);
+                connection.spawn(async move {
+                    let outcome = listener.decide(&request, call).await;
+                    responder.respond(RequestPermissionResponse::new(outcome))
+                })
             },
             agent_client_protocol::on_receive_request!(),
         )

@@ -1,10 +1,12 @@
 //! What an agent says during a turn: updates become [`TurnEvent`]s and the final text, permission requests are answered.
 //!
-//! Runs inside the connection's dispatch loop, so nothing here waits: events that do not fit the channel are dropped.
-//! Everything kept is bounded. The permission policy is the whole of it: our own tools once, everything else not.
+//! Runs inside the connection's dispatch loop, so nothing here waits but the answer to a permission request, which has a
+//! task of its own: events that do not fit the channel are dropped. Everything kept is bounded. Our own tools are allowed,
+//! once; everything else is somebody's to decide (`PermissionDesk`), and refused where nobody is there.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use agent_client_protocol::v1::schema::{
     ContentBlock, ContentChunk, PermissionOptionId, PermissionOptionKind, PlanEntryStatus,
@@ -15,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::agent::mcp::{SERVER_NAME, TOOLS};
 use crate::agent::prompt::cut;
-use crate::agent::{EVENT_TEXT_BYTES_MAX, FINAL_TEXT_BYTES_MAX, PlanStep, TurnEvent};
+use crate::agent::{EVENT_TEXT_BYTES_MAX, FINAL_TEXT_BYTES_MAX, PermissionDesk, PlanStep, TurnEvent};
 
 /// Tool calls remembered for their name and kind: a permission request may only carry the id.
 const TOOL_CALLS_MAX: usize = 512;
@@ -27,6 +29,9 @@ const PLAN_STEPS_MAX: usize = 100;
 /// Listens to one ACP session for one turn.
 pub(super) struct Listener {
     events: mpsc::Sender<TurnEvent>,
+    desk: Option<Arc<dyn PermissionDesk>>,
+    /// Permission requests that wait for somebody.
+    asking: AtomicUsize,
     heard: watch::Sender<u64>,
     memory: Mutex<Memory>,
 }
@@ -37,16 +42,23 @@ struct Memory {
     calls: BTreeMap<String, KnownCall>,
 }
 
+/// What is known of a tool call.
 #[derive(Default, Clone)]
-struct KnownCall {
+pub(super) struct KnownCall {
     name: Option<String>,
     title: String,
     kind: ToolKind,
 }
 
 impl Listener {
-    pub(super) fn new(events: mpsc::Sender<TurnEvent>) -> Self {
-        Self { events, heard: watch::Sender::new(0), memory: Mutex::default() }
+    pub(super) fn new(events: mpsc::Sender<TurnEvent>, desk: Option<Arc<dyn PermissionDesk>>) -> Self {
+        let (asking, heard) = (AtomicUsize::new(0), watch::Sender::new(0));
+        Self { events, desk, asking, heard, memory: Mutex::default() }
+    }
+
+    /// Whether the agent waits for a person: its silence is not its own.
+    pub(super) fn is_asking(&self) -> bool {
+        self.asking.load(Ordering::Relaxed) > 0
     }
 
     /// Changes with every sign of life.
@@ -104,23 +116,44 @@ impl Listener {
         self.emit(event);
     }
 
-    /// Decides a permission request.
-    pub(super) fn permission(&self, request: &RequestPermissionRequest) -> RequestPermissionOutcome {
+    /// A permission request has come: what is known of the call that it is for. Waits for nothing.
+    pub(super) fn heed(&self, request: &RequestPermissionRequest) -> KnownCall {
         self.sign_of_life();
         let fields = &request.tool_call.fields;
         let id = &request.tool_call.tool_call_id.0;
-        let call = {
-            let mut memory = self.memory();
-            memory.amend(id, fields.name.clone(), fields.title.clone(), fields.kind);
-            memory.calls.get(id.as_ref()).cloned().unwrap_or_default()
+        let mut memory = self.memory();
+        memory.amend(id, fields.name.clone(), fields.title.clone(), fields.kind);
+        memory.calls.get(id.as_ref()).cloned().unwrap_or_default()
+    }
+
+    /// Decides it: at once, or when whoever may has answered.
+    pub(super) async fn decide(
+        &self,
+        request: &RequestPermissionRequest,
+        call: KnownCall,
+    ) -> RequestPermissionOutcome {
+        let asked = self.desk.as_ref().filter(|_| !call.is_our_tool());
+        let allow = match asked {
+            Some(desk) => self.ask(desk.as_ref(), &call).await,
+            None => call.is_our_tool(),
         };
-        let chosen = choose(request, call.is_our_tool());
-        let allowed = chosen.as_ref().is_some_and(|(_, allowed)| *allowed);
-        self.emit(Some(TurnEvent::Permission { title: label(&call.title), allowed }));
+        let chosen = choose(request, allow);
+        if asked.is_none() {
+            let allowed = chosen.as_ref().is_some_and(|(_, allowed)| *allowed);
+            self.emit(Some(TurnEvent::Permission { title: label(&call.title), allowed }));
+        }
         match chosen {
             Some((id, _)) => RequestPermissionOutcome::Selected(SelectedPermissionOutcome::new(id)),
             None => RequestPermissionOutcome::Cancelled,
         }
+    }
+
+    async fn ask(&self, desk: &dyn PermissionDesk, call: &KnownCall) -> bool {
+        self.asking.fetch_add(1, Ordering::Relaxed);
+        let allowed = desk.ask(label(call.shown())).await;
+        self.asking.fetch_sub(1, Ordering::Relaxed);
+        self.sign_of_life();
+        allowed
     }
 
     fn sign_of_life(&self) {
@@ -155,6 +188,12 @@ impl Memory {
 }
 
 impl KnownCall {
+    /// A line for people.
+    fn shown(&self) -> &str {
+        let name = self.name.as_deref().unwrap_or("a tool call without a name");
+        if self.title.trim().is_empty() { name } else { &self.title }
+    }
+
     /// Whether this is a call of one of the three turn tools. Names are compared whole: a shell command that only
     /// begins like one of them is something else.
     fn is_our_tool(&self) -> bool {
@@ -246,11 +285,13 @@ mod tests {
         PermissionOption, TextContent, ToolCall, ToolCallUpdate, ToolCallUpdateFields,
     };
 
+    use futures::FutureExt;
+
     use super::*;
 
     fn listener() -> (Listener, mpsc::Receiver<TurnEvent>) {
         let (events, received) = mpsc::channel(4);
-        (Listener::new(events), received)
+        (Listener::new(events, None), received)
     }
 
     fn say(text: &str) -> SessionUpdate {
@@ -264,8 +305,14 @@ mod tests {
         RequestPermissionRequest::new("s", ToolCallUpdate::new("c", fields), options)
     }
 
+    /// Without a desk nothing has to be waited for.
+    fn permission(listener: &Listener, request: &RequestPermissionRequest) -> RequestPermissionOutcome {
+        let call = listener.heed(request);
+        listener.decide(request, call).now_or_never().unwrap()
+    }
+
     fn answer(title: &str, kind: ToolKind, kinds: &[PermissionOptionKind]) -> Option<String> {
-        match listener().0.permission(&ask(title, kind, kinds)) {
+        match permission(&listener().0, &ask(title, kind, kinds)) {
             RequestPermissionOutcome::Selected(selected) => Some(selected.option_id.0.to_string()),
             _ => None,
         }
@@ -296,7 +343,7 @@ mod tests {
             ToolCallUpdate::new("c", ToolCallUpdateFields::new()),
             vec![PermissionOption::new("yes", "x", PermissionOptionKind::AllowOnce)],
         );
-        let outcome = listener.permission(&request);
+        let outcome = permission(&listener, &request);
         assert!(
             matches!(outcome, RequestPermissionOutcome::Selected(option) if &*option.option_id.0 == "yes")
         );

@@ -75,7 +75,7 @@ impl AcpTurn {
             session = open_session(&connection, &request) => session?,
         };
         let resumed = request.resume.as_deref() == Some(&*session.0);
-        let listener = Arc::new(Listener::new(request.events));
+        let listener = Arc::new(Listener::new(request.events, request.desk));
         connection.listeners.insert(&session.0, Arc::clone(&listener));
         let (limits, cancel) = (request.limits, request.cancel);
         Ok(Self {
@@ -142,7 +142,7 @@ impl AcpTurn {
                 answer = &mut *answer => return Ok(answer),
                 () = tokio::time::sleep_until(self.deadline) => return Err(Stop::TimedOut(Phase::Wall)),
                 heard = tokio::time::timeout(self.limits.silence, signs_of_life.changed()) => {
-                    if heard.is_err() {
+                    if heard.is_err() && !self.listener.is_asking() {
                         return Err(Stop::TimedOut(Phase::Silence));
                     }
                 }

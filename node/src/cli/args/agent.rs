@@ -54,7 +54,9 @@ pub(in crate::cli) enum AgentVerb {
         handle: Handle,
     },
     /// Let an agent go to another device, which takes it by `agent add`
-    #[command(after_help = "Example:\n  starling agent handover claude 3f9a\nand on that device:\n  starling agent add claude --acp npx -y @agentclientprotocol/claude-agent-acp")]
+    #[command(
+        after_help = "Example:\n  starling agent handover claude 3f9a\nand on that device:\n  starling agent add claude --acp npx -y @agentclientprotocol/claude-agent-acp"
+    )]
     Handover {
         /// What it is called
         #[arg(value_parser = values::handle)]

@@ -6,6 +6,7 @@ use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, SessionId, Strea
 use starling_crdt::text::{Body, Reason, RequestId, Summary, Title};
 use starling_crdt::view::{Archived, Author, Completed, Failed, Line, Processing, Status, View};
 
+use crate::machine::activity::PermissionInfo;
 use crate::machine::info::{
     AgentInfo, DeviceInfo, ExportState, InviteInfo, Item, MemberInfo, NodeStatus, PeerInfo, SyncInfo,
     WaitingInfo,
@@ -51,6 +52,21 @@ fn line(number: u64, author: Author, body: &str) -> Line {
         author,
         at_ms: START_MS + number * 1_000 + 7,
         body: Body::new(body).unwrap(),
+    }
+}
+
+/// A permission request of that session.
+pub(super) fn permission() -> PermissionInfo {
+    PermissionInfo {
+        session: session(),
+        attempt: attempt(),
+        request: 3,
+        agent: handle("scribe"),
+        title: "rm -rf build".to_owned(),
+        host: device("0d"),
+        here: false,
+        can_answer: true,
+        asked_at_ms: START_MS,
     }
 }
 

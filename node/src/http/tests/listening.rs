@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::client::Call;
 use super::{Node, fixtures, soon};
-use crate::http::{Activity, Doing};
+use crate::machine::activity::{Activity, Doing};
 use crate::machine::info::Notice;
 
 /// A client that reads a stream event by event.
@@ -80,6 +80,7 @@ async fn events_are_numbered_and_typed() {
         session: fixtures::session(),
         attempt: fixtures::attempt(),
         generation: 2,
+        from: None,
         doing: Doing::Text { text: "line 1\n\nline 2".to_owned() },
     });
     let first = ear.next().await.unwrap();
@@ -143,6 +144,7 @@ async fn a_slow_reader_gets_resync_and_nobody_waits_for_it() {
             session: fixtures::session(),
             attempt: fixtures::attempt(),
             generation: 0,
+            from: None,
             doing: Doing::Text { text: text.clone() },
         });
         tokio::time::sleep(Duration::from_millis(1)).await;

@@ -92,6 +92,7 @@ impl Model {
             | Request::AddAgent { .. }
             | Request::HandOver { .. }
             | Request::RemoveAgent { .. } => Answer::Agents(vec![f::agent()]),
+            Request::Permissions | Request::Permit { .. } => Answer::Permissions(vec![f::permission()]),
             Request::Members => Answer::Members(vec![f::member()]),
             Request::Revoke { device, keep } => Answer::Revoked(RevokedInfo {
                 devices: vec![device],

@@ -20,7 +20,13 @@ fn handle(text: &str) -> Handle {
 /// The records of a new workspace whose founder's key is of `seed`, with an agent.
 fn founded(seed: u8) -> (WorkspaceId, Vec<Vec<u8>>) {
     let kind = super::super::input::AgentKind::Demo { script: None };
-    let profile = super::super::input::AgentProfile { kind, cwd: None, env: Vec::new(), allow: Vec::new(), policy: super::super::policy::AgentPolicy::DEFAULT };
+    let profile = super::super::input::AgentProfile {
+        kind,
+        cwd: None,
+        env: Vec::new(),
+        allow: Vec::new(),
+        policy: super::super::policy::AgentPolicy::DEFAULT,
+    };
     let label = Label::new("laptop").unwrap();
     let (recovery, agent) = (Some(device_key(&key(RECOVERY))), Some((handle("coder"), profile)));
     let founded = super::super::found(&key(seed), handle("alice"), label, recovery, agent, AT_MS).unwrap();

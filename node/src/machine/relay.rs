@@ -1,0 +1,268 @@
+//! What an agent does, told to the other devices of the session's creator while it happens, and permission requests, which
+//! are answered at the host or, where its policy permits, by the creator from there. Everything here is of use now or
+//! never: nothing is stored, nothing is told again but to a device that comes back while a request is open.
+//!
+//! A note is believed as far as the roster goes: what an agent does only from its host, an answer only from a device of
+//! the session's creator, for a request that is open, if the host's policy lets them.
+
+use std::collections::BTreeMap;
+
+use starling_crdt::id::{AttemptId, DeviceKey, SessionId, StreamKey};
+use starling_net::proto;
+
+use super::Node;
+use super::activity::{Activity, Asking, Doing, Note, PermissionInfo};
+use super::info::Notice;
+use super::input::{Effect, Ticket};
+use super::policy::Permissions;
+use super::request::{Answer, Code, Rejection};
+use super::rows::IndexRow;
+
+/// Requests of agents hosted elsewhere that are kept.
+const ASKS_MAX: usize = 256;
+
+/// Open permission requests, of agents hosted here and elsewhere.
+#[derive(Debug, Default)]
+pub(super) struct Asks(BTreeMap<(AttemptId, u64), Ask>);
+
+#[derive(Debug)]
+struct Ask {
+    key: StreamKey,
+    info: PermissionInfo,
+}
+
+/// Whose turn something is said of.
+#[derive(Debug, Clone, Copy)]
+struct Source {
+    key: StreamKey,
+    session: SessionId,
+    attempt: AttemptId,
+    generation: u64,
+}
+
+impl Node {
+    /// A turn's runner says what the agent does; clients here were told already.
+    pub(super) fn on_doing(&mut self, attempt: AttemptId, doing: Vec<Doing>) {
+        if let Some((source, row)) = self.source(attempt) {
+            self.tell_creator(source, &row, doing);
+        }
+    }
+
+    /// An agent asks for a permission.
+    pub(super) fn on_asked(&mut self, attempt: AttemptId, request: u64, title: String) {
+        let Some((source, row)) = self.source(attempt) else {
+            // The turn is over; whoever waits is told so.
+            return self.effects.push(Effect::Permit { request, allow: false });
+        };
+        let info = PermissionInfo {
+            session: source.session,
+            attempt,
+            request,
+            agent: self.item(&row).agent,
+            title: title.clone(),
+            host: self.me,
+            here: true,
+            can_answer: true,
+            asked_at_ms: self.now,
+        };
+        self.asks.0.insert((attempt, request), Ask { key: source.key, info });
+        self.say_permission(source, &row, request, title, Asking::Asked);
+    }
+
+    /// A request is answered, or nobody did in time.
+    pub(super) fn on_answered(&mut self, attempt: AttemptId, request: u64, allowed: bool) {
+        let asked = self.asks.0.remove(&(attempt, request));
+        if let (Some(ask), Some((source, row))) = (asked, self.source(attempt)) {
+            let state = if allowed { Asking::Allowed } else { Asking::Refused };
+            self.say_permission(source, &row, request, ask.info.title, state);
+        }
+    }
+
+    fn say_permission(&mut self, source: Source, row: &IndexRow, request: u64, title: String, state: Asking) {
+        let open = state == Asking::Asked;
+        let there = open && self.creator_may_answer(row);
+        let doing = |can_answer| Doing::Permission { request, title: title.clone(), state, can_answer };
+        self.tell_clients(source, None, doing(open));
+        self.tell_creator(source, row, vec![doing(there)]);
+    }
+
+    /// The turn of an attempt that runs here, and its session's row.
+    fn source(&self, attempt: AttemptId) -> Option<(Source, IndexRow)> {
+        let turn = self.hosting.turns.get(&attempt)?;
+        let row = self.slots.get(&turn.key)?.row.clone()?;
+        Some((Source { key: turn.key, session: row.id, attempt, generation: turn.generation }, row))
+    }
+
+    fn creator_may_answer(&self, row: &IndexRow) -> bool {
+        self.hosting.profile(&row.agent).is_some_and(|p| p.policy.permissions == Permissions::Creator)
+    }
+
+    fn tell_clients(&mut self, source: Source, from: Option<DeviceKey>, doing: Doing) {
+        let Source { session, attempt, generation, .. } = source;
+        let activity = Activity { session, attempt, generation, from, doing };
+        self.effects.push(Effect::Notify(Notice::Activity(activity)));
+    }
+
+    /// The creator's other devices that are connected.
+    fn devices_of_creator(&self, row: &IndexRow) -> Vec<DeviceKey> {
+        let standing = self.standing();
+        let theirs = |device: &DeviceKey| {
+            standing.stands(device) && standing.member_of(device).is_some_and(|(id, _)| id == row.creator)
+        };
+        self.peers.connected().filter(theirs).collect()
+    }
+
+    fn tell_creator(&mut self, source: Source, row: &IndexRow, doing: Vec<Doing>) {
+        let devices = self.devices_of_creator(row);
+        if devices.is_empty() {
+            return;
+        }
+        for bytes in Note::of(source.key, source.attempt, source.generation, doing) {
+            for peer in &devices {
+                self.feed(proto::Input::Note { peer: *peer, bytes: bytes.clone() });
+            }
+        }
+    }
+
+    /// A device came back: it hears of what waits for an answer.
+    pub(super) fn tell_open_requests(&mut self, peer: DeviceKey) {
+        let here = self.asks.0.values().filter(|ask| ask.info.here);
+        let open: Vec<_> =
+            here.map(|ask| (ask.info.attempt, ask.info.request, ask.info.title.clone())).collect();
+        for (attempt, request, title) in open {
+            let Some((source, row)) = self.source(attempt) else { continue };
+            if self.devices_of_creator(&row).contains(&peer) {
+                let (state, can_answer) = (Asking::Asked, self.creator_may_answer(&row));
+                let doing = vec![Doing::Permission { request, title, state, can_answer }];
+                for bytes in Note::of(source.key, attempt, source.generation, doing) {
+                    self.feed(proto::Input::Note { peer, bytes });
+                }
+            }
+        }
+    }
+
+    pub(super) fn on_note(&mut self, peer: DeviceKey, bytes: &[u8]) {
+        match Note::decode(bytes) {
+            Some(Note::Doing { session, attempt, generation, doing }) => {
+                self.on_told(peer, session, (attempt, generation), doing);
+            }
+            Some(Note::Answer { session, attempt, request, allow }) => {
+                self.on_answer_of(peer, session, attempt, request, allow);
+            }
+            None => {}
+        }
+    }
+
+    /// The host of a session's agent says what it does.
+    fn on_told(
+        &mut self,
+        peer: DeviceKey,
+        key: StreamKey,
+        (attempt, generation): (AttemptId, u64),
+        doing: Vec<Doing>,
+    ) {
+        let Some(row) = self.slots.get(&key).and_then(|slot| slot.row.clone()) else { return };
+        let is_host = self.standing().agent(&row.agent).is_some_and(|agent| agent.host == peer);
+        if !is_host || !self.standing().stands(&peer) || self.my_member().ok() != Some(row.creator) {
+            return;
+        }
+        let source = Source { key, session: row.id, attempt, generation };
+        for doing in doing {
+            if let Doing::Permission { request, title, state, can_answer } = &doing {
+                self.note_request(peer, source, &row, (*request, title, *state, *can_answer));
+            }
+            self.tell_clients(source, Some(peer), doing);
+        }
+    }
+
+    fn note_request(
+        &mut self,
+        host: DeviceKey,
+        source: Source,
+        row: &IndexRow,
+        (request, title, state, can_answer): (u64, &str, Asking, bool),
+    ) {
+        let place = (source.attempt, request);
+        if state != Asking::Asked {
+            self.asks.0.remove(&place);
+        } else if self.asks.0.len() < ASKS_MAX {
+            let info = PermissionInfo {
+                session: source.session,
+                attempt: source.attempt,
+                request,
+                agent: self.item(row).agent,
+                title: title.to_owned(),
+                host,
+                here: false,
+                can_answer,
+                asked_at_ms: self.now,
+            };
+            self.asks.0.insert(place, Ask { key: source.key, info });
+        }
+    }
+
+    /// Another device answers a request of an agent hosted here.
+    fn on_answer_of(
+        &mut self,
+        peer: DeviceKey,
+        key: StreamKey,
+        attempt: AttemptId,
+        request: u64,
+        allow: bool,
+    ) {
+        let is_open = self.asks.0.get(&(attempt, request)).is_some_and(|ask| ask.key == key && ask.info.here);
+        let Some((_, row)) = self.source(attempt).filter(|(source, _)| is_open && source.key == key) else {
+            return;
+        };
+        if self.creator_may_answer(&row) && self.devices_of_creator(&row).contains(&peer) {
+            self.effects.push(Effect::Permit { request, allow });
+        }
+    }
+
+    pub(super) fn permissions(&self) -> Answer {
+        Answer::Permissions(self.asks.0.values().map(|ask| ask.info.clone()).collect())
+    }
+
+    /// A client answers a request.
+    pub(super) fn on_permit(&mut self, ticket: Ticket, session: SessionId, request: u64, allow: bool) {
+        let answer = self.permit(session, request, allow);
+        self.answer(ticket, answer);
+    }
+
+    fn permit(&mut self, session: SessionId, request: u64, allow: bool) -> Result<Answer, Rejection> {
+        let mut open = self.asks.0.values();
+        let asked = open.find(|ask| ask.info.session == session && ask.info.request == request);
+        let Some(Ask { key, info }) = asked else {
+            let detail = format!("no permission request {request} is open in {session}");
+            return Err(Rejection::new(Code::NotFound, detail));
+        };
+        let (key, info) = (*key, info.clone());
+        if info.here {
+            self.effects.push(Effect::Permit { request, allow });
+        } else if !info.can_answer {
+            let host = self.label(&info.host);
+            let detail =
+                format!("@{}'s requests are answered on the device that hosts it ({host})", info.agent);
+            return Err(Rejection::new(Code::QuickSessionForbidden, detail));
+        } else if !self.peers.is_connected(&info.host) {
+            let detail = format!("@{}'s node ({}) is not connected", info.agent, self.label(&info.host));
+            return Err(Rejection::new(Code::QuickSessionInvalidState, detail));
+        } else {
+            let note = Note::Answer { session: key, attempt: info.attempt, request, allow };
+            self.feed(proto::Input::Note { peer: info.host, bytes: note.encode() });
+        }
+        Ok(Answer::Permissions(vec![info]))
+    }
+
+    /// A host is gone: whatever its agents ask, it is told anew when it comes back.
+    pub(super) fn forget_requests_of(&mut self, host: &DeviceKey) {
+        self.asks.0.retain(|_, ask| ask.info.here || ask.info.host != *host);
+    }
+
+    /// Nothing runs in a session any more: nothing waits for an answer either.
+    pub(super) fn drop_asks(&mut self, key: &StreamKey, row: &IndexRow) {
+        if row.open == 0 {
+            self.asks.0.retain(|_, ask| ask.key != *key);
+        }
+    }
+}

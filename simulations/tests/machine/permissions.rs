@@ -1,0 +1,112 @@
+//! What an agent does is told to the creator's other devices, and permission requests are answered from there where the
+//! host's policy says so: only by a device of the creator, and only while they are open.
+
+use starling_crdt::id::{Handle, SessionId};
+use starling_crdt::view::Status;
+use starling_node::machine::activity::{Doing, PermissionInfo};
+use starling_node::machine::input::{Input, TurnInput};
+use starling_node::machine::policy::{AgentPolicy, Permissions};
+use starling_node::machine::request::{Answer, Code, Request};
+use starling_simulations::people::profile;
+use starling_simulations::{Behaviour, World};
+
+use super::common::{MINUTE, await_status, over};
+
+const REQUEST: u64 = 7;
+
+/// Alice's laptop (0), her server (1), which hosts @scribe with this policy, and bob's computer (2). The agent is at work
+/// in a session that the laptop opened, and says what it does.
+fn at_work(world: &mut World, permissions: Permissions) -> SessionId {
+    let laptop = world.found("alice");
+    let server = world.invite(laptop, None).unwrap();
+    let bob = world.invite(laptop, Some("bob")).unwrap();
+    let handle: Handle = "scribe".parse().unwrap();
+    let mut profile = profile();
+    profile.policy = AgentPolicy { permissions, ..AgentPolicy::DEFAULT };
+    world.ask(server, Request::AddAgent { handle, profile, force: false }).unwrap();
+    world.converge(MINUTE).unwrap();
+    world.nodes[server].behaviour = Behaviour::Hang;
+    let id = world.create(laptop, "scribe", "please clean up").unwrap();
+    await_status(world, server, id, Status::Running);
+    await_status(world, bob, id, Status::Running);
+    await_status(world, laptop, id, Status::Running);
+    report(world, TurnInput::Doing(vec![Doing::Text { text: "let me see".to_owned() }]));
+    report(world, TurnInput::Asked { request: REQUEST, title: "rm -rf build".to_owned() });
+    world.run_for(1_000);
+    id
+}
+
+/// The runner of the server's turn reports.
+fn report(world: &mut World, event: TurnInput) {
+    let attempt = *world.nodes[1].turns.keys().next().unwrap();
+    world.give(1, Input::Turn { attempt, event });
+}
+
+fn open(world: &mut World, node: usize) -> Vec<PermissionInfo> {
+    match world.ask(node, Request::Permissions) {
+        Ok(Answer::Permissions(open)) => open,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn told(world: &World, node: usize) -> usize {
+    world.nodes[node].activity.len()
+}
+
+fn permitted(world: &World) -> Vec<(u64, bool)> {
+    world.nodes[1].permitted.clone()
+}
+
+#[test]
+fn the_creator_hears_what_the_agent_does_and_nobody_else() {
+    over(0..10, |world| {
+        at_work(world, Permissions::Host);
+        assert!(told(world, 0) >= 2 && told(world, 2) == 0);
+        let seen = open(world, 0);
+        assert_eq!((seen.len(), seen[0].title.as_str(), seen[0].can_answer), (1, "rm -rf build", false));
+        assert!(open(world, 2).is_empty());
+        report(world, TurnInput::Answered { request: REQUEST, allowed: true });
+        world.run_for(1_000);
+        assert!(open(world, 0).is_empty() && open(world, 1).is_empty());
+    });
+}
+
+#[test]
+fn a_request_is_answered_at_the_host_or_where_its_policy_permits_by_the_creator() {
+    for (permissions, from_afar) in [(Permissions::Host, false), (Permissions::Creator, true)] {
+        over(0..10, |world| {
+            let session = at_work(world, permissions);
+            let permit = |allow| Request::Permit { session, request: REQUEST, allow };
+            assert_eq!(open(world, 0)[0].can_answer, from_afar);
+            let asked = world.ask(0, permit(true));
+            world.run_for(1_000);
+            if from_afar {
+                asked.unwrap();
+                assert_eq!(permitted(world), [(REQUEST, true)]);
+            } else {
+                assert_eq!(asked.unwrap_err().code, Code::QuickSessionForbidden);
+                assert_eq!(permitted(world), []);
+                world.ask(1, permit(false)).unwrap();
+                assert_eq!(permitted(world), [(REQUEST, false)]);
+            }
+            assert_eq!(world.ask(2, permit(true)).unwrap_err().code, Code::NotFound);
+            let other = Request::Permit { session, request: 8, allow: true };
+            assert_eq!(world.ask(0, other).unwrap_err().code, Code::NotFound);
+        });
+    }
+}
+
+#[test]
+fn a_device_that_comes_back_hears_of_what_is_open_and_of_nothing_that_is_over() {
+    over(0..10, |world| {
+        let session = at_work(world, Permissions::Creator);
+        world.crash(0);
+        world.start(0);
+        world.run_for(MINUTE);
+        assert_eq!(open(world, 0).len(), 1);
+        world.change(0, session, starling_node::machine::request::Change::Stop).unwrap();
+        world.run_for(MINUTE);
+        assert!((0..3).all(|node| open(world, node).is_empty()));
+        world.converge(MINUTE).unwrap();
+    });
+}
