@@ -6,6 +6,7 @@
 //! [`Ambient`]. In reading order: `args` (the verbs), `values` (words to types), `failure` (exit statuses),
 //! `client`, `model`, `render`, then the verbs.
 
+mod activity;
 mod agents;
 mod args;
 mod client;

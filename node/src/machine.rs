@@ -13,6 +13,7 @@ mod aside;
 mod commit;
 mod company;
 pub mod context;
+mod depth;
 mod dispatch;
 pub mod export_meta;
 pub mod export_plan;

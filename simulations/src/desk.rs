@@ -201,8 +201,14 @@ impl Desk {
         let owner = self.owner(nodes, first)?;
         let said = self.say_something(first)?;
         let Said { body, request_id, .. } = said.clone();
-        let request =
-            Request::Create { session: None, agent, body, request_id: Some(request_id), continues: None };
+        let request = Request::Create {
+            session: None,
+            agent,
+            body,
+            request_id: Some(request_id),
+            continues: None,
+            by_agent: None,
+        };
         let ticket = world.request(first, request);
         self.creating.insert(ticket, (owner, said));
         Some(())

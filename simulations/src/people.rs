@@ -152,6 +152,7 @@ impl World {
             body: text(body)?,
             request_id: None,
             continues: None,
+            by_agent: None,
         };
         match self.ask(node, request)? {
             Answer::Created { view, .. } => Ok(view.id),

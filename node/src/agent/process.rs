@@ -28,6 +28,8 @@ use crate::spawner::Spawner;
 pub const ENV_NAMES: [&str; 7] = ["HOME", "LANG", "PATH", "SHELL", "TERM", "TMPDIR", "USER"];
 /// Likewise, by prefix.
 pub const ENV_PREFIXES: [&str; 2] = ["LC_", "XDG_"];
+/// Tells what an agent runs, such as our own command line, in whose name it does.
+pub const ENV_AGENT: &str = "STARLING_AGENT";
 /// Bytes of stderr that are kept: the last screens, enough to see why an agent died.
 pub const STDERR_BYTES_MAX: usize = 16 * 1_024;
 /// Bytes of one line on the agent's stdout: whole files travel in tool results, but not the whole memory.
@@ -65,6 +67,7 @@ impl AgentProcess {
         let mut command = CommandWrap::with_new(exe, |command| {
             command.arg(GUARD_COMMAND).arg("--").args(&spec.command);
             command.current_dir(&spec.cwd).env_clear().envs(allowed_env(&spec.env));
+            command.env(ENV_AGENT, &spec.handle);
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         });
         let mut child = command.wrap(ProcessGroup::leader()).spawn()?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use starling_crdt::id::SessionId;
 
+use super::activity::{self, Shown};
 use super::client::events::{Event, Events};
 use super::client::{Answer, Call, paths};
 use super::failure::{Exit, Failure};
@@ -23,7 +24,7 @@ const QUIET_MAX: Duration = Duration::from_secs(20);
 
 /// Prints all lines of a session, then new ones as they come. Ends only by interruption or failure.
 pub(super) async fn session(cx: &mut Context, id: SessionId) -> Result<(), Failure> {
-    Follower::new(id, false).run(cx).await
+    Follower::new(cx, id, false).run(cx).await
 }
 
 /// Prints the lines that come after `known`, until the agent has answered.
@@ -31,7 +32,7 @@ pub(super) async fn session(cx: &mut Context, id: SessionId) -> Result<(), Failu
 /// # Errors
 /// [`Exit::Failed`] when the turn fails instead.
 pub(super) async fn answer(cx: &mut Context, id: SessionId, known: &[Entry]) -> Result<(), Failure> {
-    let mut follower = Follower::new(id, true);
+    let mut follower = Follower::new(cx, id, true);
     follower.seen.extend(known.iter().map(|entry| entry.message_id.clone()));
     follower.run(cx).await
 }
@@ -44,11 +45,13 @@ struct Follower {
     seen: BTreeSet<String>,
     /// The status that was told last.
     status: String,
+    shown: Shown,
 }
 
 impl Follower {
-    fn new(id: SessionId, until_answer: bool) -> Self {
-        Self { id, until_answer, seen: BTreeSet::new(), status: String::new() }
+    fn new(cx: &Context, id: SessionId, until_answer: bool) -> Self {
+        let shown = Shown::new(&cx.out);
+        Self { id, until_answer, seen: BTreeSet::new(), status: String::new(), shown }
     }
 
     async fn run(mut self, cx: &mut Context) -> Result<(), Failure> {
@@ -59,7 +62,10 @@ impl Follower {
             if self.read(cx).await? {
                 return Ok(());
             }
-            while self.heard(&mut events).await? {
+            if last.is_none() {
+                self.shown.catch_up(cx, self.id).await?;
+            }
+            while self.heard(cx, &mut events).await? {
                 if self.read(cx).await? {
                     return Ok(());
                 }
@@ -70,16 +76,29 @@ impl Follower {
     }
 
     /// Waits for a reason to read the session anew; false when the stream ended.
-    async fn heard(&self, events: &mut Events) -> Result<bool, Failure> {
+    async fn heard(&mut self, cx: &mut Context, events: &mut Events) -> Result<bool, Failure> {
         loop {
-            let Ok(next) = tokio::time::timeout(QUIET_MAX, events.next()).await else {
-                return Ok(true);
+            let next = tokio::select! {
+                next = tokio::time::timeout(QUIET_MAX, events.next()) => next,
+                typed = self.shown.typed() => {
+                    self.shown.answer(cx, self.id, &typed).await?;
+                    continue;
+                }
             };
+            let Ok(next) = next else { return Ok(true) };
             match next? {
                 None => return Ok(false),
+                Some(event) if event.kind == "activity" => self.show(cx, &event),
                 Some(event) if self.concerns(&event) => return Ok(true),
                 Some(_) => {}
             }
+        }
+    }
+
+    fn show(&mut self, cx: &mut Context, event: &Event) {
+        let ours = activity::read(&event.data).filter(|doing| doing.session_id == self.id.to_string());
+        if let Some(doing) = ours {
+            self.shown.show(&mut cx.out, doing);
         }
     }
 
@@ -121,6 +140,7 @@ impl Follower {
             if !self.seen.insert(entry.message_id.clone()) {
                 continue;
             }
+            self.shown.end_line(&mut cx.out);
             answered |= entry.author == session.meta.agent_id;
             let line = match raw.get(at) {
                 Some(raw) => format!("{raw}\n"),

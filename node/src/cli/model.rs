@@ -200,6 +200,21 @@ pub(super) struct Agent {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
+pub(super) struct Permissions {
+    pub(super) permissions: Vec<Permission>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Permission {
+    pub(super) session_id: String,
+    pub(super) request: u64,
+    pub(super) title: String,
+    pub(super) can_answer: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Members {
     pub(super) members: Vec<Member>,
 }

@@ -13,10 +13,11 @@ use zeroize::Zeroizing;
 use super::args::SessionVerb;
 use super::client::{Answer, Call, paths};
 use super::failure::{Exit, Failure};
-use super::model::{Ids, Item, Page, SessionBody, Written};
+use super::model::{Ids, Item, Page, Permissions, SessionBody, Written};
 use super::render::{chip, clean};
 use super::values::{LineTarget, Target};
 use super::{Context, follow, render};
+use crate::agent::process::ENV_AGENT;
 use crate::machine::request::Code;
 
 /// Items a page when all are wanted: the most that a page may have.
@@ -88,6 +89,8 @@ pub(super) async fn run(cx: &mut Context, verb: SessionVerb) -> Result<(), Failu
             let id = resolve(cx, &id).await?;
             follow::session(cx, id).await
         }
+        SessionVerb::Allow { id, request } => permit(cx, &id, request, true).await,
+        SessionVerb::Deny { id, request } => permit(cx, &id, request, false).await,
         SessionVerb::Stop { id } => change(cx, &id, "stop", json!({})).await,
         SessionVerb::Retry { id } => change(cx, &id, "retry", json!({})).await,
         SessionVerb::Archive { id } => change(cx, &id, "archive", json!({})).await,
@@ -118,6 +121,9 @@ async fn create(cx: &mut Context, new: New, follow: bool) -> Result<(), Failure>
     });
     if let Some(request_id) = &new.request_id {
         body["request_id"] = json!(request_id.as_str());
+    }
+    if let Ok(agent) = std::env::var(ENV_AGENT) {
+        body["by_agent"] = json!(agent);
     }
     if let Some(continues) = new.continues {
         body["continues"] = json!(continues.to_string());
@@ -185,6 +191,18 @@ async fn change(cx: &mut Context, target: &Target, verb: &str, body: Value) -> R
     // All but `retry` set a state, so that doing it twice is doing it once.
     let call = Call::post(path, body);
     write(cx, if verb == "retry" { call } else { call.repeatable() }).await
+}
+
+/// Answers an agent's permission request.
+async fn permit(cx: &mut Context, target: &Target, request: u64, allow: bool) -> Result<(), Failure> {
+    let path = paths::permission(resolve(cx, target).await?, request);
+    let answer = cx.client.ask(Call::post(path, json!({ "allow": allow }))).await?;
+    if cx.out.json {
+        return cx.out.document(&answer.body);
+    }
+    let asked = answer.parse::<Permissions>()?.permissions;
+    let title = asked.first().map_or_else(String::new, |asked| clean(&asked.title));
+    cx.out.data(&format!("{}  {title}\n", if allow { "allowed" } else { "refused" }))
 }
 
 /// Asks for a write, and shows where the session stands now.

@@ -29,6 +29,8 @@ pub(super) struct NewSession {
     request_id: Option<String>,
     /// The id of the session that it goes on from, which was full.
     continues: Option<String>,
+    /// The agent hosted here that opens it in its turn: how many agents deep that may go is bounded.
+    by_agent: Option<String>,
 }
 
 /// Opens a session.
@@ -50,6 +52,7 @@ pub(super) async fn create(
         body: parse::body("first_message", new.first_message)?,
         request_id: new.request_id.map(parse::request_id).transpose()?,
         continues: new.continues.as_deref().map(parse::session_id).transpose()?,
+        by_agent: new.by_agent.map(|text| parse::handle("by_agent", &text)).transpose()?,
     };
     match ask.ask(request).await? {
         Answer::Created { view, new } => {

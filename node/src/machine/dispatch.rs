@@ -10,6 +10,7 @@ use starling_crdt::text::{Body, Reason};
 use starling_crdt::view::View;
 
 use super::Node;
+use super::depth;
 use super::hosting::{Host, Turn};
 use super::input::{AgentProfile, Effect, Ticket, TurnContext, TurnInput, TurnOrder};
 use super::request::{Code, Rejection, TurnCall};
@@ -142,6 +143,7 @@ impl Node {
             agent,
             secret,
             generation: 0,
+            depth: self.session(&key).map_or(0, depth::depth_of),
             asked_for_summary: false,
             asked_for_title: false,
             cancelled: false,
@@ -161,7 +163,8 @@ impl Node {
     pub(super) fn may_start(&self, view: &View) -> bool {
         let is_member = self.standing().member(&view.creator).is_some_and(|member| !member.removed);
         let allowed = |p: &AgentProfile| p.allow.is_empty() || p.allow.contains(&view.created_by);
-        is_member && self.hosting.profile(&view.agent).is_some_and(allowed)
+        let deep = self.session(&view.key).map_or(0, depth::depth_of) > depth::DEPTH_MAX;
+        is_member && !deep && self.hosting.profile(&view.agent).is_some_and(allowed)
     }
 
     /// The claim is durable: start the process.

@@ -18,6 +18,8 @@ pub(super) struct Turn {
     pub(super) agent: AgentId,
     pub(super) secret: String,
     pub(super) generation: u64,
+    /// How many agents deep its session is.
+    pub(super) depth: u32,
     pub(super) asked_for_summary: bool,
     pub(super) asked_for_title: bool,
     pub(super) cancelled: bool,
@@ -68,6 +70,12 @@ impl Hosting {
         };
         let running = host.running.and_then(|attempt| self.turns.get(&attempt)).map(|turn| turn.key);
         (running, host.queue.len())
+    }
+
+    /// How many agents deep the session is that an agent works on.
+    pub(super) fn depth_of(&self, agent: &AgentId) -> Option<u32> {
+        let running = self.hosts.get(agent)?.running?;
+        Some(self.turns.get(&running)?.depth)
     }
 
     pub(super) fn is_quiet(&self) -> bool {

@@ -28,6 +28,8 @@ pub enum Request {
         request_id: Option<RequestId>,
         /// The session that it goes on from.
         continues: Option<SessionId>,
+        /// The agent hosted here that opens it in its turn.
+        by_agent: Option<Handle>,
     },
     /// Write a message. Answer: [`Answer::Written`].
     Message {

@@ -22,8 +22,9 @@ impl Node {
             return self.answer(ticket, Err(Rejection::new(Code::ShuttingDown, "the node is stopping")));
         }
         match request {
-            Request::Create { session, agent, body, request_id, continues } => {
-                let opening = super::writing::Opening { session, agent, body, request_id, continues };
+            Request::Create { session, agent, body, request_id, continues, by_agent } => {
+                let opening =
+                    super::writing::Opening { session, agent, body, request_id, continues, by_agent };
                 self.on_create(ticket, opening);
             }
             Request::Message { session, body, request_id, reply_to } => {

@@ -24,6 +24,7 @@ pub(super) struct Opening {
     pub(super) body: Body,
     pub(super) request_id: Option<RequestId>,
     pub(super) continues: Option<SessionId>,
+    pub(super) by_agent: Option<Handle>,
 }
 
 type Prepared = (StreamKey, Header, Body, RequestId, Option<StreamKey>);
@@ -48,7 +49,7 @@ impl Node {
     }
 
     fn prepare(&mut self, opening: Opening) -> Result<Prepared, Rejection> {
-        let Opening { session, agent, body, request_id, continues } = opening;
+        let Opening { session, agent, body, request_id, continues, by_agent } = opening;
         let creator = self.my_member()?;
         let found = self.standing().agent_called(&agent).map(|(id, _)| *id);
         let missing =
@@ -65,6 +66,10 @@ impl Node {
         let fallback = RequestId::new(session.to_string());
         let request_id = request_id.map_or(fallback, Ok);
         let request_id = request_id.map_err(|error| Rejection::new(Code::InvalidField, error.to_string()))?;
+        let request_id = match &by_agent {
+            Some(opener) => self.request_id_by(opener, &request_id)?,
+            None => request_id,
+        };
         Ok((key, header, body, request_id, continues))
     }
 

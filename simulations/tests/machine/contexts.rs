@@ -2,11 +2,12 @@
 //! nothing is known of it. And what the host's policy says of turns: how many in an hour, and what becomes of one that
 //! was under way when the power went.
 
-use starling_crdt::id::SessionId;
+use starling_crdt::id::{Handle, SessionId};
+use starling_crdt::text::Body;
 use starling_crdt::view::Status;
 use starling_node::machine::input::TurnOrder;
 use starling_node::machine::policy::{AgentPolicy, OnInterrupt};
-use starling_node::machine::request::Request;
+use starling_node::machine::request::{Answer, Change, Code, Request};
 use starling_node::store::{Batch, LocalRow, Space};
 use starling_simulations::people::profile;
 use starling_simulations::{Behaviour, World};
@@ -152,5 +153,46 @@ fn a_turn_that_is_interrupted_again_and_again_fails_in_the_end() {
         world.start(a);
         await_answer(world, a, id);
         assert!(world.show(a, id).unwrap().last_failed.is_some());
+    });
+}
+
+/// Agents that set off agents are stopped after a few levels, wherever each is hosted.
+#[test]
+fn agents_set_off_agents_only_so_deep() {
+    over(0..5, |world| {
+        let (a, b) = pair(world);
+        world.host(a, "editor").unwrap();
+        world.converge(MINUTE).unwrap();
+        let (scribe, editor): (Handle, Handle) = ("scribe".parse().unwrap(), "editor".parse().unwrap());
+        for node in [a, b] {
+            world.nodes[node].behaviour = Behaviour::Hang;
+        }
+        let mut open = vec![world.create(a, "scribe", "begin").unwrap()];
+        // Each is opened in the turn of the one before, on the other device.
+        for (level, (node, by, agent)) in
+            [(b, &scribe, &editor), (a, &editor, &scribe), (b, &scribe, &editor), (a, &editor, &scribe)]
+                .into_iter()
+                .enumerate()
+        {
+            await_status(world, node, *open.last().unwrap(), Status::Running);
+            let create = Request::Create {
+                session: None,
+                agent: agent.clone(),
+                body: Body::new("go on").unwrap(),
+                request_id: None,
+                continues: None,
+                by_agent: Some(by.clone()),
+            };
+            match world.ask(node, create) {
+                Ok(Answer::Created { view, .. }) if level < 3 => open.push(view.id),
+                Err(refused) if level == 3 => assert_eq!(refused.code, Code::QuickSessionForbidden),
+                other => panic!("{level}: {other:?}"),
+            }
+            // The agent has to be free for the next level.
+            if open.len() > 2 {
+                let done = open[open.len() - 3];
+                world.change(a, done, Change::Stop).ok();
+            }
+        }
     });
 }

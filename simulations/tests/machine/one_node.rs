@@ -47,6 +47,7 @@ fn a_session_that_continues_another_says_so_and_continues_no_third() {
             body: Body::new("it goes on here").unwrap(),
             request_id: None,
             continues,
+            by_agent: None,
         };
         let nowhere = SessionId::from_parts(world.now_ms(), 10);
         let refused = world.ask(a, create(Some(nowhere))).unwrap_err();

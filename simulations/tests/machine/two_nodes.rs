@@ -117,6 +117,7 @@ fn a_create_that_is_repeated_on_another_device_is_one_session() {
             body: starling_crdt::text::Body::new(body).unwrap(),
             request_id: Some(RequestId::new("r").unwrap()),
             continues: None,
+            by_agent: None,
         };
         for (node, first) in [(a, true), (a, false), (b, true), (b, false)] {
             let Ok(Answer::Created { new, .. }) = world.ask(node, create("hello")) else {

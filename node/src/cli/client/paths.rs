@@ -5,6 +5,7 @@ use starling_crdt::id::{AttemptId, Handle, SessionId};
 
 pub(in crate::cli) const SESSIONS: &str = "/im/quick-sessions";
 pub(in crate::cli) const AGENTS: &str = "/im/agents";
+pub(in crate::cli) const PERMISSIONS: &str = "/im/permissions";
 pub(in crate::cli) const MEMBERS: &str = "/im/members";
 pub(in crate::cli) const INVITES: &str = "/invites";
 pub(in crate::cli) const PEERS: &str = "/peers";
@@ -26,6 +27,10 @@ pub(in crate::cli) fn session(id: SessionId) -> String {
 /// `messages`, `title`, `archive`, `unarchive`, `stop`, `retry`.
 pub(in crate::cli) fn session_verb(id: SessionId, verb: &str) -> String {
     format!("{SESSIONS}/{id}/{verb}")
+}
+
+pub(in crate::cli) fn permission(id: SessionId, request: u64) -> String {
+    format!("{SESSIONS}/{id}/permissions/{request}")
 }
 
 /// `title`, `reply`, `summary`.

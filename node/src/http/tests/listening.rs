@@ -91,7 +91,7 @@ async fn events_are_numbered_and_typed() {
     let last = ear.next().await.unwrap();
     let data = json!({
         "scope": "quick_session", "session_id": fixtures::SESSION, "attempt_id": fixtures::ATTEMPT,
-        "generation": 2, "kind": "text", "text": "line 1\n\nline 2",
+        "generation": 2, "from": null, "kind": "text", "text": "line 1\n\nline 2",
     });
     assert_eq!(last, Heard { id: 4, event: "activity".to_owned(), data });
     node.end().await;

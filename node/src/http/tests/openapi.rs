@@ -8,7 +8,7 @@ use super::Node;
 use super::fixtures::{ATTEMPT, SECRET, SESSION};
 
 /// The interface's table.
-const ENDPOINTS: [&str; 36] = [
+const ENDPOINTS: [&str; 39] = [
     "POST /im/quick-sessions",
     "GET /im/quick-sessions",
     "GET /im/quick-sessions/{id}",
@@ -24,6 +24,9 @@ const ENDPOINTS: [&str; 36] = [
     "GET /im/agents",
     "POST /im/agents",
     "DELETE /im/agents/{handle}",
+    "POST /im/agents/{handle}/handover",
+    "GET /im/permissions",
+    "POST /im/quick-sessions/{id}/permissions/{request}",
     "GET /im/members",
     "POST /im/members/{handle}/remove",
     "POST /im/devices/{device}/revoke",

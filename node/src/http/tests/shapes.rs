@@ -126,6 +126,7 @@ async fn a_create_tells_new_from_repeated() {
     let asked = node.model.take_asked();
     let create = |session, text: &str, request: Option<&str>| Request::Create {
         continues: None,
+        by_agent: None,
         session,
         agent: f::handle("scribe"),
         body: starling_crdt::text::Body::new(text).unwrap(),
