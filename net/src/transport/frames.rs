@@ -25,7 +25,7 @@ use super::SendFailure;
 use super::address::{PeerKey, peer_key, plain};
 use super::limits::{CONNECTIONS_PER_PEER_MAX, FRAME_BYTES_MAX};
 use handler::{FrameHandler, HandlerEvent};
-use link::{Link, Phase, is_ours_to_close, takes_over};
+use link::{Link, Phase, is_ours_to_close, takes_over, takes_over_by_speaking};
 pub(super) use queue::Inbound;
 use queue::Outgoing;
 
@@ -201,17 +201,44 @@ impl Frames {
     }
 
     fn on_frame(&mut self, peer: PeerId, connection: ConnectionId, inbound: Inbound) {
-        let mut links = self.peers.get_mut(&peer).into_iter().flatten();
-        let link = links.find(|link| link.connection == connection && link.queue.is_some());
-        let Some(link) = link else { return };
+        let Some(links) = self.peers.get_mut(&peer) else { return };
+        let place = links.iter().position(|link| link.connection == connection && link.queue.is_some());
+        let Some(place) = place else { return };
+        let speaks = links.last().is_some_and(|present| {
+            links.get(place).is_some_and(|link| takes_over_by_speaking(link, present))
+        });
+        let Some(link) = links.get_mut(place) else { return };
         match link.phase {
-            Phase::Waiting => link.early.push(inbound),
+            Phase::Waiting => {
+                link.early.push(inbound);
+                if speaks {
+                    self.move_on(&peer, place);
+                }
+            }
             Phase::Talking { .. } => {
                 let peer = link.key;
                 self.tell(FramesEvent::Frame { peer, inbound });
             }
             Phase::Over => {}
         }
+    }
+
+    /// The peer goes on over a connection that waited: what was said before is over.
+    fn move_on(&mut self, peer: &PeerId, place: usize) {
+        let Some(links) = self.peers.get_mut(peer) else { return };
+        let link = links.remove(place);
+        let was_talking = links.last_mut().is_some_and(|present| {
+            let talking = present.is_talking();
+            present.phase = Phase::Over;
+            talking
+        });
+        let key = link.key;
+        links.push(link);
+        if was_talking {
+            let reason = "replaced by another connection".into();
+            self.tell(FramesEvent::Disconnected { peer: key, reason });
+        }
+        self.begin(peer);
     }
 
     fn on_ended(&mut self, peer: PeerId, connection: ConnectionId, reason: String) {

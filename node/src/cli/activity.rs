@@ -77,7 +77,7 @@ pub(super) struct Shown {
 impl Shown {
     /// Nothing yet. Requests are asked here only when both sides are a terminal.
     pub(super) fn new(out: &Out) -> Self {
-        let asks = out.is_live() && std::io::stdin().is_terminal();
+        let asks = !out.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
         let keyboard = asks.then(|| BufReader::new(tokio::io::stdin()).lines());
         Self { line: String::new(), thinks: false, tool: None, asked: None, keyboard }
     }

@@ -49,11 +49,21 @@ impl Link {
 
 /// Whether a new connection takes over the conversation. `smaller`: whether our key is the smaller of the two.
 pub(super) fn takes_over(smaller: bool, new_outbound: bool, new_since: Instant, present: &Link) -> bool {
-    if present.queue.is_none() || present.outbound == new_outbound {
+    if present.queue.is_none() {
         return true;
+    }
+    if present.outbound == new_outbound {
+        // Who is dialled cannot know yet whether a second connection is meant, or lost the race of a dial to several
+        // addresses: the dialler closes that one, or speaks over the other (`takes_over_by_speaking`).
+        return new_outbound;
     }
     let dialled_by_smaller = new_outbound == smaller;
     dialled_by_smaller || new_since.duration_since(present.since) >= HANDSHAKE
+}
+
+/// Whether a frame over a connection that waits says that the peer goes on there: of two that it dialled, over the newer.
+pub(super) fn takes_over_by_speaking(waiting: &Link, present: &Link) -> bool {
+    !waiting.outbound && !present.outbound && waiting.since >= present.since
 }
 
 /// Whether it is for us to close the connection that does not carry: only one side may, or each might close another.

@@ -74,6 +74,31 @@ async fn a_second_connection_replaces_the_first() {
     }
 }
 
+/// A dial goes to several addresses at once, and who is dialled may see more than one connection of it before the dialler
+/// drops those that lost. None of them may end the one that won.
+#[tokio::test]
+async fn a_dial_to_several_addresses_of_a_peer_leaves_one_connection() {
+    let everywhere = "/ip4/0.0.0.0/udp/0/quic-v1";
+    let mut b = node(2, everywhere, &[]).await;
+    let port = b.address.split('/').nth(4).unwrap().to_owned();
+    let addresses = |n: u8| format!("/ip4/127.0.0.{n}/udp/{port}/quic-v1");
+    for seed in 10..40 {
+        let mut a = node(seed, QUIC, &[]).await;
+        let dial = Command::Dial { peer: Some(b.key), addresses: (1..6).map(addresses).collect() };
+        a.tell(dial).await;
+        a.connected(b.key).await;
+        a.send(b.key, "hello").await;
+        assert_eq!(b.frame(a.key).await, b"hello");
+        let key = b.key;
+        a.never(
+            "it is cut",
+            Duration::from_millis(150),
+            |event| matches!(event, Event::Disconnected { peer, .. } if *peer == key),
+        )
+        .await;
+    }
+}
+
 #[tokio::test]
 async fn a_dial_to_a_connected_peer_does_nothing() {
     let (mut a, mut b) = (node(1, QUIC, &[]).await, node(2, QUIC, &[]).await);
