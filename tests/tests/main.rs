@@ -20,6 +20,7 @@ mod invites;
 mod limits;
 mod partition_heals;
 mod pushed_exports_agree;
+mod real_agents;
 mod revoked_device;
 mod title_gate;
 mod waits_while_the_agent_is_away;
