@@ -111,6 +111,8 @@ fn it_is_told_to_set_a_title_answers_and_is_resumed_after_a_restart() {
         "the model reads it: {refusal}"
     );
 
+    // The reply is there before the agent's turn is over.
+    wait_for("its last words", PATIENCE, || (model.asked().len() == 4).then_some(()));
     node.stop();
     node.up();
     node.send(&id, "Are you sure?");
