@@ -155,7 +155,8 @@ fn answer(stream: &TcpStream, say: &Say) -> std::io::Result<()> {
     };
     chunk(stream, &json!([choice(&delta, None)]), None)?;
     chunk(stream, &json!([choice(&json!({}), Some(finish))]), None)?;
-    let usage = json!({ "prompt_tokens": PROMPT_TOKENS, "completion_tokens": 9, "total_tokens": PROMPT_TOKENS + 9 });
+    let usage =
+        json!({ "prompt_tokens": PROMPT_TOKENS, "completion_tokens": 9, "total_tokens": PROMPT_TOKENS + 9 });
     chunk(stream, &json!([]), Some(usage))?;
     write(stream, "data: [DONE]\n\n")
 }

@@ -151,7 +151,8 @@ fn a_turn_that_is_stopped_ends_and_the_next_one_is_answered() {
 fn neither_it_nor_a_command_that_it_runs_outlives_the_node() {
     for kill in [false, true] {
         let command = format!("sleep {SLEEP} & sleep {SLEEP}");
-        let bash = Say::Call("bash", json!({ "command": command, "description": "waits", "timeout": 600_000 }));
+        let bash =
+            Say::Call("bash", json!({ "command": command, "description": "waits", "timeout": 600_000 }));
         let Some(Bench { mut node, user, .. }) = bench([set_title("Waiting"), bash]) else { return };
         let user_home = user.path().to_owned();
         let _id = node.open("coder", "Wait a day.");
