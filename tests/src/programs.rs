@@ -2,6 +2,7 @@
 //! `STARLING_AGENTS` names. They are too large, and too slow to build, to be asked of everybody: without them a test says
 //! loudly that it was skipped. Where `CI` is set, all of them have to be there.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// A program that speaks the Agent Client Protocol, at the version that `tests/agents/install` pins.
@@ -26,7 +27,8 @@ impl Program {
         let Some(file) = file else {
             let what = format!("{self:?} is not in {}: run `tests/agents/install`", folder().display());
             assert!(std::env::var_os("CI").is_none(), "{what}");
-            eprintln!("SKIPPED: {what}");
+            // Not `eprintln!`: that is not shown of a test that passes.
+            let _no_stderr = writeln!(std::io::stderr(), "SKIPPED: {what}");
             return None;
         };
         let file = file.to_str().expect("a plain path").to_owned();
