@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use starling_tests::{Model, Node, PATIENCE, Program, Say, entries, processes_of, status_of, wait_for};
@@ -171,6 +171,6 @@ fn neither_it_nor_a_command_that_it_runs_outlives_the_node() {
 }
 
 /// Agents inherit the user's home, so it tells whose they are.
-fn sleepers(user_home: &PathBuf) -> usize {
+fn sleepers(user_home: &Path) -> usize {
     processes_of(user_home).iter().filter(|line| line.contains(": sleep") && line.contains(SLEEP)).count()
 }
