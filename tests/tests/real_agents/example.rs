@@ -71,16 +71,14 @@ fn a_permission_is_allowed_and_another_one_refused() {
     let Some(node) = node("host") else { return };
     let events = node.api().listen();
     let id = open(&node);
-    for (allow, state, answer) in [(true, "allowed", ALLOWED), (false, "refused", REFUSED)] {
+    for (verb, state, answer) in [("allow", "allowed", ALLOWED), ("deny", "refused", REFUSED)] {
         let request = asked(&events);
-        let path = format!("/im/quick-sessions/{id}/permissions/{request}");
-        let answered = node.api().post(&path, &json!({ "allow": allow }));
-        assert_eq!(answered.status, 200, "{answered:?}");
+        let _answered = node.cli(&["session", verb, &id, &request.to_string()]).ok();
         events.until(state, TURN, |event| event.data["request"] == request && event.data["state"] == state);
         let session = node.until_within(TURN, &id, answer, |session| {
             status_of(session) == "active" && entries(session).last().is_some_and(|last| last.2 == answer)
         });
-        if allow {
+        if verb == "allow" {
             assert_eq!(entries(&session).len(), 2, "{session:#}");
             node.send(&id, "And once more.");
         }
@@ -114,8 +112,7 @@ fn a_turn_that_is_stopped_ends_and_the_next_one_is_answered_by_the_same_process(
         node.send(&id, again);
         let request = asked(&events);
         if again == "Now really." {
-            let path = format!("/im/quick-sessions/{id}/permissions/{request}");
-            assert_eq!(node.api().post(&path, &json!({ "allow": true })).status, 200);
+            let _allowed = node.cli(&["session", "allow", &id, &request.to_string()]).ok();
         }
     }
     let session = node.until_within(TURN, &id, "answered", |session| status_of(session) == "active");
