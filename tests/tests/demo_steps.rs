@@ -63,13 +63,7 @@ const CASES: &[Case] = &[
         ],
         ..CASE
     },
-    Case {
-        name: "set-title-only",
-        script: "set_title T\n",
-        outcome: "the agent ended its turn without an answer",
-        title: Some("T"),
-        ..CASE
-    },
+    Case { name: "set-title-only", script: "set_title T\n", outcome: "no_reply", title: Some("T"), ..CASE },
     Case {
         name: "set-title-twice",
         script: "set_title First\nset_title Second\nreply R\n",
@@ -143,6 +137,9 @@ const CASES: &[Case] = &[
 fn every_step_has_its_outcome() {
     let node = Node::founded_by("alice");
     let agents: Vec<_> = CASES.iter().map(|case| host(&node, case.name, case.script, &[])).collect();
+    let mut sorted = agents.clone();
+    sorted.sort_unstable();
+    assert_eq!(handles(&node), sorted, "agents are listed by their names");
     for (case, agent) in CASES.iter().zip(agents) {
         let events = node.api().listen();
         let id = node.open(agent, "hello");
@@ -215,6 +212,12 @@ fn host(node: &Node, name: &'static str, script: &str, options: &[&str]) -> &'st
     let add = ["agent", "add", name, "--permissions", "refuse", "--demo", "--script", &file];
     let _added = node.cli(&[&add, options].concat()).ok();
     name
+}
+
+fn handles(node: &Node) -> Vec<String> {
+    let list = node.cli(&["agent", "list"]).json();
+    let agents = list["agents"].as_array().unwrap().iter();
+    agents.map(|agent| agent["handle"].as_str().unwrap().to_owned()).collect()
 }
 
 /// The demo agents that run, without their guards.
