@@ -2,21 +2,27 @@
 //! file, streams again, asks for a permission, and says what it does about the answer. It never calls a tool of ours.
 
 use serde_json::json;
-use starling_tests::{Events, Node, Program, entries, processes_of, status_of};
+use starling_tests::{Events, Node, PATIENCE, Program, entries, processes_of, status_of, wait_for};
 
 use super::TURN;
 
 const REFUSED: &str = "I understand you prefer not to make that change. I'll skip the configuration update.";
 const ALLOWED: &str = "Perfect! I've successfully updated the configuration. The changes have been applied.";
 
+/// Starts a program of Node.js as a child, as `npx` does.
+const LAUNCHER: &str = "require('node:child_process').spawn('node', [process.argv[1]], { stdio: 'inherit' })";
+
 /// A node that hosts the example agent; `None` where it is not installed.
 fn node(permissions: &str) -> Option<Node> {
-    let command = Program::Example.command()?;
+    Some(host(permissions, &Program::Example.command()?))
+}
+
+fn host(permissions: &str, command: &[String]) -> Node {
     let node = Node::founded_by("alice");
     let mut add = vec!["agent", "add", "example", "--permissions", permissions, "--acp"];
     add.extend(command.iter().map(String::as_str));
     let _added = node.cli(&add).ok();
-    Some(node)
+    node
 }
 
 /// Opens a session that has a title: then the agent's final text is its answer.
@@ -118,4 +124,24 @@ fn a_turn_that_is_stopped_ends_and_the_next_one_is_answered_by_the_same_process(
     let session = node.until_within(TURN, &id, "answered", |session| status_of(session) == "active");
     assert_eq!(entries(&session).last().unwrap().2, ALLOWED);
     assert_eq!(agents_of(&node), before, "it heard the cancellations, so it did not have to be ended");
+}
+
+#[test]
+fn neither_it_nor_what_launched_it_outlives_the_node() {
+    let Some(command) = Program::Example.command() else { return };
+    let launched = [&command[..1], &["-e".to_owned(), LAUNCHER.to_owned()], &command[1..]].concat();
+    let mut node = host("refuse", &launched);
+    for kill in [true, false] {
+        let events = node.api().listen();
+        let _id = node.open("example", "Please update the configuration.");
+        events.until("its first words", TURN, |event| event.data["kind"] == "text");
+        assert_eq!(agents_of(&node).len(), 2, "{:?}", processes_of(&node.home()));
+        if kill {
+            node.kill9();
+        } else {
+            node.stop();
+        }
+        wait_for("nothing is left", PATIENCE, || processes_of(&node.home()).is_empty().then_some(()));
+        node.up();
+    }
 }
