@@ -29,6 +29,7 @@ pub struct Node {
     dir: TempDir,
     child: Option<Child>,
     greeting: Value,
+    env: Vec<(String, String)>,
 }
 
 impl Default for Node {
@@ -45,13 +46,20 @@ impl Node {
     #[must_use]
     pub fn new() -> Self {
         let dir = tempfile::Builder::new().prefix("starling-").tempdir();
-        Self { dir: dir.expect("a temporary folder"), child: None, greeting: Value::Null }
+        Self { dir: dir.expect("a temporary folder"), child: None, greeting: Value::Null, env: Vec::new() }
     }
 
     /// A new workspace, founded by `handle`, without agents; its node is up.
     #[must_use]
     pub fn founded_by(handle: &str) -> Self {
+        Self::founded_in(handle, Vec::new())
+    }
+
+    /// The same, where the node's environment has these variables too.
+    #[must_use]
+    pub fn founded_in(handle: &str, env: Vec<(String, String)>) -> Self {
         let mut node = Self::new();
+        node.env = env;
         node.up_with(&["--handle", handle, "--no-demo-agent"], true);
         node
     }
@@ -103,6 +111,7 @@ impl Node {
         let log = File::options().create(true).append(true).open(self.log_path());
         let mut child = self
             .command("up", options)
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log.expect("the folder is ours"))
@@ -218,8 +227,23 @@ impl Node {
     /// When it never does; shows how it is instead.
     #[track_caller]
     pub fn until(&self, id: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.until_within(PATIENCE, id, what, wanted)
+    }
+
+    /// The same, for what takes longer.
+    ///
+    /// # Panics
+    /// When it never does; shows how it is instead.
+    #[track_caller]
+    pub fn until_within(
+        &self,
+        limit: Duration,
+        id: &str,
+        what: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
         let mut last = Value::Null;
-        let found = try_wait_for(PATIENCE, || {
+        let found = try_wait_for(limit, || {
             last = self.show(id);
             wanted(&last).then(|| last.clone())
         });

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// The processes that belong to a home: that name it in their arguments, or work inside it. Each as `PID: arguments`.
+/// The processes that belong to a home: that name it in their arguments or their environment, or work
+/// inside it. Each as `PID: arguments`.
 ///
 /// # Panics
 /// Where there is no process table to read.
@@ -36,7 +37,9 @@ fn find(home: &Path) -> Vec<(i32, String)> {
         let arguments = String::from_utf8_lossy(&arguments).replace('\0', " ");
         // A process that has ended, and waits to be reaped, has no arguments.
         let inside = fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(home));
-        let named = home.to_str().is_some_and(|home| arguments.contains(home));
+        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+        let environment = String::from_utf8_lossy(&environment);
+        let named = home.to_str().is_some_and(|home| arguments.contains(home) || environment.contains(home));
         (pid != own && !arguments.is_empty() && (inside || named)).then_some((pid, arguments))
     });
     named.collect()

@@ -289,7 +289,7 @@ impl Node {
             .ok()
             .and_then(|body| self.command(key, Command::Reply(attempt, body)).ok());
         if replied.is_none() {
-            self.fail(key, attempt, "the agent ended its turn without an answer");
+            self.fail(key, attempt, "no_reply: the agent ended its turn without an answer");
         }
     }
 

@@ -155,7 +155,9 @@ impl Node {
                 queued,
             })
         });
-        Answer::Agents(agents.collect())
+        let mut agents: Vec<AgentInfo> = agents.collect();
+        agents.sort_by(|one, other| one.handle.cmp(&other.handle));
+        Answer::Agents(agents)
     }
 
     pub(super) fn members(&self) -> Answer {

@@ -1,8 +1,11 @@
 //! Agents that are not ours: a few lines of shell that speak just enough of the protocol, well or badly.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use starling_node::agent::{AgentDriver, FailReason, LiveTurn, Phase, TurnFailure};
+use futures::future::BoxFuture;
+use starling_node::agent::{AgentDriver, FailReason, LiveTurn, PermissionDesk, Phase, TurnEnd, TurnFailure};
+use tokio_util::sync::CancellationToken;
 
 use super::harness::{Bench, failure_of, prompt, text_of, within};
 
@@ -78,10 +81,8 @@ async fn an_agent_that_wants_a_login_is_told_from_one_that_is_broken() {
     let refuse = r#"session/new) no '{"code":-32000,"message":"Authentication required"}' ;;"#;
     let bench = bench(&[HELLO, refuse]);
     let failure = bench.open().await.err().unwrap();
-    assert_eq!(
-        (failure.reason, failure.detail.as_str()),
-        (FailReason::LoginRequired, "Authentication required")
-    );
+    assert_eq!(failure.reason, FailReason::LoginRequired);
+    assert!(failure.detail.starts_with("Authentication required; log in with"), "{failure}");
     bench.finish().await;
 }
 
@@ -100,6 +101,56 @@ async fn a_session_that_never_opens_is_given_up() {
     let failure = bench.open().await.err().unwrap();
     assert_eq!(failure.reason, FailReason::TimedOut(Phase::OpenSession));
     bench.finish().await;
+}
+
+/// Waits for the end of the turn, as a person does who is not there.
+struct Nobody(CancellationToken);
+
+impl PermissionDesk for Nobody {
+    fn ask(&self, _title: String) -> BoxFuture<'static, bool> {
+        let turn = self.0.clone();
+        Box::pin(async move {
+            turn.cancelled().await;
+            false
+        })
+    }
+}
+
+/// An agent that is refused may go on with something else; one whose prompt is cancelled must not.
+#[tokio::test]
+async fn what_a_stopped_agent_asked_is_cancelled_and_not_refused() {
+    let asks = r#"session/prompt) prompt=$id; echo '{"jsonrpc":"2.0","id":"ask","method":"session/request_permission",
+        "params":{"sessionId":"fresh","toolCall":{"toolCallId":"c","title":"rm"},"options":[
+        {"optionId":"no","name":"No","kind":"reject_once"},{"optionId":"yes","name":"Yes","kind":"allow_once"}]}}' \
+        | tr -d '\n'; echo ;;
+        session/cancel) cancelled=1; [ -n "$answered" ] && id=$prompt && ok '{"stopReason":"cancelled"}' ;;
+        "") echo "$line" >&2; answered=1; [ -n "$cancelled" ] && id=$prompt && ok '{"stopReason":"cancelled"}' ;;"#;
+    for by_person in [true, false] {
+        let mut bench = bench(&[HELLO, NEW, asks]);
+        if !by_person {
+            bench.limits.wall = Duration::from_secs(2);
+        }
+        let (mut request, _events) = bench.request();
+        request.desk = Some(Arc::new(Nobody(bench.cancel.clone())));
+        let mut turn = within(bench.driver.open(request)).await.unwrap();
+        let stop = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            if by_person {
+                bench.cancel.cancel();
+            }
+        };
+        let (end, ()) = within(async { tokio::join!(turn.prompt(prompt(None)), stop) }).await;
+        if by_person {
+            assert_eq!(end, TurnEnd::Cancelled);
+        } else {
+            assert_eq!(failure_of(end).reason, FailReason::TimedOut(Phase::Wall));
+        }
+        within(turn.close()).await;
+        let heard = bench.driver.stderr_tail();
+        assert!(heard.contains(r#""outcome":{"outcome":"cancelled"}"#), "{heard}");
+        assert_eq!(bench.processes().len(), 2, "guard and agent: it did not have to be ended");
+        bench.finish().await;
+    }
 }
 
 #[tokio::test]

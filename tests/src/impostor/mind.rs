@@ -140,6 +140,7 @@ impl Mind {
             | Output::Refused { .. }
             | Output::Seek { .. }
             | Output::Places { .. }
+            | Output::Note { .. }
             | Output::InStep { .. }
             | Output::WakeAt(_) => {}
         }

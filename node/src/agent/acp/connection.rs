@@ -29,6 +29,10 @@ use crate::agent::{FAILURE_DETAIL_CHARS_MAX, FailReason, Phase, TurnFailure};
 /// A process that nobody uses is closed after this: real agents hold 140 to 450 MB each.
 const IDLE_CLOSE: Duration = Duration::from_secs(300);
 
+/// Logging in is between a person and the agent's own program: we have neither its windows nor its keys.
+const HOW_TO_LOG_IN: &str = "log in with the agent's own program, as the user who runs `starling up`, or let it see the \
+                             variable that holds its key (`starling agent add --env`); then retry";
+
 /// A running agent. Shared by the driver and its turns.
 pub(super) struct Connection {
     pub(super) agent: ConnectionTo<Agent>,
@@ -320,8 +324,17 @@ fn failure_of(error: &Error) -> TurnFailure {
         }
         _ => FailReason::Refused,
     };
-    let data = error.data.as_ref().map(|data| format!(" ({data})")).unwrap_or_default();
-    TurnFailure::new(reason, format!("{}{data}", error.message))
+    let data = error.data.as_ref().and_then(|data| match data {
+        serde_json::Value::String(text) => Some(format!(" ({text})")),
+        // Structures of what the agent would offer to a program with windows.
+        _ if reason == FailReason::LoginRequired => None,
+        data => Some(format!(" ({data})")),
+    });
+    let detail = format!("{}{}", error.message.trim_end_matches('.'), data.unwrap_or_default());
+    match reason {
+        FailReason::LoginRequired => TurnFailure::new(reason, format!("{detail}; {HOW_TO_LOG_IN}")),
+        _ => TurnFailure::new(reason, detail),
+    }
 }
 
 /// Adds how the process ended, and its last words, to a failure that has to do with the process.
@@ -363,7 +376,10 @@ mod tests {
     fn errors_of_the_agent_keep_their_words() {
         let failure = failure_of(&Error::new(-32000, "log in").data("run `agent login`"));
         assert_eq!(failure.reason, FailReason::LoginRequired);
-        assert_eq!(failure.detail, "log in (\"run `agent login`\")");
+        assert_eq!(failure.detail, format!("log in (run `agent login`); {HOW_TO_LOG_IN}"));
+        let offers = serde_json::json!({ "authMethods": [{ "id": "key" }] });
+        let failure = failure_of(&Error::new(-32000, "No key.").data(offers));
+        assert_eq!(failure.detail, format!("No key; {HOW_TO_LOG_IN}"));
         assert_eq!(failure_of(&Error::method_not_found()).reason, FailReason::Protocol);
         assert_eq!(failure_of(&Error::internal_error()).reason, FailReason::Refused);
     }

@@ -14,6 +14,7 @@ use agent_client_protocol::v1::schema::{
     ToolCallStatus, ToolKind,
 };
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::agent::mcp::{SERVER_NAME, TOOLS};
 use crate::agent::prompt::cut;
@@ -30,6 +31,8 @@ const PLAN_STEPS_MAX: usize = 100;
 pub(super) struct Listener {
     events: mpsc::Sender<TurnEvent>,
     desk: Option<Arc<dyn PermissionDesk>>,
+    /// Raised when the turn is stopped.
+    stopped: CancellationToken,
     /// Permission requests that wait for somebody.
     asking: AtomicUsize,
     heard: watch::Sender<u64>,
@@ -51,9 +54,14 @@ pub(super) struct KnownCall {
 }
 
 impl Listener {
-    pub(super) fn new(events: mpsc::Sender<TurnEvent>, desk: Option<Arc<dyn PermissionDesk>>) -> Self {
+    /// Raise `stopped` before the agent is told that its prompt is cancelled.
+    pub(super) fn new(
+        events: mpsc::Sender<TurnEvent>,
+        desk: Option<Arc<dyn PermissionDesk>>,
+        stopped: CancellationToken,
+    ) -> Self {
         let (asking, heard) = (AtomicUsize::new(0), watch::Sender::new(0));
-        Self { events, desk, asking, heard, memory: Mutex::default() }
+        Self { events, desk, stopped, asking, heard, memory: Mutex::default() }
     }
 
     /// Whether the agent waits for a person: its silence is not its own.
@@ -137,6 +145,10 @@ impl Listener {
             Some(desk) => self.ask(desk.as_ref(), &call).await,
             None => call.is_our_tool(),
         };
+        // The protocol wants no choice for a prompt that is cancelled: an agent may take a refusal as a wish to go on.
+        if self.stopped.is_cancelled() {
+            return RequestPermissionOutcome::Cancelled;
+        }
         let chosen = choose(request, allow);
         if asked.is_none() {
             let allowed = chosen.as_ref().is_some_and(|(_, allowed)| *allowed);
@@ -291,7 +303,7 @@ mod tests {
 
     fn listener() -> (Listener, mpsc::Receiver<TurnEvent>) {
         let (events, received) = mpsc::channel(4);
-        (Listener::new(events, None), received)
+        (Listener::new(events, None, CancellationToken::new()), received)
     }
 
     fn say(text: &str) -> SessionUpdate {

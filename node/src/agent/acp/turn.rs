@@ -75,7 +75,7 @@ impl AcpTurn {
             session = open_session(&connection, &request) => session?,
         };
         let resumed = request.resume.as_deref() == Some(&*session.0);
-        let listener = Arc::new(Listener::new(request.events, request.desk));
+        let listener = Arc::new(Listener::new(request.events, request.desk, request.cancel.clone()));
         connection.listeners.insert(&session.0, Arc::clone(&listener));
         let (limits, cancel) = (request.limits, request.cancel);
         Ok(Self {
@@ -118,6 +118,8 @@ impl AcpTurn {
             }
             Err(stop) => stop,
         };
+        // However it was stopped, what it waits for is over.
+        self.cancel.cancel();
         let _closed_already =
             self.connection.agent.send_notification(CancelNotification::new(self.session.clone()));
         if tokio::time::timeout(CANCEL_GRACE, answer).await.is_err() {
