@@ -85,6 +85,8 @@ pub enum Invocation {
     Mcp,
     /// Run an agent so that it cannot outlive the node.
     AgentGuard {
+        /// Bytes of standard input that are the agent's.
+        input_bytes: Option<usize>,
         /// Program and arguments.
         command: Vec<OsString>,
     },
@@ -239,7 +241,7 @@ pub fn parse(
         Verb::Verify => Invocation::Verify(VerifyOptions { home, json: global.json, quiet: global.quiet }),
         Verb::Agent(AgentVerb::Demo { script }) => Invocation::AgentDemo { script },
         Verb::Mcp => Invocation::Mcp,
-        Verb::AgentGuard { command } => Invocation::AgentGuard { command },
+        Verb::AgentGuard { command, input_bytes } => Invocation::AgentGuard { command, input_bytes },
         verb => Invocation::Verb(Box::new(Command { global, home, verb })),
     })
 }
