@@ -52,11 +52,7 @@ pub fn guard_main(command: Vec<OsString>, input_bytes: Option<usize>) -> ExitCod
     }))
 }
 
-async fn guard(
-    command: &[OsString],
-    input_bytes: Option<usize>,
-    node: Option<Pid>,
-) -> std::io::Result<u8> {
+async fn guard(command: &[OsString], input_bytes: Option<usize>, node: Option<Pid>) -> std::io::Result<u8> {
     let input = input_bytes.map(read_input).transpose()?;
     let mut guard = Guard::start(command, input, node)?;
     let code = guard.run().await;
@@ -84,11 +80,7 @@ struct Guard {
 }
 
 impl Guard {
-    fn start(
-        command: &[OsString],
-        input: Option<Vec<u8>>,
-        node: Option<Pid>,
-    ) -> std::io::Result<Self> {
+    fn start(command: &[OsString], input: Option<Vec<u8>>, node: Option<Pid>) -> std::io::Result<Self> {
         let (program, arguments) =
             command.split_first().ok_or_else(|| std::io::Error::other("no command was given"))?;
         lead_a_group()?;

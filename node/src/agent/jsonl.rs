@@ -6,8 +6,6 @@
 //! with 0 when they are interrupted, some try again for ever): a prompt is over when the program says so, when it is gone,
 //! or when our limits say so. A session that cannot be resumed is begun anew in the same turn.
 
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -37,14 +35,12 @@ pub struct Profile {
     /// Its name, which is also that of its program.
     pub name: &'static str,
     /// Words after the user's own, for a session of its own. In all templates `{exe}` is our binary as a JSON string,
-    /// `{file}` the path of the settings file, and `{token}` the session to resume.
+    /// and `{token}` the session to resume.
     begin: &'static [&'static str],
     /// Likewise, to resume a session.
     resume: &'static [&'static str],
     /// Variables of its environment.
     env: &'static [(&'static str, &'static str)],
-    /// The content of a settings file, for a program that takes MCP servers in no other way. It holds no secret.
-    settings: Option<&'static str>,
     /// What its lines mean: the first rule that fits a line is the one.
     rules: &'static [Rule],
     /// Words by which it says that its user has to log in, in lower case.
@@ -85,23 +81,7 @@ impl JsonlDriver {
         if host.closed.is_cancelled() {
             return Err(TurnFailure::new(FailReason::ShuttingDown, "the node is stopping"));
         }
-        let settings = self.write_settings(&request).map_err(|error| {
-            TurnFailure::new(FailReason::SpawnFailed, format!("cannot write its settings: {error}"))
-        })?;
-        Ok(Box::new(JsonlTurn::new(Arc::clone(host), request, settings)))
-    }
-
-    /// The settings file, beside the socket: only its owner gets there. It is the same for every turn, so it is left there.
-    fn write_settings(&self, request: &TurnRequest) -> std::io::Result<Option<PathBuf>> {
-        let Some(content) = self.host.profile.settings else {
-            return Ok(None);
-        };
-        let name = format!("agent-{}.json", self.host.spec.handle);
-        let path = request.door.socket.with_file_name(name);
-        let mut file =
-            std::fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
-        file.write_all(command::filled(content, &self.host.exe, None, None).as_bytes())?;
-        Ok(Some(path))
+        Ok(Box::new(JsonlTurn::new(Arc::clone(host), request)))
     }
 
     async fn end(&self) {

@@ -156,7 +156,9 @@ fn an_agents_command_keeps_its_own_options() {
         panic!("not an add");
     };
     assert_eq!(acp, ["npx", "-y", "pkg", "--json", "--home", "x"]);
-    let Ok(Invocation::AgentGuard { command, input_bytes: None }) = parse_line("agent-guard -- sh -c true --json") else {
+    let Ok(Invocation::AgentGuard { command, input_bytes: None }) =
+        parse_line("agent-guard -- sh -c true --json")
+    else {
         panic!("not a guard");
     };
     assert_eq!(command, ["sh", "-c", "true", "--json"]);

@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 
-use super::{Ask, Context, Events, HttpConfig, serve_tcp, serve_unix};
+use super::{AgentLogs, Ask, Context, Events, HttpConfig, serve_tcp, serve_unix};
 use crate::spawner::{Spawn, Spawner, Task};
 use model::Model;
 
@@ -80,6 +80,7 @@ impl Node {
             http: Some(http),
             ask,
             events: events.clone(),
+            logs: AgentLogs::default(),
             spawner: spawner(),
             entropy: Arc::new(move || [drawn.fetch_add(1, Ordering::Relaxed); 32]),
             stop: stop.clone(),

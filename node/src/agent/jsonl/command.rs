@@ -2,7 +2,7 @@
 //! gets in here: the prompt is input, and a token that could be taken for an option is no token.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::Profile;
 use crate::agent::Door;
@@ -12,28 +12,16 @@ use crate::agent::door::{ENV_ATTEMPT, ENV_SECRET, ENV_SOCKET};
 const TOKEN_BYTES_MAX: usize = 128;
 
 /// The whole command line: the user's own words, then the profile's.
-pub(super) fn words(
-    profile: &Profile,
-    own: &[String],
-    exe: &Path,
-    file: Option<&Path>,
-    token: Option<&str>,
-) -> Vec<String> {
+pub(super) fn words(profile: &Profile, own: &[String], exe: &Path, token: Option<&str>) -> Vec<String> {
     let template = if token.is_some() { profile.resume } else { profile.begin };
-    let ours = template.iter().map(|word| filled(word, exe, file, token));
+    let ours = template.iter().map(|word| filled(word, exe, token));
     own.iter().cloned().chain(ours).collect()
 }
 
 /// The variables beyond the allowed ones: the turn's door, and what the profile sets.
-pub(super) fn env(
-    profile: &Profile,
-    door: &Door,
-    exe: &Path,
-    file: Option<&PathBuf>,
-) -> Vec<(String, OsString)> {
-    let own = profile.env.iter().map(|(name, value)| {
-        ((*name).to_owned(), OsString::from(filled(value, exe, file.map(PathBuf::as_path), None)))
-    });
+pub(super) fn env(profile: &Profile, door: &Door, exe: &Path) -> Vec<(String, OsString)> {
+    let own = profile.env.iter();
+    let own = own.map(|(name, value)| ((*name).to_owned(), OsString::from(filled(value, exe, None))));
     let door = [
         (ENV_SOCKET, door.socket.clone().into_os_string()),
         (ENV_ATTEMPT, OsString::from(&door.attempt_id)),
@@ -43,13 +31,9 @@ pub(super) fn env(
 }
 
 /// Fills in a template. The binary's path is written as a JSON string, which is a TOML string too.
-pub(super) fn filled(template: &str, exe: &Path, file: Option<&Path>, token: Option<&str>) -> String {
+fn filled(template: &str, exe: &Path, token: Option<&str>) -> String {
     let quoted = serde_json::Value::from(exe.to_string_lossy()).to_string();
-    let file = file.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
-    template
-        .replace("{token}", token.unwrap_or_default())
-        .replace("{exe}", &quoted)
-        .replace("{file}", &file)
+    template.replace("{token}", token.unwrap_or_default()).replace("{exe}", &quoted)
 }
 
 /// A token that can be an argument: short, and no option.

@@ -6,7 +6,7 @@ use super::rules::{Act, Rule, Status};
 use crate::agent::StopReason;
 
 /// Claude Code: `claude -p --output-format stream-json`. A tool of an MCP server is `mcp__SERVER__TOOL`; those of other
-/// servers and programs are as the user's own settings say.
+/// servers and programs are as the user's own settings say. Tried with 2.1.197.
 pub static CLAUDE: Profile = Profile {
     name: "claude",
     begin: &[
@@ -34,7 +34,6 @@ pub static CLAUDE: Profile = Profile {
         CLAUDE_TOOLS,
     ],
     env: &[],
-    settings: None,
     rules: CLAUDE_RULES,
     login: &["/login", "invalid api key", "oauth token has expired"],
 };
@@ -46,6 +45,7 @@ const CLAUDE_MCP: &str = r#"{"mcpServers":{"starling":{"type":"stdio","command":
 /// What a helper of the agent says (`parent_tool_use_id`) is not the agent's answer.
 const CLAUDE_RULES: &[Rule] = &[
     Rule { when: &[("/type", "system"), ("/subtype", "init")], then: &[Act::Token("/session_id")] },
+    Rule { when: &[("/subtype", "api_retry")], then: &[Act::Complaint(&["/error"])] },
     Rule {
         when: &[("/event/delta/type", "text_delta"), ("/parent_tool_use_id", "")],
         then: &[Act::Live("/event/delta/text")],
@@ -69,7 +69,11 @@ const CLAUDE_RULES: &[Rule] = &[
                     Rule { when: &[("/type", "text")], then: &[Act::Kept("/text")] },
                     Rule {
                         when: &[("/type", "tool_use")],
-                        then: &[Act::Tool { id: "/id", title: &["/name"], status: Status::Is("in_progress") }],
+                        then: &[Act::Tool {
+                            id: "/id",
+                            title: &["/name"],
+                            status: Status::Is("in_progress"),
+                        }],
                     },
                 ],
             ),
@@ -113,13 +117,12 @@ const CLAUDE_RULES: &[Rule] = &[
 const CLAUDE_SIZE: Act = Act::Size { of: "/modelUsage", each: "/contextWindow" };
 
 /// Codex: `codex exec --json`. Its usage is a sum over all requests and says nothing about the context window, so there is
-/// no usage event.
+/// no usage event. Tried with 0.171.0.
 pub static CODEX: Profile = Profile {
     name: "codex",
     begin: &["exec", "--json", "--skip-git-repo-check", "-c", CODEX_MCP, "-"],
     resume: &["exec", "resume", "--json", "--skip-git-repo-check", "-c", CODEX_MCP, "{token}", "-"],
     env: &[],
-    settings: None,
     rules: CODEX_RULES,
     login: &["401 unauthorized", "codex login", "not logged in"],
 };
@@ -167,18 +170,16 @@ const CODEX_RULES: &[Rule] = &[
 ];
 
 /// Gemini CLI: `gemini --output-format stream-json`, which reads its prompt on stdin when that is no terminal. It takes MCP
-/// servers from settings files only, and there is one whose place a variable names: the system's defaults, below those
-/// of the user. Its statistics are sums, so there is no usage event.
+/// servers from settings files only, and those of the system only when root owns them. So ours has to be added once to
+/// the user's own (docs/cli.md says how); our variables come in by reference. It also wants its directory to be trusted.
+/// Its statistics are sums, so there is no usage event. Tried with 0.61.0.
 pub static GEMINI: Profile = Profile {
     name: "gemini",
     begin: &["--output-format", "stream-json"],
     resume: &["--output-format", "stream-json", "--resume", "{token}"],
-    env: &[("GEMINI_CLI_SYSTEM_DEFAULTS_PATH", "{file}")],
-    settings: Some(
-        r#"{"mcpServers":{"starling":{"command":{exe},"args":["mcp"],"trust":true,"env":{"STARLING_SOCKET":"$STARLING_SOCKET","STARLING_ATTEMPT":"$STARLING_ATTEMPT","STARLING_TURN_SECRET":"$STARLING_TURN_SECRET"}}}}"#,
-    ),
+    env: &[],
     rules: GEMINI_RULES,
-    login: &["set an auth method", "please sign in", "api key not valid"],
+    login: &["auth method", "must specify the gemini_api_key", "please sign in", "api key not valid"],
 };
 
 const GEMINI_RULES: &[Rule] = &[
@@ -198,7 +199,7 @@ const GEMINI_RULES: &[Rule] = &[
 ];
 
 /// OpenCode: `opencode run --format json`. It has no event for the end: the last step that is not followed by tool calls is
-/// it, unless another step begins. It names no context window, so there is no usage event.
+/// it, unless another step begins. It names no context window, so there is no usage event. Tried with 1.18.33.
 pub static OPENCODE: Profile = Profile {
     name: "opencode",
     begin: &["run", "--format", "json"],
@@ -207,9 +208,8 @@ pub static OPENCODE: Profile = Profile {
         "OPENCODE_CONFIG_CONTENT",
         r#"{"mcp":{"starling":{"type":"local","command":[{exe},"mcp"],"enabled":true}}}"#,
     )],
-    settings: None,
     rules: OPENCODE_RULES,
-    login: &["api key is missing", "unauthorized", "invalid api key"],
+    login: &["api key is missing", "invalid api key"],
 };
 
 const OPENCODE_RULES: &[Rule] = &[
@@ -230,6 +230,14 @@ const OPENCODE_RULES: &[Rule] = &[
         then: &[Act::Done(StopReason::MaxTokens)],
     },
     Rule { when: &[("/type", "step_finish")], then: &[Act::Done(StopReason::EndTurn)] },
+    Rule {
+        when: &[("/type", "error"), ("/error/data/statusCode", "401")],
+        then: &[Act::LoginWanted(&["/error/data/message"])],
+    },
+    Rule {
+        when: &[("/type", "error"), ("/error/name", "ProviderAuthError")],
+        then: &[Act::LoginWanted(&["/error/data/message"])],
+    },
     Rule {
         when: &[("/type", "error")],
         then: &[Act::Failed(&["/error/data/message", "/error/message", "/error/name"])],

@@ -37,6 +37,8 @@ pub(super) enum End {
     Done(StopReason),
     /// It failed, for this reason.
     Failed(String),
+    /// Its user has to log in first.
+    LoginWanted(String),
 }
 
 impl Reading {
@@ -112,6 +114,10 @@ impl Reading {
                 let why = first_text(value, paths).or_else(|| self.complaint.clone());
                 self.end = Some(End::Failed(why.map(bounded).unwrap_or_default()));
             }
+            Act::LoginWanted(paths) => {
+                let why = first_text(value, paths).map(bounded);
+                self.end = Some(End::LoginWanted(why.unwrap_or_default()));
+            }
             Act::Complaint(paths) => self.complaint = first_text(value, paths).map(bounded),
         }
     }
@@ -143,7 +149,11 @@ impl Reading {
         let list = value.pointer(steps).and_then(Value::as_array);
         let step = |step: &Value| PlanStep {
             text: label(&text_at(step, text).unwrap_or_default()),
-            status: if text_at(step, done).is_some_and(|done| done == "true") { "completed" } else { "pending" },
+            status: if text_at(step, done).is_some_and(|done| done == "true") {
+                "completed"
+            } else {
+                "pending"
+            },
         };
         let steps = list.into_iter().flatten().take(PLAN_STEPS_MAX).map(step).collect();
         self.emit(TurnEvent::Plan(steps));

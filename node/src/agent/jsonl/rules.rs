@@ -66,6 +66,8 @@ pub(super) enum Act {
     Done(StopReason),
     /// The prompt failed; the first text that there is says why.
     Failed(&'static [&'static str]),
+    /// The prompt failed, because the user has to log in first.
+    LoginWanted(&'static [&'static str]),
     /// A complaint: no sign of life, and the reason should the program end without a word.
     Complaint(&'static [&'static str]),
 }

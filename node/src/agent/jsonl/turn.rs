@@ -3,7 +3,6 @@
 //! The process is run by a task of its own, so that it ends well even when nobody waits for the prompt any more. What a
 //! program says counts; its exit code is told to people and decides nothing.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +29,6 @@ const LEAVE_TIME: Duration = Duration::from_secs(5);
 pub(super) struct JsonlTurn {
     host: Arc<Host>,
     request: TurnRequest,
-    settings: Option<PathBuf>,
     deadline: Instant,
     token: Option<String>,
     /// The prompts of this turn: a session that is begun anew has to hear all of them.
@@ -78,10 +76,10 @@ impl Outcome {
 }
 
 impl JsonlTurn {
-    pub(super) fn new(host: Arc<Host>, request: TurnRequest, settings: Option<PathBuf>) -> Self {
+    pub(super) fn new(host: Arc<Host>, request: TurnRequest) -> Self {
         let deadline = Instant::now() + request.limits.wall;
         let token = request.resume.clone().filter(|token| command::usable(token));
-        Self { host, request, settings, deadline, token, said: Vec::new(), state: State::Ready }
+        Self { host, request, deadline, token, said: Vec::new(), state: State::Ready }
     }
 
     async fn run(&mut self, text: String) -> TurnEnd {
@@ -136,9 +134,8 @@ impl JsonlTurn {
     fn job(&self, input: String, token: Option<String>, abandoned: CancellationToken) -> Job {
         let host = Arc::clone(&self.host);
         let (profile, exe) = (host.profile, &host.exe);
-        let words =
-            command::words(profile, &host.spec.command, exe, self.settings.as_deref(), token.as_deref());
-        let env = command::env(profile, &self.request.door, exe, self.settings.as_ref());
+        let words = command::words(profile, &host.spec.command, exe, token.as_deref());
+        let env = command::env(profile, &self.request.door, exe);
         let mut reading = Reading::new(profile.rules, self.request.events.clone());
         reading.token = token;
         Job {
@@ -236,6 +233,9 @@ impl Job {
             (_, Some(End::Failed(why))) => {
                 TurnEnd::Failed { failure: self.failure(FailReason::Refused, &why, exit), text }
             }
+            (_, Some(End::LoginWanted(why))) => {
+                TurnEnd::Failed { failure: TurnFailure::new(FailReason::LoginRequired, why), text }
+            }
             (Ok(Some(stop)), None) => TurnEnd::Failed { failure: self.stopped(stop), text },
             (Err(error), None) => {
                 let failure = TurnFailure::new(FailReason::Protocol, error.to_string());
@@ -250,16 +250,21 @@ impl Job {
         let (reason, what) = match stop {
             Stop::Cancelled => (FailReason::Cancelled, "stopped".to_owned()),
             Stop::ShuttingDown => (FailReason::ShuttingDown, "the node is stopping".to_owned()),
-            Stop::TimedOut(Phase::Silence) => {
-                (FailReason::TimedOut(Phase::Silence), format!("nothing was heard for {} s", self.silence.as_secs_f32()))
-            }
-            Stop::TimedOut(phase) => {
-                (FailReason::TimedOut(phase), format!("the turn took longer than {} s", self.wall.as_secs_f32()))
-            }
+            Stop::TimedOut(Phase::Silence) => (
+                FailReason::TimedOut(Phase::Silence),
+                format!("nothing was heard for {} s", self.silence.as_secs_f32()),
+            ),
+            Stop::TimedOut(phase) => (
+                FailReason::TimedOut(phase),
+                format!("the turn took longer than {} s", self.wall.as_secs_f32()),
+            ),
         };
         let timed_out = matches!(stop, Stop::TimedOut(_));
         let complaint = self.reading.complaint.as_deref().filter(|_| timed_out);
-        TurnFailure::new(reason, complaint.map_or(what.clone(), |complaint| format!("{what}; it said: {complaint}")))
+        TurnFailure::new(
+            reason,
+            complaint.map_or(what.clone(), |complaint| format!("{what}; it said: {complaint}")),
+        )
     }
 
     /// The program is gone and never said how its prompt ended.
