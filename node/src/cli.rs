@@ -10,6 +10,7 @@ mod activity;
 mod agents;
 mod args;
 mod client;
+mod detect;
 pub mod embedded;
 mod failure;
 mod follow;
@@ -21,6 +22,7 @@ mod render;
 mod reports;
 mod session;
 mod sync;
+mod trial;
 mod values;
 mod workspace;
 
@@ -174,6 +176,8 @@ struct Context {
     client: Client,
     out: Out,
     ambient: Ambient,
+    /// How long a verb that keeps time itself may take.
+    timeout: Option<Duration>,
 }
 
 impl Context {
@@ -317,9 +321,10 @@ async fn carry_out(command: Command, ambient: Ambient, out: Out) -> Result<(), F
         .socket
         .or_else(|| home.read_endpoint().map(|there| there.socket))
         .unwrap_or_else(|| home.socket());
-    let limit = global.timeout.or_else(|| default_timeout(&verb));
+    let own_time = matches!(verb, Verb::Agent(AgentVerb::Test { .. }));
+    let limit = global.timeout.or_else(|| default_timeout(&verb)).filter(|_| !own_time);
     let what = what_takes_long(&verb);
-    let context = Context { client: Client::new(&socket), home, out, ambient };
+    let context = Context { client: Client::new(&socket), home, out, ambient, timeout: global.timeout };
     let work = Box::pin(dispatch(context, verb));
     match limit {
         None => work.await,

@@ -56,6 +56,7 @@ struct Node {
     http: SocketAddr,
     socket: PathBuf,
     events: Events,
+    logs: AgentLogs,
     model: Arc<Model>,
     context: Context,
     stop: CancellationToken,
@@ -73,14 +74,14 @@ impl Node {
         let http = tcp.local_addr().unwrap();
         let (ask, questions) = Ask::channel();
         let (stop, shutdown) = (CancellationToken::new(), CancellationToken::new());
-        let events = Events::new(1);
+        let (events, logs) = (Events::new(1), AgentLogs::default());
         let drawn = AtomicU8::new(0);
         let context = Context::new(HttpConfig {
             token: TOKEN.to_owned().into(),
             http: Some(http),
             ask,
             events: events.clone(),
-            logs: AgentLogs::default(),
+            logs: logs.clone(),
             spawner: spawner(),
             entropy: Arc::new(move || [drawn.fetch_add(1, Ordering::Relaxed); 32]),
             stop: stop.clone(),
@@ -92,7 +93,7 @@ impl Node {
         spawner().spawn("tcp", tasks.track_future(async { served.await.unwrap() }));
         let served = serve_unix(unix, context.clone(), shutdown.clone());
         spawner().spawn("unix", tasks.track_future(served));
-        Self { http, socket, events, model, context, stop, shutdown, tasks, _home: home }
+        Self { http, socket, events, logs, model, context, stop, shutdown, tasks, _home: home }
     }
 
     /// Ends both listeners and waits until they are gone.

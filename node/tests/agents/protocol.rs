@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use starling_node::agent::{AgentDriver, FailReason, LiveTurn, Phase, TurnFailure};
+use starling_node::agent::{FailReason, LiveTurn, Phase, TurnFailure};
 
 use super::harness::{Bench, failure_of, prompt, text_of, within};
 
