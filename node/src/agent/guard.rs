@@ -10,7 +10,7 @@
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ChildStdin, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -90,9 +90,8 @@ impl Guard {
         // Dropping std's handle leaves the child alone; `reap` waits for it together with the orphans.
         let stdin = if input.is_some() { Stdio::piped() } else { Stdio::inherit() };
         let mut child = Command::new(program).args(arguments).stdin(stdin).spawn()?;
-        if let (Some(input), Some(mut pipe)) = (input, child.stdin.take()) {
-            // Ends with the agent, or with us: a command that does not read is watched all the same.
-            std::thread::spawn(move || drop(pipe.write_all(&input)));
+        if let (Some(input), Some(pipe)) = (input, child.stdin.take()) {
+            feed(pipe, input);
         }
         let agent = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         Ok(Self { agent, node, children, terminate })
@@ -164,6 +163,13 @@ fn read_input(bytes: usize) -> std::io::Result<Vec<u8>> {
     let mut input = vec![0; bytes.min(INPUT_BYTES_MAX)];
     std::io::stdin().lock().read_exact(&mut input)?;
     Ok(input)
+}
+
+/// Fills the agent's pipe, and closes it. The thread ends with the agent, or with us: a command that does not read is
+/// watched all the same.
+#[expect(clippy::disallowed_methods, reason = "the guard is a program of its own, without a shell")]
+fn feed(mut pipe: ChildStdin, input: Vec<u8>) {
+    std::thread::spawn(move || drop(pipe.write_all(&input)));
 }
 
 fn exit_code(status: WaitStatus) -> u8 {

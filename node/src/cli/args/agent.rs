@@ -45,7 +45,7 @@ pub(in crate::cli) enum AgentVerb {
         #[arg(long)]
         force: bool,
         #[command(flatten)]
-        policy: PolicyArgs,
+        policy: Box<PolicyArgs>,
     },
     /// All agents of the workspace, and where they run
     #[command(after_help = "Example:\n  starling agent list")]
