@@ -89,7 +89,7 @@ struct Why {
     reason: String,
     detail: String,
     meaning: &'static str,
-    hint: &'static str,
+    hint: String,
 }
 
 pub(super) async fn run(cx: &mut Context, handle: &Handle) -> Result<(), Failure> {
@@ -205,6 +205,7 @@ impl Trial {
     fn failed(&self, error: &str) -> Why {
         let (reason, detail) = error.split_once(": ").unwrap_or((error, ""));
         let (step, meaning, hint) = explained(reason);
+        let hint = hint.replace("HANDLE", self.handle.as_str());
         Why { step, reason: reason.to_owned(), detail: detail.to_owned(), meaning, hint }
     }
 
@@ -216,7 +217,7 @@ impl Trial {
         } else {
             ("it did not answer in time", "allow more with `--timeout 10m`, or see `starling agent logs`")
         };
-        let detail = format!("{} s are over", limit.as_secs());
+        let (detail, hint) = (format!("{} s are over", limit.as_secs()), hint.to_owned());
         Why { step, reason: "timed_out".to_owned(), detail, meaning, hint }
     }
 
@@ -228,7 +229,7 @@ impl Trial {
             let detail = if why.detail.is_empty() { String::new() } else { format!(" ({})", why.detail) };
             let text =
                 format!("@{} failed at \"{}\": {}{detail}", self.handle, why.step.words(), why.meaning);
-            Failure::new(exit, "agent_test_failed", text).hint(why.hint)
+            Failure::new(exit, "agent_test_failed", text).hint(why.hint.as_str())
         });
         if cx.out.json {
             let report = Report {

@@ -1,4 +1,5 @@
-//! The programs that are known, as data. Each says against which version it was tried. A field or an event that a later
+//! The programs that are known, as data. Each says with which version it was tried: whole turns with resuming, our tools,
+//! failures, and a session that is not there, while a stand-in on loopback played the provider. A field or an event that a later
 //! version adds changes nothing here; one that it renames shows as a turn that ends without a word (`crashed`).
 
 use super::Profile;
