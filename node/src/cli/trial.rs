@@ -177,7 +177,13 @@ impl Trial {
             self.take(cx, Step::Reply, Some(reply.body.clone()))?;
         }
         match meta.status.as_str() {
-            "error" => Ok(Some(Some(self.failed(meta.error.as_deref().unwrap_or_default())))),
+            "error" => {
+                let why = self.failed(meta.error.as_deref().unwrap_or_default());
+                if why.step > Step::Process {
+                    self.take(cx, Step::Process, None)?;
+                }
+                Ok(Some(Some(why)))
+            }
             "archived" => Ok(Some(Some(self.failed("archived")))),
             "running" => Ok(None),
             _ if reply.is_some() => {

@@ -146,7 +146,7 @@ async fn an_agent_that_failed_after_it_had_worked_is_not_run_again() {
 
 #[tokio::test]
 async fn exit_code_0_without_an_end_is_a_crash() {
-    let bench = claude(&[INIT, &say("half a sen"), "echo interrupted >&2", "exit 0"]);
+    let bench = claude(&[INIT, &say("half a sen"), "printf '\\033[31minterrupted\\033[0m\\n' >&2", "exit 0"]);
     let (end, _events) = bench.turn().await;
     let TurnEnd::Failed { failure, text } = end else { panic!("{end:?}") };
     assert_eq!((failure.reason, text.as_str()), (FailReason::Crashed, "half a sen"));

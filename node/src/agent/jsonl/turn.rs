@@ -295,9 +295,9 @@ impl Job {
         TurnFailure::new(reason, parts.join("; "))
     }
 
-    /// The end of what it said on stderr.
+    /// The end of what it said on stderr, without colours.
     fn last_words(&self) -> String {
-        let stderr = self.host.stderr.text();
+        let stderr = anstream::adapter::strip_str(&self.host.stderr.text()).to_string();
         let count = stderr.trim().chars().count();
         let skipped = count.saturating_sub(FAILURE_DETAIL_CHARS_MAX / 2);
         stderr.trim().chars().skip(skipped).collect()
