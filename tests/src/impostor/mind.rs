@@ -141,6 +141,7 @@ impl Mind {
             | Output::Seek { .. }
             | Output::Places { .. }
             | Output::InStep { .. }
+            | Output::Note { .. }
             | Output::WakeAt(_) => {}
         }
     }
