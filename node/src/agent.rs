@@ -2,7 +2,8 @@
 //!
 //! A turn is opened, prompted once or more, and closed; what happens on the way comes out as bounded [`TurnEvent`]s.
 //! Nothing here decides about sessions: claims, titles and replies are records, and records are made by the machine.
-//! [`acp`] is the only module that knows the Agent Client Protocol; [`demo`] is an agent of our own that speaks it,
+//! [`acp`] is the only module that knows the Agent Client Protocol, [`jsonl`] the only one that knows the output of
+//! command line agents; [`demo`] is an agent of our own that speaks it,
 //! [`mcp`] is the shim through which any agent reaches the daemon, [`guard`] keeps agents from outliving the node.
 
 use std::collections::BTreeSet;
@@ -20,9 +21,11 @@ pub mod acp;
 pub mod demo;
 pub mod door;
 pub mod guard;
+pub mod jsonl;
 pub mod mcp;
 pub mod process;
 pub mod prompt;
+mod said;
 pub mod script;
 
 /// Bytes of final text that a turn may hand back: what one message may hold.

@@ -10,6 +10,7 @@ mod activity;
 mod agents;
 mod args;
 mod client;
+mod detect;
 pub mod embedded;
 mod failure;
 mod follow;
@@ -21,6 +22,7 @@ mod render;
 mod reports;
 mod session;
 mod sync;
+mod trial;
 mod values;
 mod workspace;
 
@@ -85,6 +87,8 @@ pub enum Invocation {
     Mcp,
     /// Run an agent so that it cannot outlive the node.
     AgentGuard {
+        /// Bytes of standard input that are the agent's.
+        input_bytes: Option<usize>,
         /// Program and arguments.
         command: Vec<OsString>,
     },
@@ -172,6 +176,8 @@ struct Context {
     client: Client,
     out: Out,
     ambient: Ambient,
+    /// How long a verb that keeps time itself may take.
+    timeout: Option<Duration>,
 }
 
 impl Context {
@@ -239,7 +245,7 @@ pub fn parse(
         Verb::Verify => Invocation::Verify(VerifyOptions { home, json: global.json, quiet: global.quiet }),
         Verb::Agent(AgentVerb::Demo { script }) => Invocation::AgentDemo { script },
         Verb::Mcp => Invocation::Mcp,
-        Verb::AgentGuard { command } => Invocation::AgentGuard { command },
+        Verb::AgentGuard { command, input_bytes } => Invocation::AgentGuard { command, input_bytes },
         verb => Invocation::Verb(Box::new(Command { global, home, verb })),
     })
 }
@@ -315,9 +321,10 @@ async fn carry_out(command: Command, ambient: Ambient, out: Out) -> Result<(), F
         .socket
         .or_else(|| home.read_endpoint().map(|there| there.socket))
         .unwrap_or_else(|| home.socket());
-    let limit = global.timeout.or_else(|| default_timeout(&verb));
+    let own_time = matches!(verb, Verb::Agent(AgentVerb::Test { .. }));
+    let limit = global.timeout.or_else(|| default_timeout(&verb)).filter(|_| !own_time);
     let what = what_takes_long(&verb);
-    let context = Context { client: Client::new(&socket), home, out, ambient };
+    let context = Context { client: Client::new(&socket), home, out, ambient, timeout: global.timeout };
     let work = Box::pin(dispatch(context, verb));
     match limit {
         None => work.await,

@@ -2,9 +2,10 @@
 //!
 //! It parses a request into a [`Request`](crate::machine::request::Request), asks the node's loop over a bounded
 //! channel ([`Ask`]) and renders the answer as JSON; it decides nothing and stores nothing. In reading order: `ask` (the
-//! way to the loop), `auth` (who may call), `extract` and `parse` (bytes to types), `sessions`, `turns`, `workspace` and
-//! `device` (the endpoints), `events` (what listeners hear), `dto` and `problem` (the JSON), `openapi`, `serve`.
+//! way to the loop), `auth` (who may call), `extract` and `parse` (bytes to types), `sessions`, `turns`, `workspace`,
+//! `agents` and `device` (the endpoints), `events` (what listeners hear), `dto` and `problem` (the JSON), `openapi`, `serve`.
 
+mod agents;
 mod ask;
 mod auth;
 mod device;
@@ -38,6 +39,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use zeroize::Zeroizing;
 
+pub use agents::AgentLogs;
 pub use ask::{Ask, Question};
 pub use auth::Entropy;
 pub use events::Events;
@@ -62,6 +64,8 @@ pub struct HttpConfig {
     pub ask: Ask,
     /// What listeners hear.
     pub events: Events,
+    /// What the agents of this device said on stderr.
+    pub logs: AgentLogs,
     /// Starts connection tasks.
     pub spawner: Spawner,
     /// Random bytes for login codes.
@@ -77,6 +81,7 @@ pub struct Context(Arc<Shared>);
 struct Shared {
     ask: Ask,
     events: Events,
+    logs: AgentLogs,
     event_seats: Arc<Semaphore>,
     keys: Keys,
     http: Option<SocketAddr>,
@@ -93,6 +98,7 @@ impl Context {
             keys: Keys::new(&config.token, port, config.entropy),
             ask: config.ask,
             events: config.events,
+            logs: config.logs,
             event_seats: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
             http: config.http,
             spawner: config.spawner,
@@ -125,6 +131,12 @@ impl App {
     }
 }
 
+impl FromRef<App> for AgentLogs {
+    fn from_ref(app: &App) -> Self {
+        app.shared().logs.clone()
+    }
+}
+
 impl FromRef<App> for Ask {
     fn from_ref(app: &App) -> Self {
         app.shared().ask.clone()
@@ -148,6 +160,7 @@ fn private_routes() -> OpenApiRouter<App> {
         .routes(routes!(workspace::hand_over))
         .routes(routes!(permissions::list))
         .routes(routes!(permissions::answer))
+        .routes(routes!(agents::logs))
         .routes(routes!(workspace::members))
         .routes(routes!(workspace::remove_member))
         .routes(routes!(workspace::revoke_device))

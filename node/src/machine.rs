@@ -15,6 +15,7 @@ mod company;
 pub mod context;
 mod depth;
 mod dispatch;
+pub mod exec;
 pub mod export_meta;
 pub mod export_plan;
 pub mod export_text;

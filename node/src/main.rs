@@ -19,7 +19,9 @@ fn main() -> ExitCode {
         Ok(Invocation::Text(text)) => cli::print(&text),
         Ok(Invocation::AgentDemo { script }) => return embedded::agent_demo(script),
         Ok(Invocation::Mcp) => return embedded::mcp(),
-        Ok(Invocation::AgentGuard { command }) => return embedded::agent_guard(command),
+        Ok(Invocation::AgentGuard { command, input_bytes }) => {
+            return embedded::agent_guard(command, input_bytes);
+        }
         Err(failure) => Err(failure),
     };
     ended.map_or_else(|failure| cli::report(&failure, json).into(), |()| ExitCode::SUCCESS)

@@ -14,6 +14,7 @@
 mod agents {
     mod guarding;
     pub(crate) mod harness;
+    mod jsonl;
     mod protocol;
     mod turns;
 }

@@ -81,6 +81,13 @@ impl Run {
         self
     }
 
+    /// A variable of its environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
     /// Runs it to its end.
     ///
     /// # Panics

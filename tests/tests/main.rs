@@ -9,6 +9,7 @@
 
 mod a_clone_is_a_backup;
 mod acknowledged_survives_kill;
+mod agents_of_the_command_line;
 mod answered_on_another_machine;
 mod boundaries;
 mod clean_shutdown;

@@ -1,14 +1,16 @@
-//! `starling agent-guard -- CMD...`: runs an agent and sees to it that no part of it outlives the node.
+//! `starling agent-guard [--input-bytes N] -- CMD...`: runs an agent and sees to it that no part of it outlives the node.
 //!
 //! The guard leads a process group of its own and the agent runs in it with the guard's stdin, stdout and stderr, so
-//! the guard never touches a byte. Ending is one story, told here alone: when the node closes the agent's stdin, the
+//! the guard never touches a byte. Only a command that reads its input to the end gets a pipe of its own, which is filled
+//! with the first N bytes of the guard's stdin and closed. Ending is one story, told here alone: when the node closes the agent's stdin, the
 //! agent has a second, then gets SIGTERM, then two seconds, then SIGKILL. When the node is gone, however it died, the
 //! kill comes at once. Both are noticed without an extra descriptor: the write end of stdin is held by the node alone,
 //! so a hang-up on it means "closed or dead", and a new parent means "dead". On Linux the guard is also the
 //! subreaper of everything below it, so what an agent put into a session of its own is found and ended too.
 
 use std::ffi::OsString;
-use std::process::{Command, ExitCode};
+use std::io::{Read, Write};
+use std::process::{ChildStdin, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -22,6 +24,8 @@ pub const GUARD_COMMAND: &str = "agent-guard";
 pub const STDIN_GRACE: Duration = Duration::from_secs(1);
 /// From SIGTERM to SIGKILL.
 pub const TERM_GRACE: Duration = Duration::from_secs(2);
+/// Bytes of an input that the guard hands on: many times the longest prompt.
+pub const INPUT_BYTES_MAX: usize = 1_024 * 1_024;
 /// How often the guard looks whether its node lives: two system calls each time.
 const LIFE_CHECK: Duration = Duration::from_millis(100);
 /// Between two rounds of killing what is left.
@@ -31,13 +35,14 @@ const KILL_ROUNDS_MAX: usize = 200;
 /// Exit code when the command cannot be started, as in a shell.
 pub const EXIT_NOT_STARTED: u8 = 127;
 
-/// `starling agent-guard -- CMD...`; `command` is what follows `--`. Ends with the command's exit code, 128 + n when
-/// signal n ended it, [`EXIT_NOT_STARTED`] when it cannot be started. Makes its own runtime: call it outside of any.
-pub fn guard_main(command: Vec<OsString>) -> ExitCode {
+/// `starling agent-guard [--input-bytes N] -- CMD...`; `command` is what follows `--`, `input_bytes` what it is to read,
+/// at most [`INPUT_BYTES_MAX`]. Ends with the command's exit code, 128 + n when signal n ended it, [`EXIT_NOT_STARTED`]
+/// when it cannot be started. Makes its own runtime: call it outside of any.
+pub fn guard_main(command: Vec<OsString>, input_bytes: Option<usize>) -> ExitCode {
     let node = rustix::process::getppid();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let code = match runtime {
-        Ok(runtime) => runtime.block_on(guard(&command, node)),
+        Ok(runtime) => runtime.block_on(guard(&command, input_bytes, node)),
         Err(error) => Err(error),
     };
     ExitCode::from(code.unwrap_or_else(|error| {
@@ -47,8 +52,9 @@ pub fn guard_main(command: Vec<OsString>) -> ExitCode {
     }))
 }
 
-async fn guard(command: &[OsString], node: Option<Pid>) -> std::io::Result<u8> {
-    let mut guard = Guard::start(command, node)?;
+async fn guard(command: &[OsString], input_bytes: Option<usize>, node: Option<Pid>) -> std::io::Result<u8> {
+    let input = input_bytes.map(read_input).transpose()?;
+    let mut guard = Guard::start(command, input, node)?;
     let code = guard.run().await;
     end_descendants().await;
     Ok(code)
@@ -74,7 +80,7 @@ struct Guard {
 }
 
 impl Guard {
-    fn start(command: &[OsString], node: Option<Pid>) -> std::io::Result<Self> {
+    fn start(command: &[OsString], input: Option<Vec<u8>>, node: Option<Pid>) -> std::io::Result<Self> {
         let (program, arguments) =
             command.split_first().ok_or_else(|| std::io::Error::other("no command was given"))?;
         lead_a_group()?;
@@ -82,7 +88,11 @@ impl Guard {
         let terminate = signal(SignalKind::terminate())?;
         become_subreaper()?;
         // Dropping std's handle leaves the child alone; `reap` waits for it together with the orphans.
-        let child = Command::new(program).args(arguments).spawn()?;
+        let stdin = if input.is_some() { Stdio::piped() } else { Stdio::inherit() };
+        let mut child = Command::new(program).args(arguments).stdin(stdin).spawn()?;
+        if let (Some(input), Some(pipe)) = (input, child.stdin.take()) {
+            feed(pipe, input);
+        }
         let agent = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         Ok(Self { agent, node, children, terminate })
     }
@@ -146,6 +156,20 @@ impl Guard {
         }
         code
     }
+}
+
+/// The agent's whole input. The node writes it at once; when it dies or changes its mind, the end of stdin comes too early.
+fn read_input(bytes: usize) -> std::io::Result<Vec<u8>> {
+    let mut input = vec![0; bytes.min(INPUT_BYTES_MAX)];
+    std::io::stdin().lock().read_exact(&mut input)?;
+    Ok(input)
+}
+
+/// Fills the agent's pipe, and closes it. The thread ends with the agent, or with us: a command that does not read is
+/// watched all the same.
+#[expect(clippy::disallowed_methods, reason = "the guard is a program of its own, without a shell")]
+fn feed(mut pipe: ChildStdin, input: Vec<u8>) {
+    std::thread::spawn(move || drop(pipe.write_all(&input)));
 }
 
 fn exit_code(status: WaitStatus) -> u8 {

@@ -47,6 +47,16 @@ pub fn allowed_env(names: &BTreeSet<String>) -> Vec<(OsString, OsString)> {
     std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(allowed)).collect()
 }
 
+/// What a command that serves one turn is given, besides its arguments.
+#[derive(Default)]
+pub struct Given {
+    /// Variables of its environment beyond the allowed ones. Here a turn's secret may stand: never in an argument.
+    pub env: Vec<(String, OsString)>,
+    /// Bytes of its input, when it reads that to the end: what is first written to the process's stdin. The rest of stdin
+    /// is the guard's: closing it ends the process.
+    pub input_bytes: Option<usize>,
+}
+
 /// An agent's process, guard included. Its stdin and stdout are handed out by [`AgentProcess::start`].
 pub struct AgentProcess {
     child: Box<dyn ChildWrapper>,
@@ -61,12 +71,27 @@ impl AgentProcess {
         stderr: &StderrTail,
         spawner: &Spawner,
     ) -> io::Result<(Self, ChildStdin, ChildStdout)> {
+        Self::start_with(spec, Given::default(), exe, stderr, spawner)
+    }
+
+    /// The same for a command that serves one turn.
+    pub fn start_with(
+        spec: &AgentSpec,
+        given: Given,
+        exe: &Path,
+        stderr: &StderrTail,
+        spawner: &Spawner,
+    ) -> io::Result<(Self, ChildStdin, ChildStdout)> {
         if !spec.cwd.is_dir() {
             return Err(io::Error::other(format!("the directory {} does not exist", spec.cwd.display())));
         }
         let mut command = CommandWrap::with_new(exe, |command| {
-            command.arg(GUARD_COMMAND).arg("--").args(&spec.command);
-            command.current_dir(&spec.cwd).env_clear().envs(allowed_env(&spec.env));
+            command.arg(GUARD_COMMAND);
+            if let Some(bytes) = given.input_bytes {
+                command.arg("--input-bytes").arg(bytes.to_string());
+            }
+            command.arg("--").args(&spec.command);
+            command.current_dir(&spec.cwd).env_clear().envs(allowed_env(&spec.env)).envs(given.env);
             command.env(ENV_AGENT, &spec.handle);
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         });

@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 use super::args::{AgentVerb, PolicyArgs};
 use super::client::{Answer, Call, paths};
 use super::failure::Failure;
-use super::model::Agents;
-use super::{Context, render};
+use super::model::{AgentLog, Agents};
+use super::{Context, detect, render, trial};
+use crate::machine::exec::ExecProfile;
 use crate::machine::request::Code;
 
 pub(super) async fn run(cx: &mut Context, verb: AgentVerb) -> Result<(), Failure> {
@@ -31,6 +32,21 @@ pub(super) async fn run(cx: &mut Context, verb: AgentVerb) -> Result<(), Failure
             let on = device.get(..8).unwrap_or(&device);
             cx.out.note(&format!("on device {on}: `starling agent add {handle} ...` takes it"));
             show(cx, &answer)
+        }
+        AgentVerb::Detect => detect::run(cx).await,
+        AgentVerb::Test { handle } => trial::run(cx, &handle).await,
+        AgentVerb::Logs { handle } => {
+            let answer = cx.client.ask(Call::get(paths::agent_logs(&handle))).await?;
+            if cx.out.json {
+                return cx.out.document(&answer.body);
+            }
+            let text = render::clean(&answer.parse::<AgentLog>()?.stderr);
+            if text.is_empty() {
+                cx.out
+                    .note(&format!("@{handle} has said nothing on standard error since it was last started"));
+                return Ok(());
+            }
+            cx.out.data(&if text.ends_with('\n') { text } else { format!("{text}\n") })
         }
         // Handed out by `parse`.
         AgentVerb::Demo { .. } => Err(Failure::not_built_in("agent demo")),
@@ -55,12 +71,17 @@ fn show(cx: &mut Context, answer: &Answer) -> Result<(), Failure> {
 
 /// The node's working directory is not ours, so paths are made absolute here.
 fn profile(verb: AgentVerb) -> Result<Value, Failure> {
-    let AgentVerb::Add { handle, cwd, env, allow, acp, script, force, policy, .. } = verb else {
+    let AgentVerb::Add { handle, cwd, env, allow, acp, exec, script, force, policy, .. } = verb else {
         return Err(Failure::not_built_in("agent"));
+    };
+    let kind = match (acp.is_empty(), exec.is_empty()) {
+        (false, _) => "acp",
+        (true, false) => "exec",
+        (true, true) => "demo",
     };
     let mut body = json!({
         "handle": handle.as_str(),
-        "kind": if acp.is_empty() { "demo" } else { "acp" },
+        "kind": kind,
         "env": env,
         "allow": allow.iter().map(|handle| handle.as_str()).collect::<Vec<_>>(),
     });
@@ -73,6 +94,14 @@ fn profile(verb: AgentVerb) -> Result<Value, Failure> {
     }
     if !acp.is_empty() {
         body["command"] = json!(acp);
+    }
+    if let Some((profile, command)) = exec.split_first() {
+        let known = profile.parse::<ExecProfile>();
+        known.map_err(|error| Failure::of(Code::InvalidField, format!("`--exec {profile}`: {error}")))?;
+        body["profile"] = json!(profile);
+        if !command.is_empty() {
+            body["command"] = json!(command);
+        }
     }
     if let Some(cwd) = cwd {
         body["cwd"] = json!(existing(&cwd, Path::is_dir, "a directory")?);
@@ -142,6 +171,20 @@ mod tests {
         let relative = profile_of(&["bot", "--cwd", ".", "--demo"]).unwrap();
         assert!(Path::new(relative["cwd"].as_str().unwrap()).is_absolute());
         assert_eq!(relative["kind"], "demo");
+    }
+
+    #[test]
+    fn a_command_line_agent_is_named_by_its_profile() {
+        let body = profile_of(&["bot", "--exec", "codex"]).unwrap();
+        assert_eq!(
+            (&body["kind"], &body["profile"], body.get("command")),
+            (&json!("exec"), &json!("codex"), None)
+        );
+        let body = profile_of(&["bot", "--exec", "claude", "npx", "claude", "--model", "opus"]).unwrap();
+        assert_eq!(body["command"], json!(["npx", "claude", "--model", "opus"]));
+        let failure = profile_of(&["bot", "--exec", "nano"]).unwrap_err();
+        assert_eq!((failure.exit, failure.code.as_str()), (Exit::Usage, "invalid_field"));
+        assert!(failure.detail.contains("claude, codex, gemini, opencode"), "{failure}");
     }
 
     #[test]

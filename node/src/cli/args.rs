@@ -148,6 +148,9 @@ pub(super) enum Verb {
     /// Run an agent so that it cannot outlive the node
     #[command(hide = true)]
     AgentGuard {
+        /// Bytes of standard input that are the agent's
+        #[arg(long, value_name = "N")]
+        input_bytes: Option<usize>,
         /// Program and arguments
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<OsString>,

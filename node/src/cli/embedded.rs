@@ -19,8 +19,8 @@ pub fn mcp() -> ExitCode {
     agent::mcp::mcp_main()
 }
 
-/// `starling agent-guard -- CMD...`.
+/// `starling agent-guard [--input-bytes N] -- CMD...`.
 #[must_use]
-pub fn agent_guard(command: Vec<OsString>) -> ExitCode {
-    agent::guard::guard_main(command)
+pub fn agent_guard(command: Vec<OsString>, input_bytes: Option<usize>) -> ExitCode {
+    agent::guard::guard_main(command, input_bytes)
 }

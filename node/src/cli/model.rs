@@ -198,6 +198,13 @@ pub(super) struct Agent {
     pub(super) queued: usize,
 }
 
+/// What an agent said on standard error.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct AgentLog {
+    pub(super) stderr: String,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Permissions {

@@ -60,7 +60,13 @@ const DOCUMENTED: &[&str] = &[
     "agent add scribe --demo",
     "agent add scribe --demo --script steps.txt",
     "agent add claude --cwd /tmp --env KEY --env OTHER --allow alice --allow bob --acp npx -y acp --json",
+    "agent add codex --exec codex",
+    "agent add codex --exec codex npx codex -c model=x --json",
     "agent list",
+    "agent detect",
+    "agent test claude",
+    "agent test @claude --timeout 2m",
+    "agent logs claude",
     "agent remove scribe",
     "agent add scribe --demo --force --permissions creator --on-interrupt retry --turn-timeout 2m --silence-timeout 30s --turns-per-hour 5",
     "agent handover scribe 0a1b",
@@ -156,7 +162,9 @@ fn an_agents_command_keeps_its_own_options() {
         panic!("not an add");
     };
     assert_eq!(acp, ["npx", "-y", "pkg", "--json", "--home", "x"]);
-    let Ok(Invocation::AgentGuard { command }) = parse_line("agent-guard -- sh -c true --json") else {
+    let Ok(Invocation::AgentGuard { command, input_bytes: None }) =
+        parse_line("agent-guard -- sh -c true --json")
+    else {
         panic!("not a guard");
     };
     assert_eq!(command, ["sh", "-c", "true", "--json"]);

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
-pub(super) use node::{Agents, Exported, Invited, Invites, Members, Peers, Revoked, Status, Sync};
+pub(super) use node::{AgentLog, Agents, Exported, Invited, Invites, Members, Peers, Revoked, Status, Sync};
 pub(super) use session::{Changed, Created, Detail, Ids, Item, Sessions, Shown, Written};
 
 const RFC3339_MS: &[BorrowedFormatItem<'static>] =

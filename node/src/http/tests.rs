@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 
-use super::{Ask, Context, Events, HttpConfig, serve_tcp, serve_unix};
+use super::{AgentLogs, Ask, Context, Events, HttpConfig, serve_tcp, serve_unix};
 use crate::spawner::{Spawn, Spawner, Task};
 use model::Model;
 
@@ -56,6 +56,7 @@ struct Node {
     http: SocketAddr,
     socket: PathBuf,
     events: Events,
+    logs: AgentLogs,
     model: Arc<Model>,
     context: Context,
     stop: CancellationToken,
@@ -73,13 +74,14 @@ impl Node {
         let http = tcp.local_addr().unwrap();
         let (ask, questions) = Ask::channel();
         let (stop, shutdown) = (CancellationToken::new(), CancellationToken::new());
-        let events = Events::new(1);
+        let (events, logs) = (Events::new(1), AgentLogs::default());
         let drawn = AtomicU8::new(0);
         let context = Context::new(HttpConfig {
             token: TOKEN.to_owned().into(),
             http: Some(http),
             ask,
             events: events.clone(),
+            logs: logs.clone(),
             spawner: spawner(),
             entropy: Arc::new(move || [drawn.fetch_add(1, Ordering::Relaxed); 32]),
             stop: stop.clone(),
@@ -91,7 +93,7 @@ impl Node {
         spawner().spawn("tcp", tasks.track_future(async { served.await.unwrap() }));
         let served = serve_unix(unix, context.clone(), shutdown.clone());
         spawner().spawn("unix", tasks.track_future(served));
-        Self { http, socket, events, model, context, stop, shutdown, tasks, _home: home }
+        Self { http, socket, events, logs, model, context, stop, shutdown, tasks, _home: home }
     }
 
     /// Ends both listeners and waits until they are gone.

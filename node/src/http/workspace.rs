@@ -13,6 +13,7 @@ use super::extract::{Input, NoInput, PathText};
 use super::parse;
 use super::policy::Policy;
 use super::problem::Problem;
+use crate::machine::exec::ExecProfile;
 use crate::machine::input::{AgentKind, AgentProfile};
 use crate::machine::request::{Answer, Request};
 
@@ -50,6 +51,33 @@ enum Kind {
     Demo,
     /// Any program that speaks ACP over stdio.
     Acp,
+    /// A command line agent that is started anew for each prompt.
+    Exec,
+}
+
+/// The command line agents that are known.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Profile {
+    /// Claude Code: `claude -p --output-format stream-json`.
+    Claude,
+    /// Codex: `codex exec --json`.
+    Codex,
+    /// Gemini CLI: `gemini --output-format stream-json`.
+    Gemini,
+    /// OpenCode: `opencode run --format json`.
+    Opencode,
+}
+
+impl From<Profile> for ExecProfile {
+    fn from(profile: Profile) -> Self {
+        match profile {
+            Profile::Claude => Self::Claude,
+            Profile::Codex => Self::Codex,
+            Profile::Gemini => Self::Gemini,
+            Profile::Opencode => Self::Opencode,
+        }
+    }
 }
 
 /// An agent to host on this device.
@@ -60,7 +88,9 @@ pub(super) struct NewAgent {
     kind: Kind,
     /// Path of the demo agent's script.
     script: Option<String>,
-    /// Program and arguments; needed for `acp`.
+    /// Which program, for `exec`.
+    profile: Option<Profile>,
+    /// Program and arguments; needed for `acp`, for `exec` by default the profile's own program.
     #[serde(default)]
     #[schema(required = false)]
     command: Vec<String>,
@@ -105,7 +135,7 @@ fn profile(new: NewAgent) -> Result<AgentProfile, Problem> {
     let env = bounded("env", new.env, PROFILE_NAMES_MAX)?;
     let allow = bounded("allow", new.allow, PROFILE_NAMES_MAX)?;
     Ok(AgentProfile {
-        kind: kind(new.kind, new.script, new.command)?,
+        kind: kind(new.kind, new.script, new.profile, new.command)?,
         cwd,
         env: env.into_iter().map(variable).collect::<Result<_, _>>()?,
         allow: allow.iter().map(|text| parse::handle("allow", text)).collect::<Result<_, _>>()?,
@@ -113,22 +143,39 @@ fn profile(new: NewAgent) -> Result<AgentProfile, Problem> {
     })
 }
 
-fn kind(kind: Kind, script: Option<String>, command: Vec<String>) -> Result<AgentKind, Problem> {
+fn kind(
+    kind: Kind,
+    script: Option<String>,
+    profile: Option<Profile>,
+    command: Vec<String>,
+) -> Result<AgentKind, Problem> {
+    if script.is_some() && !matches!(kind, Kind::Demo) {
+        return Err(parse::field("script", "only the demo agent takes one"));
+    }
+    if profile.is_some() && !matches!(kind, Kind::Exec) {
+        return Err(parse::field("profile", "only `exec` takes one"));
+    }
     match kind {
         Kind::Demo if command.is_empty() => {
             Ok(AgentKind::Demo { script: script.map(|path| absolute_path("script", path)).transpose()? })
         }
         Kind::Demo => Err(parse::field("command", "the demo agent takes none")),
-        Kind::Acp if script.is_some() => Err(parse::field("script", "only the demo agent takes one")),
         Kind::Acp if command.is_empty() => Err(parse::field("command", "name the program to run")),
-        Kind::Acp => {
-            let command = bounded("command", command, COMMAND_PARTS_MAX)?;
-            for part in &command {
-                check_part(part)?;
-            }
-            Ok(AgentKind::Acp { command })
+        Kind::Acp => Ok(AgentKind::Acp { command: checked(command)? }),
+        Kind::Exec => {
+            let none = || parse::field("profile", "name one of claude, codex, gemini, opencode");
+            let profile = ExecProfile::from(profile.ok_or_else(none)?);
+            let own = vec![profile.name().to_owned()];
+            let command = if command.is_empty() { own } else { checked(command)? };
+            Ok(AgentKind::Exec { profile, command })
         }
     }
+}
+
+fn checked(command: Vec<String>) -> Result<Vec<String>, Problem> {
+    let command = bounded("command", command, COMMAND_PARTS_MAX)?;
+    command.iter().try_for_each(|part| check_part(part))?;
+    Ok(command)
 }
 
 fn bounded(name: &str, list: Vec<String>, max: usize) -> Result<Vec<String>, Problem> {

@@ -9,6 +9,7 @@ use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, SessionId, Strea
 use super::activity::Doing;
 use super::aside::Place;
 use super::context::Usage;
+use super::exec::ExecProfile;
 use super::export_plan::ExportPlan;
 use super::info::{ExportState, Notice};
 use super::policy::AgentPolicy;
@@ -384,6 +385,16 @@ pub enum AgentKind {
     Acp {
         /// Program and arguments.
         #[n(0)]
+        command: Vec<String>,
+    },
+    /// A command line agent that is started anew for each prompt.
+    #[n(2)]
+    Exec {
+        /// Which one.
+        #[n(0)]
+        profile: ExecProfile,
+        /// Program and arguments, to which those of the profile are added.
+        #[n(1)]
         command: Vec<String>,
     },
 }

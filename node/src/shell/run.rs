@@ -21,7 +21,7 @@ use super::turns::{Places, Turns};
 use super::{failed, now_ms, random_32, spawner};
 use crate::cli::{Failure, UpOptions};
 use crate::config::Endpoint;
-use crate::http::{self, Ask, Context, Events, HttpConfig, Question};
+use crate::http::{self, AgentLogs, Ask, Context, Events, HttpConfig, Question};
 use crate::machine::Node;
 use crate::machine::input::{Effect, Input, NetInput, Ticket};
 use crate::machine::request::{Answer, Code, Rejection, Request};
@@ -52,6 +52,7 @@ pub(super) async fn up(options: UpOptions) -> Result<(), Failure> {
         token: Zeroizing::new(data_encoding::HEXLOWER.encode(&random_32()?)),
         ask: ask.clone(),
         events: Events::new(now_ms()),
+        logs: AgentLogs::default(),
         stop: CancellationToken::new(),
     };
     let (founded, peers) = (ready.founded && options.demo_agent, ready.settings.peers.clone());
@@ -89,6 +90,7 @@ struct Served {
     token: Zeroizing<String>,
     ask: Ask,
     events: Events,
+    logs: AgentLogs,
     stop: CancellationToken,
 }
 
@@ -144,7 +146,7 @@ impl Shell {
             exporting: Exporting::start(ready.export, sender.clone())?,
             pushing: Pushing::new(target, spawner.clone(), sender.clone()),
             network: Some(Network::start(network, &spawner)),
-            turns: Turns::new(places, spawner.clone(), sender, served.events.clone()),
+            turns: Turns::new(places, spawner.clone(), sender, served.events.clone(), served.logs.clone()),
             spawner,
             events: served.events.clone(),
             wake_ms: None,
@@ -170,6 +172,7 @@ impl Shell {
             http: Some(served.http),
             ask: served.ask.clone(),
             events: served.events.clone(),
+            logs: served.logs.clone(),
             spawner: self.spawner.clone(),
             entropy: Arc::new(|| random_32().unwrap_or_default()),
             stop: served.stop.clone(),

@@ -13,14 +13,16 @@ use tokio_util::sync::CancellationToken;
 use super::desk::Desk;
 use super::showing::Showing;
 use crate::agent::acp::AcpDriver;
+use crate::agent::jsonl::{self, JsonlDriver};
 use crate::agent::prompt::{self, PromptContext, PromptLine};
 use crate::agent::{
     AgentDriver, AgentSpec, Door, PlanStep, TURN_EVENTS_MAX, TurnEnd, TurnEvent, TurnLimits, TurnRequest,
     TurnSecret,
 };
-use crate::http::Events;
+use crate::http::{AgentLogs, Events};
 use crate::machine::activity::{Activity, Asking, Doing, Progress, Step};
 use crate::machine::context::Usage;
+use crate::machine::exec::ExecProfile;
 use crate::machine::input::{AgentKind, AgentProfile, Input, TurnContext, TurnInput, TurnOrder};
 use crate::machine::policy::{AgentPolicy, Permissions};
 use crate::spawner::Spawner;
@@ -40,6 +42,7 @@ pub(super) struct Turns {
     spawner: Spawner,
     inputs: mpsc::Sender<Input>,
     events: Events,
+    logs: AgentLogs,
     exe: PathBuf,
     socket: PathBuf,
     scratch: PathBuf,
@@ -59,12 +62,19 @@ pub(super) struct Places {
 }
 
 impl Turns {
-    pub(super) fn new(places: Places, spawner: Spawner, inputs: mpsc::Sender<Input>, events: Events) -> Self {
+    pub(super) fn new(
+        places: Places,
+        spawner: Spawner,
+        inputs: mpsc::Sender<Input>,
+        events: Events,
+        logs: AgentLogs,
+    ) -> Self {
         let Places { exe, socket, scratch } = places;
         Self {
             spawner,
             inputs,
             events,
+            logs,
             exe,
             socket,
             scratch,
@@ -79,10 +89,24 @@ impl Turns {
         if let Some(old) = self.drivers.remove(&agent) {
             self.spawner.spawn("agent-shutdown", async move { old.shutdown().await });
         }
-        let Some(profile) = profile else { return };
-        let spec = self.spec(&agent, profile);
-        let driver = AcpDriver::new(spec, self.exe.clone(), self.spawner.clone());
-        self.drivers.insert(agent, Arc::new(driver));
+        let Some(profile) = profile else { return self.logs.remove(&agent) };
+        let driver = self.driver(&agent, profile);
+        let source = Arc::clone(&driver);
+        self.logs.insert(agent.clone(), move || source.stderr_tail());
+        self.drivers.insert(agent, driver);
+    }
+
+    fn driver(&self, agent: &Handle, profile: AgentProfile) -> Arc<dyn AgentDriver> {
+        let exec = match &profile.kind {
+            AgentKind::Exec { profile, .. } => Some(*profile),
+            AgentKind::Demo { .. } | AgentKind::Acp { .. } => None,
+        };
+        let spec = self.spec(agent, profile);
+        let (exe, spawner) = (self.exe.clone(), self.spawner.clone());
+        match exec {
+            Some(program) => Arc::new(JsonlDriver::new(jsonl_profile(program), spec, exe, spawner)),
+            None => Arc::new(AcpDriver::new(spec, exe, spawner)),
+        }
     }
 
     fn spec(&self, agent: &Handle, profile: AgentProfile) -> AgentSpec {
@@ -98,7 +122,7 @@ impl Turns {
             AgentKind::Demo { script } => {
                 AgentSpec::demo(agent.as_str(), &self.exe, script.map(PathBuf::from).as_deref(), cwd)
             }
-            AgentKind::Acp { command } => {
+            AgentKind::Acp { command } | AgentKind::Exec { command, .. } => {
                 AgentSpec { handle: agent.to_string(), command, cwd, env: profile.env.into_iter().collect() }
             }
         }
@@ -238,6 +262,15 @@ fn limits_of(policy: &AgentPolicy) -> TurnLimits {
         silence: Duration::from_secs(policy.silence_seconds.into()),
         wall: Duration::from_secs(policy.turn_seconds.into()),
         ..TurnLimits::default()
+    }
+}
+
+fn jsonl_profile(program: ExecProfile) -> &'static jsonl::Profile {
+    match program {
+        ExecProfile::Claude => &jsonl::CLAUDE,
+        ExecProfile::Codex => &jsonl::CODEX,
+        ExecProfile::Gemini => &jsonl::GEMINI,
+        ExecProfile::Opencode => &jsonl::OPENCODE,
     }
 }
 

@@ -44,6 +44,31 @@ async fn stdio_and_the_exit_code_pass_through() {
 }
 
 #[tokio::test]
+async fn a_command_can_be_given_its_whole_input_and_still_ends_with_the_nodes_stdin() {
+    let mut command = Command::new(exe());
+    command.args(["agent-guard", "--input-bytes", "5", "--", "sh", "-c", "cat; echo; exec sleep 600"]);
+    command.process_group(0).kill_on_drop(true).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.as_mut().unwrap().write_all(b"hello and not this").await.unwrap();
+    let mut line = String::new();
+    within(BufReader::new(child.stdout.take().unwrap()).read_line(&mut line)).await.unwrap();
+    assert_eq!(line, "hello\n");
+    drop(child.stdin.take());
+    assert_eq!(within(child.wait()).await.unwrap().code(), Some(143));
+}
+
+#[tokio::test]
+async fn an_input_that_breaks_off_starts_nothing() {
+    let mut command = Command::new(exe());
+    command.args(["agent-guard", "--input-bytes", "5", "--", "sh", "-c", "echo started"]);
+    command.process_group(0).kill_on_drop(true).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"hell").await.unwrap();
+    let ended = within(child.wait_with_output()).await.unwrap();
+    assert_eq!((ended.status.code(), ended.stdout.as_slice()), (Some(127), b"".as_slice()));
+}
+
+#[tokio::test]
 async fn what_an_agent_leaves_behind_ends_with_it() {
     let mark = mark();
     let mut child = guarded(&format!("setsid sleep {mark} & sleep {mark} & sleep 0.2; exit 0"));

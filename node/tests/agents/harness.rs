@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use starling_node::agent::acp::AcpDriver;
+use starling_node::agent::jsonl::{JsonlDriver, Profile};
 use starling_node::agent::prompt::{PromptContext, PromptLine, build};
 use starling_node::agent::{
     AgentDriver, AgentSpec, Door, LiveTurn, TURN_EVENTS_MAX, TurnEnd, TurnEvent, TurnFailure, TurnLimits,
@@ -23,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 /// The longest wait of any test: process starts are slow on a busy machine.
 pub(crate) const WAIT: Duration = Duration::from_secs(30);
 pub(crate) const SECRET: &str = "s3cret-of-this-turn-only";
-pub(crate) const ATTEMPT: &str = "qa-01TEST";
+pub(crate) const ATTEMPT: &str = "qa-01JZZZZZZZZZZZZZZZZZZZZZZZ";
 
 pub(crate) fn exe() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_starling"))
@@ -112,7 +113,7 @@ fn problem(status: StatusCode, code: &str, detail: &str) -> Response {
 pub(crate) struct Bench {
     pub(crate) dir: TempDir,
     pub(crate) daemon: Daemon,
-    pub(crate) driver: AcpDriver,
+    pub(crate) driver: Box<dyn AgentDriver>,
     pub(crate) limits: TurnLimits,
     pub(crate) cancel: CancellationToken,
 }
@@ -142,6 +143,20 @@ impl Bench {
         let dir = tempfile::tempdir().unwrap();
         let daemon = Daemon::start(&dir.path().join("s.sock"));
         let driver = AcpDriver::new(spec(dir.path()), exe(), Spawner::new(OnTokio));
+        Self::driven(dir, daemon, Box::new(driver))
+    }
+
+    /// A command line agent: a shell script, run with the arguments of the profile.
+    pub(crate) fn jsonl(profile: &'static Profile, script: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let daemon = Daemon::start(&dir.path().join("s.sock"));
+        let command = ["sh", "-c", script, "agent"].map(str::to_owned).to_vec();
+        let spec = AgentSpec { command, ..AgentSpec::demo("scribe", &exe(), None, dir.path().to_owned()) };
+        let driver = JsonlDriver::new(profile, spec, exe(), Spawner::new(OnTokio));
+        Self::driven(dir, daemon, Box::new(driver))
+    }
+
+    fn driven(dir: TempDir, daemon: Daemon, driver: Box<dyn AgentDriver>) -> Self {
         let limits = TurnLimits { silence: WAIT, initialize: WAIT, open_session: WAIT, wall: WAIT };
         Self { dir, daemon, driver, limits, cancel: CancellationToken::new() }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use starling_node::agent::{AgentDriver, FailReason, LiveTurn, PermissionDesk, Phase, TurnEnd, TurnFailure};
+use starling_node::agent::{FailReason, LiveTurn, PermissionDesk, Phase, TurnEnd, TurnFailure};
 use tokio_util::sync::CancellationToken;
 
 use super::harness::{Bench, failure_of, prompt, text_of, within};

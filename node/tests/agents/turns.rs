@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use starling_node::agent::prompt::title_follow_up;
-use starling_node::agent::{AgentDriver, FailReason, Phase, StopReason, TurnEnd, TurnEvent};
+use starling_node::agent::{FailReason, Phase, StopReason, TurnEnd, TurnEvent};
 
 use super::harness::{
     Bench, SECRET, failure_of, processes_in, processes_with, prompt, text_of, until, within,

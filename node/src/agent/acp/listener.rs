@@ -18,14 +18,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agent::mcp::{SERVER_NAME, TOOLS};
 use crate::agent::prompt::cut;
-use crate::agent::{EVENT_TEXT_BYTES_MAX, FINAL_TEXT_BYTES_MAX, PermissionDesk, PlanStep, TurnEvent};
+use crate::agent::said::{FinalText, PLAN_STEPS_MAX, label};
+use crate::agent::{EVENT_TEXT_BYTES_MAX, PermissionDesk, PlanStep, TurnEvent};
 
 /// Tool calls remembered for their name and kind: a permission request may only carry the id.
 const TOOL_CALLS_MAX: usize = 512;
-/// Bytes of an id, a title or a plan's step.
-const LABEL_BYTES_MAX: usize = 400;
-/// Steps of a plan that are shown.
-const PLAN_STEPS_MAX: usize = 100;
 
 /// Listens to one ACP session for one turn.
 pub(super) struct Listener {
@@ -236,41 +233,11 @@ fn choose(request: &RequestPermissionRequest, allow: bool) -> Option<(Permission
     allowed.map(|id| (id, true)).or_else(|| find(PermissionOptionKind::RejectOnce).map(|id| (id, false)))
 }
 
-/// The text after the last tool call that was followed by any: what an agent says before a call is commentary.
-#[derive(Default)]
-struct FinalText {
-    current: String,
-    earlier: String,
-}
-
-impl FinalText {
-    fn push(&mut self, text: &str) {
-        let room = FINAL_TEXT_BYTES_MAX.saturating_sub(self.current.len());
-        self.current.push_str(cut(text, room));
-    }
-
-    fn tool_call(&mut self) {
-        let current = std::mem::take(&mut self.current);
-        if !current.trim().is_empty() {
-            self.earlier = current;
-        }
-    }
-
-    fn take(mut self) -> String {
-        self.tool_call();
-        self.earlier.trim().to_owned()
-    }
-}
-
 fn text_of(chunk: &ContentChunk) -> Option<&str> {
     match &chunk.content {
         ContentBlock::Text(text) => Some(&text.text),
         _ => None,
     }
-}
-
-fn label(text: &str) -> String {
-    cut(text, LABEL_BYTES_MAX).to_owned()
 }
 
 fn tool_event(id: &str, title: &str, status: ToolCallStatus) -> TurnEvent {
@@ -300,6 +267,7 @@ mod tests {
     use futures::FutureExt;
 
     use super::*;
+    use crate::agent::FINAL_TEXT_BYTES_MAX;
 
     fn listener() -> (Listener, mpsc::Receiver<TurnEvent>) {
         let (events, received) = mpsc::channel(4);

@@ -12,8 +12,8 @@ use crate::cli::values;
 pub(in crate::cli) enum AgentVerb {
     /// Host an agent on this device
     #[command(
-        group = ArgGroup::new("kind").required(true).args(["acp", "demo"]),
-        after_help = "Examples:\n  starling agent add scribe --demo\n  starling agent add claude --cwd ~/project --acp npx -y @agentclientprotocol/claude-agent-acp"
+        group = ArgGroup::new("kind").required(true).args(["acp", "exec", "demo"]),
+        after_help = "Examples:\n  starling agent add scribe --demo\n  starling agent add claude --cwd ~/project --acp npx -y @agentclientprotocol/claude-agent-acp\n  starling agent add codex --exec codex"
     )]
     Add {
         /// What it is called
@@ -31,17 +31,21 @@ pub(in crate::cli) enum AgentVerb {
         /// Any program that speaks ACP on stdio: the rest of the line
         #[arg(long, value_name = "CMD", num_args = 1.., allow_hyphen_values = true)]
         acp: Vec<String>,
+        /// A command line agent that is started anew for each prompt: claude, codex, gemini or opencode, then its command
+        /// if that is another: the rest of the line
+        #[arg(long, value_names = ["PROFILE", "CMD"], num_args = 1.., allow_hyphen_values = true)]
+        exec: Vec<String>,
         /// The agent that is built in
         #[arg(long)]
         demo: bool,
         /// What the built-in agent does
-        #[arg(long, value_name = "FILE", requires = "demo", conflicts_with = "acp")]
+        #[arg(long, value_name = "FILE", requires = "demo", conflicts_with_all = ["acp", "exec"])]
         script: Option<PathBuf>,
         /// Take it from another device that hosts it and is gone
         #[arg(long)]
         force: bool,
         #[command(flatten)]
-        policy: PolicyArgs,
+        policy: Box<PolicyArgs>,
     },
     /// All agents of the workspace, and where they run
     #[command(after_help = "Example:\n  starling agent list")]
@@ -63,6 +67,23 @@ pub(in crate::cli) enum AgentVerb {
         handle: Handle,
         /// The device's key, or how it begins (`starling member list`)
         device: String,
+    },
+    /// Which known agents are installed here, and how to host them; asks no node
+    #[command(after_help = "Example:\n  starling agent detect")]
+    Detect,
+    /// Have an agent of this device answer in a session of its own, and say how far it came
+    #[command(after_help = "Example:\n  starling agent test claude --timeout 2m")]
+    Test {
+        /// What it is called
+        #[arg(value_parser = values::handle)]
+        handle: Handle,
+    },
+    /// The newest that an agent of this device said on standard error
+    #[command(after_help = "Example:\n  starling agent logs claude")]
+    Logs {
+        /// What it is called
+        #[arg(value_parser = values::handle)]
+        handle: Handle,
     },
     /// Be the built-in agent, over stdin and stdout (ACP)
     #[command(after_help = "Example:\n  starling agent demo --script steps.txt")]

@@ -81,6 +81,10 @@ pub(in crate::cli) fn agent(handle: &Handle) -> String {
     format!("{AGENTS}/{handle}")
 }
 
+pub(in crate::cli) fn agent_logs(handle: &Handle) -> String {
+    format!("{AGENTS}/{handle}/logs")
+}
+
 /// Percent-encodes all but letters, digits and `-._~` (RFC 3986, unreserved).
 fn in_query(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

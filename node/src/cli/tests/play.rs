@@ -68,6 +68,7 @@ impl Stage {
                     Ok(())
                 },
             },
+            timeout: args.global.timeout,
         };
         let limit = std::time::Duration::from_secs(20);
         let ended = tokio::time::timeout(limit, dispatch(context, args.verb)).await;

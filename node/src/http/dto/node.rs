@@ -57,6 +57,14 @@ impl From<info::AgentInfo> for Agent {
     }
 }
 
+/// The newest output of an agent on stderr.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct AgentLog {
+    pub(in crate::http) handle: String,
+    /// At most the last 16 KiB.
+    pub(in crate::http) stderr: String,
+}
+
 /// The workspace's members.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct Members {

@@ -8,7 +8,7 @@ use super::Node;
 use super::fixtures::{ATTEMPT, SECRET, SESSION};
 
 /// The interface's table.
-const ENDPOINTS: [&str; 39] = [
+const ENDPOINTS: [&str; 40] = [
     "POST /im/quick-sessions",
     "GET /im/quick-sessions",
     "GET /im/quick-sessions/{id}",
@@ -27,6 +27,7 @@ const ENDPOINTS: [&str; 39] = [
     "POST /im/agents/{handle}/handover",
     "GET /im/permissions",
     "POST /im/quick-sessions/{id}/permissions/{request}",
+    "GET /im/agents/{handle}/logs",
     "GET /im/members",
     "POST /im/members/{handle}/remove",
     "POST /im/devices/{device}/revoke",

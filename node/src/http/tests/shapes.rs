@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Node;
 use super::fixtures::{self as f, ATTEMPT, SECRET, SESSION};
 use crate::http::dto::{Detail, rfc3339};
+use crate::machine::exec::ExecProfile;
 use crate::machine::input::{AgentKind, AgentProfile};
 use crate::machine::policy::AgentPolicy;
 use crate::machine::request::{Change, Request, TurnCall};
@@ -243,6 +244,32 @@ fn peer() -> Value {
         "last_seen": "2026-07-11T00:00:00.000Z", "in_step": true, "last_exchange": null, "records_sent": 3,
         "records_received": 4, "last_error": null,
     })
+}
+
+#[tokio::test]
+async fn an_agent_of_the_command_line_and_what_it_said() {
+    let node = Node::start().await;
+    for (command, want) in [(json!([]), vec!["codex"]), (json!(["npx", "codex"]), vec!["npx", "codex"])] {
+        let body = json!({ "handle": "helper", "kind": "exec", "profile": "codex", "command": command });
+        let reply = node.call("POST", "/im/agents").json(&body).send().await;
+        assert_eq!(reply.status.as_u16(), 201);
+        let command = want.into_iter().map(str::to_owned).collect();
+        let kind = AgentKind::Exec { profile: ExecProfile::Codex, command };
+        let asked = node.model.take_asked();
+        assert!(
+            matches!(&asked[..], [Request::AddAgent { profile, .. }] if profile.kind == kind),
+            "{asked:?}"
+        );
+    }
+    let logs = || node.call("GET", "/im/agents/scribe/logs").send();
+    assert_eq!(logs().await.json(), json!({ "handle": "scribe", "stderr": "" }));
+    node.logs.insert(f::handle("scribe"), || "last words\n".to_owned());
+    assert_eq!(logs().await.json(), json!({ "handle": "scribe", "stderr": "last words\n" }));
+    node.logs.remove(&f::handle("scribe"));
+    assert_eq!(logs().await.json()["stderr"], "");
+    let nobody = node.call("GET", "/im/agents/nobody/logs").send().await;
+    assert_eq!(nobody.problem(), (404, "quick_session_agent_not_found".to_owned()));
+    node.end().await;
 }
 
 #[tokio::test]
