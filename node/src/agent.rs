@@ -48,6 +48,10 @@ pub struct AgentSpec {
     pub cwd: PathBuf,
     /// Names of environment variables that this agent may see besides [`process::ENV_NAMES`].
     pub env: BTreeSet<String>,
+    /// Megabytes of memory that it and what it starts may have together; 0 for any.
+    pub memory_mb: u32,
+    /// The mode that its sessions are put into, by its id; as the agent likes if absent.
+    pub mode: Option<String>,
 }
 
 impl AgentSpec {
@@ -57,7 +61,7 @@ impl AgentSpec {
         if let Some(script) = script {
             command.extend(["--script".to_owned(), script.display().to_string()]);
         }
-        Self { handle: handle.to_owned(), command, cwd, env: BTreeSet::new() }
+        Self { handle: handle.to_owned(), command, cwd, env: BTreeSet::new(), memory_mb: 0, mode: None }
     }
 }
 
@@ -259,6 +263,8 @@ pub enum FailReason {
     Protocol,
     /// The agent answered with an error.
     Refused,
+    /// It, and what it started, had more memory than it may.
+    OutOfMemory,
     /// The agent wants its user to log in first.
     LoginRequired,
     /// The turn was stopped before its first prompt.
@@ -291,6 +297,7 @@ impl fmt::Display for FailReason {
             Self::TimedOut(Phase::Wall) => "timed_out_wall",
             Self::Protocol => "protocol",
             Self::Refused => "refused",
+            Self::OutOfMemory => "out_of_memory",
             Self::LoginRequired => "login_required",
             Self::Cancelled => "cancelled",
             Self::ShuttingDown => "shutting_down",
@@ -302,6 +309,14 @@ impl fmt::Display for FailReason {
 pub trait AgentDriver: Send + Sync {
     /// Opens a turn: starts the agent if need be, and opens its side of the session with the turn's door.
     fn open(&self, request: TurnRequest) -> BoxFuture<'_, Result<Box<dyn LiveTurn>, TurnFailure>>;
+    /// Whether it has a process now.
+    fn is_live(&self) -> bool {
+        false
+    }
+    /// Ends the agent's process if no turn uses it: the next turn starts it again.
+    fn rest(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
     /// Ends the agent's process and returns when it is gone. Running turns fail, later ones too.
     fn shutdown(&self) -> BoxFuture<'_, ()>;
     /// The newest output on the agent's stderr, bounded, for `agent logs`.

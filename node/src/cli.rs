@@ -43,6 +43,7 @@ use starling_crdt::id::Handle;
 use starling_crdt::text::RequestId;
 use ulid::Ulid;
 
+use crate::agent::guard::Bounds;
 use crate::config::Home;
 use args::{AgentVerb, Args, Global, Verb};
 use client::Client;
@@ -87,8 +88,8 @@ pub enum Invocation {
     Mcp,
     /// Run an agent so that it cannot outlive the node.
     AgentGuard {
-        /// Bytes of standard input that are the agent's.
-        input_bytes: Option<usize>,
+        /// Of its input and its memory.
+        bounds: Bounds,
         /// Program and arguments.
         command: Vec<OsString>,
     },
@@ -245,7 +246,9 @@ pub fn parse(
         Verb::Verify => Invocation::Verify(VerifyOptions { home, json: global.json, quiet: global.quiet }),
         Verb::Agent(AgentVerb::Demo { script }) => Invocation::AgentDemo { script },
         Verb::Mcp => Invocation::Mcp,
-        Verb::AgentGuard { command, input_bytes } => Invocation::AgentGuard { command, input_bytes },
+        Verb::AgentGuard { command, input_bytes, memory_mb } => {
+            Invocation::AgentGuard { command, bounds: Bounds { input_bytes, memory_mb } }
+        }
         verb => Invocation::Verb(Box::new(Command { global, home, verb })),
     })
 }

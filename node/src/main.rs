@@ -19,8 +19,8 @@ fn main() -> ExitCode {
         Ok(Invocation::Text(text)) => cli::print(&text),
         Ok(Invocation::AgentDemo { script }) => return embedded::agent_demo(script),
         Ok(Invocation::Mcp) => return embedded::mcp(),
-        Ok(Invocation::AgentGuard { command, input_bytes }) => {
-            return embedded::agent_guard(command, input_bytes);
+        Ok(Invocation::AgentGuard { command, bounds }) => {
+            return embedded::agent_guard(command, bounds);
         }
         Err(failure) => Err(failure),
     };

@@ -25,6 +25,7 @@ pub const fn profile() -> AgentProfile {
         env: Vec::new(),
         allow: Vec::new(),
         policy: AgentPolicy { turns_per_hour: 0, ..AgentPolicy::DEFAULT },
+        mode: None,
     }
 }
 

@@ -25,5 +25,6 @@ mod partition_heals;
 mod pushed_exports_agree;
 mod real_agents;
 mod revoked_device;
+mod seen_from_afar;
 mod title_gate;
 mod waits_while_the_agent_is_away;

@@ -106,6 +106,22 @@ impl AgentDriver for AcpDriver {
         Box::pin(self.end())
     }
 
+    fn is_live(&self) -> bool {
+        // While it is locked, a process is being started or ended.
+        self.slot.try_lock().map_or(true, |slot| slot.as_ref().is_some_and(|c| !c.life.gone.is_cancelled()))
+    }
+
+    fn rest(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            let mut slot = self.slot.lock().await;
+            if slot.as_ref().is_some_and(|connection| connection.life.close_if_idle())
+                && let Some(connection) = slot.take()
+            {
+                connection.end().await;
+            }
+        })
+    }
+
     fn stderr_tail(&self) -> String {
         self.host.stderr.text()
     }

@@ -1,4 +1,4 @@
-//! `starling agent-guard [--input-bytes N] -- CMD...`: runs an agent and sees to it that no part of it outlives the node.
+//! `starling agent-guard [--input-bytes N] [--memory-mb N] -- CMD...`: runs an agent and sees to it that no part of it outlives the node.
 //!
 //! The guard leads a process group of its own and the agent runs in it with the guard's stdin, stdout and stderr, so
 //! the guard never touches a byte. Only a command that reads its input to the end gets a pipe of its own, which is filled
@@ -6,8 +6,10 @@
 //! agent has a second, then gets SIGTERM, then two seconds, then SIGKILL. When the node is gone, however it died, the
 //! kill comes at once. Both are noticed without an extra descriptor: the write end of stdin is held by the node alone,
 //! so a hang-up on it means "closed or dead", and a new parent means "dead". On Linux the guard is also the
-//! subreaper of everything below it, so what an agent put into a session of its own is found and ended too.
+//! subreaper of everything below it, so what an agent put into a session of its own is found and ended too. Together they
+//! may have a bounded amount of memory; beyond it all of them end.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::process::{ChildStdin, Command, ExitCode, Stdio};
@@ -35,14 +37,28 @@ const KILL_ROUNDS_MAX: usize = 200;
 /// Exit code when the command cannot be started, as in a shell.
 pub const EXIT_NOT_STARTED: u8 = 127;
 
-/// `starling agent-guard [--input-bytes N] -- CMD...`; `command` is what follows `--`, `input_bytes` what it is to read,
-/// at most [`INPUT_BYTES_MAX`]. Ends with the command's exit code, 128 + n when signal n ended it, [`EXIT_NOT_STARTED`]
-/// when it cannot be started. Makes its own runtime: call it outside of any.
-pub fn guard_main(command: Vec<OsString>, input_bytes: Option<usize>) -> ExitCode {
+/// Exit code when the agent, and what it started, had more memory than it may.
+pub const EXIT_OUT_OF_MEMORY: u8 = 125;
+/// How often memory is looked at, in checks of life.
+const MEMORY_CHECK: u32 = 20;
+
+/// What a command is run with.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Bounds {
+    /// What it is to read of the guard's input, at most [`INPUT_BYTES_MAX`]; all of it, as it comes, if absent.
+    pub input_bytes: Option<usize>,
+    /// Megabytes of memory that it and all that it starts may hold together; any if absent. Linux only.
+    pub memory_mb: Option<u32>,
+}
+
+/// `starling agent-guard [--input-bytes N] [--memory-mb N] -- CMD...`; `command` is what follows `--`. Ends with the
+/// command's exit code, 128 + n when signal n ended it, [`EXIT_NOT_STARTED`] when it cannot be started,
+/// [`EXIT_OUT_OF_MEMORY`] when it had too much memory. Makes its own runtime: call it outside of any.
+pub fn guard_main(command: Vec<OsString>, bounds: Bounds) -> ExitCode {
     let node = rustix::process::getppid();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let code = match runtime {
-        Ok(runtime) => runtime.block_on(guard(&command, input_bytes, node)),
+        Ok(runtime) => runtime.block_on(guard(&command, bounds, node)),
         Err(error) => Err(error),
     };
     ExitCode::from(code.unwrap_or_else(|error| {
@@ -52,9 +68,10 @@ pub fn guard_main(command: Vec<OsString>, input_bytes: Option<usize>) -> ExitCod
     }))
 }
 
-async fn guard(command: &[OsString], input_bytes: Option<usize>, node: Option<Pid>) -> std::io::Result<u8> {
-    let input = input_bytes.map(read_input).transpose()?;
+async fn guard(command: &[OsString], bounds: Bounds, node: Option<Pid>) -> std::io::Result<u8> {
+    let input = bounds.input_bytes.map(read_input).transpose()?;
     let mut guard = Guard::start(command, input, node)?;
+    guard.memory_mb = bounds.memory_mb;
     let code = guard.run().await;
     end_descendants().await;
     Ok(code)
@@ -70,11 +87,14 @@ enum Seen {
     NodeGone,
     /// The time is over.
     TimeOver,
+    /// It has more memory than it may.
+    TooLarge,
 }
 
 struct Guard {
     agent: Option<Pid>,
     node: Option<Pid>,
+    memory_mb: Option<u32>,
     children: SignalStream,
     terminate: SignalStream,
 }
@@ -94,7 +114,7 @@ impl Guard {
             feed(pipe, input);
         }
         let agent = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        Ok(Self { agent, node, children, terminate })
+        Ok(Self { agent, node, memory_mb: None, children, terminate })
     }
 
     /// Returns the agent's exit code, with the agent itself gone or about to be killed.
@@ -102,6 +122,7 @@ impl Guard {
         match self.watch(None).await {
             Seen::Exited(code) => return code,
             Seen::NodeGone => return exit_code_of(Signal::KILL),
+            Seen::TooLarge => return EXIT_OUT_OF_MEMORY,
             Seen::EndWanted | Seen::TimeOver => {}
         }
         if let Some(code) = self.grace(STDIN_GRACE).await {
@@ -117,7 +138,7 @@ impl Guard {
         match self.watch(Some(Instant::now() + time)).await {
             Seen::Exited(code) => Some(code),
             Seen::NodeGone => Some(exit_code_of(Signal::KILL)),
-            Seen::EndWanted | Seen::TimeOver => None,
+            Seen::EndWanted | Seen::TimeOver | Seen::TooLarge => None,
         }
     }
 
@@ -125,6 +146,7 @@ impl Guard {
     async fn watch(&mut self, deadline: Option<Instant>) -> Seen {
         let mut check = tokio::time::interval(LIFE_CHECK);
         check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut checks: u32 = 0;
         loop {
             let end_wanted = tokio::select! {
                 biased;
@@ -138,12 +160,30 @@ impl Guard {
             if rustix::process::getppid() != self.node {
                 return Seen::NodeGone;
             }
+            checks = checks.wrapping_add(1);
+            if deadline.is_none() && checks.is_multiple_of(MEMORY_CHECK) && self.is_too_large() {
+                return Seen::TooLarge;
+            }
             match deadline {
                 None if end_wanted => return Seen::EndWanted,
                 Some(deadline) if Instant::now() >= deadline => return Seen::TimeOver,
                 None | Some(_) => {}
             }
         }
+    }
+
+    /// Whether all that is below the guard has more memory than it may; says so on stderr.
+    fn is_too_large(&self) -> bool {
+        let Some(most) = self.memory_mb else { return false };
+        let bytes = memory_below(rustix::process::getpid()).unwrap_or(0);
+        let large = bytes > u64::from(most) * 1_024 * 1_024;
+        if large {
+            let mb = bytes / (1_024 * 1_024);
+            eprintln!(
+                "starling: the agent and what it started have {mb} MB of memory; {most} MB are allowed"
+            );
+        }
+        large
     }
 
     /// Reaps whatever ended, adopted orphans included; the agent's exit code when it was among them.
@@ -228,6 +268,35 @@ async fn end_descendants() {
     }
 }
 
+/// Bytes of memory that all descendants of a process have resident, pages that they share counted for each; `None` where
+/// there is no `/proc` to ask.
+fn memory_below(root: Pid) -> Option<u64> {
+    let mut others: Vec<(i32, i32, u64)> = Vec::new();
+    for entry in std::fs::read_dir("/proc").ok()?.flatten() {
+        let pid = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
+        let status = pid.and_then(|_| std::fs::read_to_string(entry.path().join("status")).ok());
+        let number = |status: &str, field: &str| field_in_status(status, field);
+        let read = |status: String| {
+            let parent = i32::try_from(number(&status, "PPid:")?).ok()?;
+            Some((pid?, parent, number(&status, "VmRSS:").unwrap_or(0)))
+        };
+        others.extend(status.and_then(read));
+    }
+    let mut below = BTreeSet::from([root.as_raw_nonzero().get()]);
+    let mut kilobytes: u64 = 0;
+    // Each round finds the children of those found before.
+    loop {
+        let (found, rest): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|(_, parent, _)| below.contains(parent));
+        if found.is_empty() {
+            return Some(kilobytes.saturating_mul(1_024));
+        }
+        kilobytes = found.iter().fold(kilobytes, |sum, (.., kilobytes)| sum.saturating_add(*kilobytes));
+        below.extend(found.iter().map(|(pid, ..)| *pid));
+        others = rest;
+    }
+}
+
 /// The processes whose parent is `parent`; `None` where there is no `/proc` to ask.
 fn children_of(parent: Pid) -> Option<Vec<Pid>> {
     let parent = parent.as_raw_nonzero().get().to_string();
@@ -252,9 +321,23 @@ fn parent_in_stat(stat: &str) -> Option<&str> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)
 }
 
+/// A number in `/proc/PID/status` (proc_pid_status(5)): `Field: 12 kB`.
+fn field_in_status(status: &str, field: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_is_read_where_the_system_writes_it() {
+        let status = "Name:\tx\nPPid:\t12\nVmPeak:\t  900 kB\nVmRSS:\t  640 kB\n";
+        assert_eq!(field_in_status(status, "PPid:"), Some(12));
+        assert_eq!(field_in_status(status, "VmRSS:"), Some(640));
+        assert_eq!(field_in_status("Name:\tkthread\n", "VmRSS:"), None);
+    }
 
     #[test]
     fn a_process_name_cannot_fake_its_parent() {

@@ -21,7 +21,7 @@ use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio_util::sync::CancellationToken;
 
 use super::AgentSpec;
-use super::guard::{EXIT_NOT_STARTED, GUARD_COMMAND, STDIN_GRACE, TERM_GRACE};
+use super::guard::{EXIT_NOT_STARTED, EXIT_OUT_OF_MEMORY, GUARD_COMMAND, STDIN_GRACE, TERM_GRACE};
 use crate::spawner::Spawner;
 
 /// Environment variables that every agent may see: what a program needs to find its files, its tools and its user.
@@ -90,6 +90,9 @@ impl AgentProcess {
             if let Some(bytes) = given.input_bytes {
                 command.arg("--input-bytes").arg(bytes.to_string());
             }
+            if spec.memory_mb > 0 {
+                command.arg("--memory-mb").arg(spec.memory_mb.to_string());
+            }
             command.arg("--").args(&spec.command);
             command.current_dir(&spec.cwd).env_clear().envs(allowed_env(&spec.env)).envs(given.env);
             command.env(ENV_AGENT, &spec.handle);
@@ -140,6 +143,11 @@ impl AgentProcess {
 pub struct Exit(pub Option<i32>);
 
 impl Exit {
+    /// Whether it had more memory than it may.
+    pub fn out_of_memory(self) -> bool {
+        self.0 == Some(i32::from(EXIT_OUT_OF_MEMORY))
+    }
+
     /// Whether the command could not even be started.
     pub fn not_started(self) -> bool {
         self.0 == Some(i32::from(EXIT_NOT_STARTED))

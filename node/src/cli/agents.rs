@@ -71,7 +71,7 @@ fn show(cx: &mut Context, answer: &Answer) -> Result<(), Failure> {
 
 /// The node's working directory is not ours, so paths are made absolute here.
 fn profile(verb: AgentVerb) -> Result<Value, Failure> {
-    let AgentVerb::Add { handle, cwd, env, allow, acp, exec, script, force, policy, .. } = verb else {
+    let AgentVerb::Add { handle, cwd, env, allow, acp, exec, script, force, mode, policy, .. } = verb else {
         return Err(Failure::not_built_in("agent"));
     };
     let kind = match (acp.is_empty(), exec.is_empty()) {
@@ -85,6 +85,9 @@ fn profile(verb: AgentVerb) -> Result<Value, Failure> {
         "env": env,
         "allow": allow.iter().map(|handle| handle.as_str()).collect::<Vec<_>>(),
     });
+    if let Some(mode) = mode {
+        body["mode"] = json!(mode);
+    }
     if force {
         body["force"] = json!(true);
     }
@@ -121,6 +124,7 @@ fn policy_of(args: &PolicyArgs) -> Map<String, Value> {
         ("turn_seconds", seconds(args.turn_timeout)),
         ("silence_seconds", seconds(args.silence_timeout)),
         ("turns_per_hour", args.turns_per_hour.map(|number| json!(number))),
+        ("memory_mb", args.memory.map(|mb| json!(mb))),
     ];
     said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }

@@ -151,6 +151,9 @@ pub(super) enum Verb {
         /// Bytes of standard input that are the agent's
         #[arg(long, value_name = "N")]
         input_bytes: Option<usize>,
+        /// Megabytes of memory that the agent and what it starts may have
+        #[arg(long, value_name = "N")]
+        memory_mb: Option<u32>,
         /// Program and arguments
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<OsString>,

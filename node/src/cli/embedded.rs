@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::agent;
+use crate::agent::guard::Bounds;
 
 /// `starling agent demo [--script FILE]`.
 #[must_use]
@@ -19,8 +20,8 @@ pub fn mcp() -> ExitCode {
     agent::mcp::mcp_main()
 }
 
-/// `starling agent-guard [--input-bytes N] -- CMD...`.
+/// `starling agent-guard [--input-bytes N] [--memory-mb N] -- CMD...`.
 #[must_use]
-pub fn agent_guard(command: Vec<OsString>, input_bytes: Option<usize>) -> ExitCode {
-    agent::guard::guard_main(command, input_bytes)
+pub fn agent_guard(command: Vec<OsString>, bounds: Bounds) -> ExitCode {
+    agent::guard::guard_main(command, bounds)
 }

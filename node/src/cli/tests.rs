@@ -162,7 +162,7 @@ fn an_agents_command_keeps_its_own_options() {
         panic!("not an add");
     };
     assert_eq!(acp, ["npx", "-y", "pkg", "--json", "--home", "x"]);
-    let Ok(Invocation::AgentGuard { command, input_bytes: None }) =
+    let Ok(Invocation::AgentGuard { command, bounds: Bounds { input_bytes: None, memory_mb: None } }) =
         parse_line("agent-guard -- sh -c true --json")
     else {
         panic!("not a guard");

@@ -303,6 +303,11 @@ fn explained(reason: &str) -> (Step, &'static str, &'static str) {
             "it does not speak the protocol as it should",
             "look for a newer version of it, or host it by `--exec` instead of `--acp`, or the other way round",
         ),
+        "out_of_memory" => (
+            Step::Reply,
+            "it, and what it started, had more memory than it may",
+            "`--memory` of `agent add` allows more",
+        ),
         "login_required" => (
             Step::Protocol,
             "its user has to log in first",
@@ -345,6 +350,7 @@ mod tests {
             FailReason::Protocol,
             FailReason::Refused,
             FailReason::LoginRequired,
+            FailReason::OutOfMemory,
             FailReason::Cancelled,
             FailReason::ShuttingDown,
         ] {

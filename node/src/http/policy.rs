@@ -26,6 +26,8 @@ pub(super) struct Policy {
     silence_seconds: Option<u32>,
     /// Turns that may begin within an hour, 0 for any number; default 240.
     turns_per_hour: Option<u32>,
+    /// Megabytes of memory that it and what it starts may have together, 0 for any amount; default 8,192.
+    memory_mb: Option<u32>,
 }
 
 /// What becomes of an interrupted turn.
@@ -84,6 +86,7 @@ impl Policy {
                 usual.turns_per_hour,
                 0..=TURNS_PER_HOUR_MAX,
             )?,
+            memory_mb: within("memory_mb", self.memory_mb, usual.memory_mb, 0..=u32::MAX)?,
         })
     }
 }

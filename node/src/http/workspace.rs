@@ -25,6 +25,8 @@ const PART_BYTES_MAX: usize = 4_096;
 const PROFILE_NAMES_MAX: usize = 64;
 /// Bytes of an environment variable's name.
 const VARIABLE_BYTES_MAX: usize = 128;
+/// Bytes of a mode's name.
+const MODE_BYTES_MAX: usize = 256;
 /// How long an invitation is good when nobody says otherwise.
 const INVITE_SECONDS: u64 = 24 * 60 * 60;
 /// How long an invitation may be good: it is a key to the workspace, so it must run out within a month.
@@ -104,6 +106,8 @@ pub(super) struct NewAgent {
     #[serde(default)]
     #[schema(required = false)]
     allow: Vec<String>,
+    /// The mode that its sessions are put into, by the agent's own name for it (ACP only).
+    mode: Option<String>,
     /// What it may do on this device.
     #[serde(default)]
     #[schema(required = false)]
@@ -140,6 +144,7 @@ fn profile(new: NewAgent) -> Result<AgentProfile, Problem> {
         env: env.into_iter().map(variable).collect::<Result<_, _>>()?,
         allow: allow.iter().map(|text| parse::handle("allow", text)).collect::<Result<_, _>>()?,
         policy: new.policy.parse()?,
+        mode: new.mode.map(|mode| parse::short_text("mode", mode, MODE_BYTES_MAX)).transpose()?,
     })
 }
 

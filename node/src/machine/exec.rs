@@ -73,7 +73,14 @@ mod tests {
             let kind = AgentKind::Exec { profile, command: vec![profile.name().to_owned()] };
             let policy = AgentPolicy::default();
             let row = ProfileRow {
-                profile: AgentProfile { kind, cwd: None, env: Vec::new(), allow: Vec::new(), policy },
+                profile: AgentProfile {
+                    kind,
+                    cwd: None,
+                    env: Vec::new(),
+                    allow: Vec::new(),
+                    policy,
+                    mode: None,
+                },
             };
             assert_eq!(decode::<ProfileRow>(&encode(&row)), Some(row));
         }

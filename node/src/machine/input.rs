@@ -368,6 +368,9 @@ pub struct AgentProfile {
     /// What it may do.
     #[cbor(n(4), default)]
     pub policy: AgentPolicy,
+    /// The mode that its sessions are put into, by the agent's own name for it.
+    #[n(5)]
+    pub mode: Option<String>,
 }
 
 /// What kind of program an agent is.

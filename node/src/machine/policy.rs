@@ -23,6 +23,9 @@ pub struct AgentPolicy {
     /// Turns that may begin within an hour; 0 for any number.
     #[n(4)]
     pub turns_per_hour: u32,
+    /// Megabytes of memory that it and what it starts may have together, 0 for any amount.
+    #[n(5)]
+    pub memory_mb: u32,
 }
 
 impl AgentPolicy {
@@ -34,6 +37,7 @@ impl AgentPolicy {
         turn_seconds: 3_600,
         silence_seconds: 300,
         turns_per_hour: 240,
+        memory_mb: 8_192,
     };
 }
 

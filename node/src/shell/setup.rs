@@ -113,8 +113,14 @@ fn found(
 /// The agent that a new workspace begins with.
 fn first_agent() -> Option<(Handle, AgentProfile)> {
     let kind = AgentKind::Demo { script: None };
-    let profile =
-        AgentProfile { kind, cwd: None, env: Vec::new(), allow: Vec::new(), policy: AgentPolicy::DEFAULT };
+    let profile = AgentProfile {
+        kind,
+        cwd: None,
+        env: Vec::new(),
+        allow: Vec::new(),
+        policy: AgentPolicy::DEFAULT,
+        mode: None,
+    };
     Some((FIRST_AGENT.parse().ok()?, profile))
 }
 

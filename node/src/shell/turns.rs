@@ -27,12 +27,16 @@ use crate::machine::input::{AgentKind, AgentProfile, Input, TurnContext, TurnInp
 use crate::machine::policy::{AgentPolicy, Permissions};
 use crate::spawner::Spawner;
 
+/// Agents whose processes may live at once on this device, as far as they are idle.
+const LIVE_MAX: usize = 8;
+
 /// What a turn's task can be told.
 enum Word {
     AskForTitle,
 }
 
 struct Running {
+    agent: Handle,
     cancel: CancellationToken,
     words: mpsc::Sender<Word>,
 }
@@ -48,6 +52,8 @@ pub(super) struct Turns {
     scratch: PathBuf,
     drivers: BTreeMap<Handle, Arc<dyn AgentDriver>>,
     running: BTreeMap<AttemptId, Running>,
+    /// Hosted agents, those whose turn came last at the end.
+    used: Vec<Handle>,
     desk: Arc<Desk>,
 }
 
@@ -80,6 +86,7 @@ impl Turns {
             scratch,
             drivers: BTreeMap::new(),
             running: BTreeMap::new(),
+            used: Vec::new(),
             desk: Arc::default(),
         }
     }
@@ -122,10 +129,30 @@ impl Turns {
             AgentKind::Demo { script } => {
                 AgentSpec::demo(agent.as_str(), &self.exe, script.map(PathBuf::from).as_deref(), cwd)
             }
-            AgentKind::Acp { command } | AgentKind::Exec { command, .. } => {
-                AgentSpec { handle: agent.to_string(), command, cwd, env: profile.env.into_iter().collect() }
+            AgentKind::Acp { command } | AgentKind::Exec { command, .. } => AgentSpec {
+                handle: agent.to_string(),
+                command,
+                cwd,
+                env: profile.env.into_iter().collect(),
+                memory_mb: profile.policy.memory_mb,
+                mode: profile.mode,
+            },
+        }
+    }
+
+    /// Real agents hold 140 to 450 MB each: of many that were used, those rest that have been idle for longest.
+    fn make_room(&mut self, agent: &Handle) {
+        self.used.retain(|other| other != agent && self.drivers.contains_key(other));
+        let live: Vec<&Handle> =
+            self.used.iter().filter(|other| self.drivers.get(*other).is_some_and(|d| d.is_live())).collect();
+        let is_idle = |other: &&&Handle| self.running.values().all(|running| running.agent != ***other);
+        let surplus = (live.len() + 1).saturating_sub(LIVE_MAX);
+        for other in live.iter().filter(is_idle).take(surplus) {
+            if let Some(driver) = self.drivers.get(*other).map(Arc::clone) {
+                self.spawner.spawn("agent-rest", async move { driver.rest().await });
             }
         }
+        self.used.push(agent.clone());
     }
 
     /// Starts a turn.
@@ -136,9 +163,11 @@ impl Turns {
         let Some(driver) = self.drivers.get(&order.agent).map(Arc::clone) else {
             return;
         };
+        self.make_room(&order.agent);
         let cancel = CancellationToken::new();
         let (words, hears) = mpsc::channel(1);
-        self.running.insert(order.attempt, Running { cancel: cancel.clone(), words });
+        let agent = order.agent.clone();
+        self.running.insert(order.attempt, Running { agent, cancel: cancel.clone(), words });
         let (events, activity) = mpsc::channel(TURN_EVENTS_MAX);
         let asks = order.profile.policy.permissions != Permissions::Refuse;
         let usage = watch::Sender::new(None);

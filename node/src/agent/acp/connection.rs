@@ -118,6 +118,11 @@ impl Life {
         }
     }
 
+    /// Lets no turn begin any more, if none is open.
+    pub(super) fn close_if_idle(&self) -> bool {
+        self.close(|state| state == Use::Open(0))
+    }
+
     fn close(&self, when: impl Fn(Use) -> bool) -> bool {
         self.use_count.send_if_modified(|state| {
             let close = when(*state);
@@ -215,6 +220,11 @@ impl Connection {
         self.life.stop.cancel();
         let _bounded_by_the_task_itself =
             tokio::time::timeout(END_TIME_MAX * 2, self.life.gone.cancelled()).await;
+    }
+
+    /// The mode that its sessions are to be in.
+    pub(super) fn mode(&self) -> Option<&str> {
+        self.host.spec.mode.as_deref()
     }
 
     /// The agent's working directory.
@@ -342,6 +352,7 @@ fn explain(failure: TurnFailure, life: &Life, host: &Host) -> TurnFailure {
     let exit = *life.exit();
     let (reason, what) = match (failure.reason, exit) {
         (FailReason::Crashed, Some(exit)) if exit.not_started() => (FailReason::SpawnFailed, String::new()),
+        (FailReason::Crashed, Some(exit)) if exit.out_of_memory() => (FailReason::OutOfMemory, String::new()),
         (FailReason::Crashed, Some(exit)) => (FailReason::Crashed, format!("the agent's process {exit}")),
         (FailReason::Crashed, None) => (FailReason::Crashed, "the agent closed the connection".to_owned()),
         (FailReason::TimedOut(_), _) => (failure.reason, failure.detail),

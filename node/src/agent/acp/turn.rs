@@ -10,7 +10,7 @@ use std::time::Duration;
 use agent_client_protocol::v1::schema::{
     CancelNotification, CloseSessionRequest, ContentBlock, EnvVariable, LoadSessionRequest, McpServer,
     McpServerStdio, NewSessionRequest, PromptRequest, PromptResponse, ResumeSessionRequest, SessionId,
-    StopReason as AcpStopReason, TextContent,
+    SetSessionModeRequest, StopReason as AcpStopReason, TextContent,
 };
 use agent_client_protocol::{Error, is_connection_terminated, is_incoming_transport_closed};
 use futures::future::BoxFuture;
@@ -74,6 +74,7 @@ impl AcpTurn {
             () = cancelled.cancelled() => return Err(TurnFailure::new(FailReason::Cancelled, "stopped while it opened")),
             session = open_session(&connection, &request) => session?,
         };
+        set_mode(&connection, &session, request.limits.open_session).await?;
         let resumed = request.resume.as_deref() == Some(&*session.0);
         let listener = Arc::new(Listener::new(request.events, request.desk, request.cancel.clone()));
         connection.listeners.insert(&session.0, Arc::clone(&listener));
@@ -222,6 +223,25 @@ async fn open_session(connection: &Connection, request: &TurnRequest) -> Result<
     match opened.map_err(|_| late())? {
         Ok(answer) => Ok(answer.session_id),
         Err(error) => Err(connection.failure(&error).await),
+    }
+}
+
+/// Puts the session into the mode that the host wants, if any.
+async fn set_mode(connection: &Connection, session: &SessionId, limit: Duration) -> Result<(), TurnFailure> {
+    let Some(mode) = connection.mode() else { return Ok(()) };
+    let request = SetSessionModeRequest::new(session.clone(), mode.to_owned());
+    let set = tokio::time::timeout(limit, connection.agent.send_request(request).block_task()).await;
+    match set {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => {
+            let failure = connection.failure(&error).await;
+            let detail = format!("it does not go into the mode {mode:?}: {}", failure.detail);
+            Err(TurnFailure::new(failure.reason, detail))
+        }
+        Err(_) => {
+            let text = format!("no answer to the mode {mode:?} within {} s", limit.as_secs_f32());
+            Err(TurnFailure::new(FailReason::TimedOut(Phase::OpenSession), text))
+        }
     }
 }
 

@@ -44,6 +44,9 @@ pub(in crate::cli) enum AgentVerb {
         /// Take it from another device that hosts it and is gone
         #[arg(long)]
         force: bool,
+        /// The mode that its sessions are put into, by the agent's own name for it (ACP)
+        #[arg(long, value_name = "NAME")]
+        mode: Option<String>,
         #[command(flatten)]
         policy: Box<PolicyArgs>,
     },
@@ -114,4 +117,7 @@ pub(in crate::cli) struct PolicyArgs {
     /// How many turns it may begin within an hour, 0 for any number [default: 240]
     #[arg(long, value_name = "N")]
     pub(in crate::cli) turns_per_hour: Option<u32>,
+    /// Megabytes of memory that it and what it starts may have together, 0 for any amount [default: 8192]
+    #[arg(long, value_name = "MB")]
+    pub(in crate::cli) memory: Option<u32>,
 }

@@ -293,6 +293,7 @@ async fn the_workspace_and_its_people() {
         env: vec!["API_KEY".to_owned()],
         allow: vec![f::handle("alice")],
         policy: AgentPolicy::DEFAULT,
+        mode: None,
     };
     let handle = f::handle("helper");
     let want = [

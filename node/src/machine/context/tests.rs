@@ -11,6 +11,7 @@ fn profile(command: &str) -> AgentProfile {
         env: Vec::new(),
         allow: Vec::new(),
         policy: AgentPolicy::DEFAULT,
+        mode: None,
     }
 }
 

@@ -26,6 +26,7 @@ fn founded(seed: u8) -> (WorkspaceId, Vec<Vec<u8>>) {
         env: Vec::new(),
         allow: Vec::new(),
         policy: super::super::policy::AgentPolicy::DEFAULT,
+        mode: None,
     };
     let label = Label::new("laptop").unwrap();
     let (recovery, agent) = (Some(device_key(&key(RECOVERY))), Some((handle("coder"), profile)));
