@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use starling_crdt::id::AttemptId;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::PermissionDesk;
-use crate::machine::input::{Input, TurnInput};
+use crate::machine::input::TurnInput;
 
 /// How long somebody may take to answer: long enough to come back from lunch is too long for a turn that holds up others.
 const ANSWER_TIME: Duration = Duration::from_secs(600);
@@ -35,11 +34,10 @@ impl Desk {
     /// The desk as one turn sees it.
     pub(super) fn for_turn(
         self: &Arc<Self>,
-        attempt: AttemptId,
-        inputs: mpsc::Sender<Input>,
+        asks: mpsc::Sender<TurnInput>,
         cancel: CancellationToken,
     ) -> Arc<dyn PermissionDesk> {
-        Arc::new(TurnDesk { desk: Arc::clone(self), attempt, inputs, cancel })
+        Arc::new(TurnDesk { desk: Arc::clone(self), asks, cancel })
     }
 
     /// The answer to a request; one that nobody waits for any more is dropped.
@@ -68,26 +66,26 @@ impl Desk {
 
 struct TurnDesk {
     desk: Arc<Desk>,
-    attempt: AttemptId,
-    inputs: mpsc::Sender<Input>,
+    asks: mpsc::Sender<TurnInput>,
     cancel: CancellationToken,
 }
 
 impl PermissionDesk for TurnDesk {
     fn ask(&self, title: String) -> BoxFuture<'static, bool> {
-        let (desk, attempt) = (Arc::clone(&self.desk), self.attempt);
-        let (inputs, cancel) = (self.inputs.clone(), self.cancel.clone());
+        let desk = Arc::clone(&self.desk);
+        let (asks, cancel) = (self.asks.clone(), self.cancel.clone());
         async move {
             let Some((request, answer)) = desk.open() else { return false };
-            let say = |event| inputs.send(Input::Turn { attempt, event });
-            let _stopping = say(TurnInput::Asked { request, title }).await;
+            let asked = asks.send(TurnInput::Asked { request, title }).await;
             let allowed = tokio::select! {
                 biased;
+                // The turn is over: nobody is told any more.
+                () = std::future::ready(()), if asked.is_err() => false,
                 () = cancel.cancelled() => false,
                 answer = tokio::time::timeout(ANSWER_TIME, answer) => matches!(answer, Ok(Ok(true))),
             };
             desk.answer(request, false);
-            let _stopping = say(TurnInput::Answered { request, allowed }).await;
+            let _over = asks.send(TurnInput::Answered { request, allowed }).await;
             allowed
         }
         .boxed()

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::turns::doing;
@@ -31,39 +31,62 @@ pub(super) struct Showing {
     pub(super) activity: Activity,
     pub(super) events: Events,
     pub(super) inputs: mpsc::Sender<Input>,
-    pub(super) usage: watch::Sender<Option<Usage>>,
+    /// How full the agent's context is, as it said last.
+    pub(super) usage: Option<Usage>,
+    /// What else there is to say of the turn, by its task and the desk of permissions: it comes behind all that the agent
+    /// did before.
+    pub(super) reports: mpsc::Receiver<TurnInput>,
 }
 
 impl Showing {
-    /// Shows what comes until the driver lets go of its end.
+    /// Shows what comes until the turn is over for its task, its driver and the desk.
     pub(super) async fn run(mut self, mut activity: mpsc::Receiver<TurnEvent>) {
-        let (mut gathered, mut due) = (Vec::new(), None);
+        let (mut gathered, mut due, mut goes_on) = (Vec::new(), None, true);
         loop {
-            let event = tokio::select! {
-                event = activity.recv() => event,
+            tokio::select! {
+                event = activity.recv(), if goes_on => match event {
+                    Some(event) => {
+                        self.show(event, &mut gathered);
+                        due = due.or_else(|| Some(Instant::now() + GATHER));
+                    }
+                    None => goes_on = false,
+                },
+                report = self.reports.recv() => {
+                    let Some(mut report) = report else { break };
+                    while let Ok(event) = activity.try_recv() {
+                        self.show(event, &mut gathered);
+                    }
+                    if let TurnInput::Context { usage, .. } = &mut report {
+                        *usage = self.usage;
+                    }
+                    self.pass_on(&mut gathered).await;
+                    self.say(report).await;
+                }
                 () = until(due) => {
                     due = None;
                     self.pass_on(&mut gathered).await;
-                    continue;
                 }
-            };
-            let Some(event) = event else { break };
-            if let TurnEvent::Usage { used, size } = event {
-                self.usage.send_replace(Some(Usage { used, size }));
             }
-            self.activity.doing = doing(event);
-            self.events.activity(&self.activity);
-            gather(&mut gathered, &self.activity.doing);
-            due = due.or_else(|| Some(Instant::now() + GATHER));
         }
-        self.pass_on(&mut gathered).await;
+    }
+
+    fn show(&mut self, event: TurnEvent, gathered: &mut Vec<Doing>) {
+        if let TurnEvent::Usage { used, size } = event {
+            self.usage = Some(Usage { used, size });
+        }
+        self.activity.doing = doing(event);
+        self.events.activity(&self.activity);
+        gather(gathered, &self.activity.doing);
     }
 
     async fn pass_on(&self, gathered: &mut Vec<Doing>) {
         if !gathered.is_empty() {
-            let event = TurnInput::Doing(std::mem::take(gathered));
-            let _stopping = self.inputs.send(Input::Turn { attempt: self.activity.attempt, event }).await;
+            self.say(TurnInput::Doing(std::mem::take(gathered))).await;
         }
+    }
+
+    async fn say(&self, event: TurnInput) {
+        let _stopping = self.inputs.send(Input::Turn { attempt: self.activity.attempt, event }).await;
     }
 }
 

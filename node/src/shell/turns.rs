@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use starling_crdt::id::{AttemptId, Handle};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
@@ -21,7 +21,6 @@ use crate::agent::{
 };
 use crate::http::{AgentLogs, Events};
 use crate::machine::activity::{Activity, Asking, Doing, Progress, Step};
-use crate::machine::context::Usage;
 use crate::machine::exec::ExecProfile;
 use crate::machine::input::{AgentKind, AgentProfile, Input, TurnContext, TurnInput, TurnOrder};
 use crate::machine::policy::{AgentPolicy, Permissions};
@@ -29,6 +28,9 @@ use crate::spawner::Spawner;
 
 /// Agents whose processes may live at once on this device, as far as they are idle.
 const LIVE_MAX: usize = 8;
+
+/// What may be said of a turn before it is heard.
+const REPORTS_MAX: usize = 16;
 
 /// What a turn's task can be told.
 enum Word {
@@ -169,10 +171,9 @@ impl Turns {
         let agent = order.agent.clone();
         self.running.insert(order.attempt, Running { agent, cancel: cancel.clone(), words });
         let (events, activity) = mpsc::channel(TURN_EVENTS_MAX);
-        let asks = order.profile.policy.permissions != Permissions::Refuse;
-        let usage = watch::Sender::new(None);
-        let heard = usage.subscribe();
-        self.show(&order, activity, usage);
+        let may_ask = order.profile.policy.permissions != Permissions::Refuse;
+        let (reports, reported) = mpsc::channel(REPORTS_MAX);
+        self.show(&order, activity, reported);
         let request = TurnRequest {
             session_id: order.session.to_string(),
             resume: order.resume,
@@ -184,11 +185,11 @@ impl Turns {
             },
             limits: limits_of(&order.profile.policy),
             events,
-            desk: asks.then(|| self.desk.for_turn(order.attempt, self.inputs.clone(), cancel.clone())),
+            desk: may_ask.then(|| self.desk.for_turn(reports.clone(), cancel.clone())),
             cancel,
         };
         let prompt = prompt_of(&order.agent, order.context);
-        let turn = Turn { attempt: order.attempt, driver, inputs: self.inputs.clone(), hears, usage: heard };
+        let turn = Turn { driver, reports, hears };
         self.spawner.spawn("turn", turn.run(request, prompt));
     }
 
@@ -196,7 +197,7 @@ impl Turns {
         &self,
         order: &TurnOrder,
         activity: mpsc::Receiver<TurnEvent>,
-        usage: watch::Sender<Option<Usage>>,
+        reports: mpsc::Receiver<TurnInput>,
     ) {
         let showing = Showing {
             activity: Activity {
@@ -208,7 +209,8 @@ impl Turns {
             },
             events: self.events.clone(),
             inputs: self.inputs.clone(),
-            usage,
+            usage: None,
+            reports,
         };
         self.spawner.spawn("activity", showing.run(activity));
     }
@@ -243,11 +245,9 @@ impl Turns {
 }
 
 struct Turn {
-    attempt: AttemptId,
     driver: Arc<dyn AgentDriver>,
-    inputs: mpsc::Sender<Input>,
+    reports: mpsc::Sender<TurnInput>,
     hears: mpsc::Receiver<Word>,
-    usage: watch::Receiver<Option<Usage>>,
 }
 
 impl Turn {
@@ -274,15 +274,13 @@ impl Turn {
         live.close().await;
     }
 
+    /// How the agent's side is resumed; how full it is is known where its activity is shown.
     async fn report_context(&self, token: Option<String>) {
-        let usage = *self.usage.borrow();
-        if token.is_some() || usage.is_some() {
-            self.report(TurnInput::Context { token, usage }).await;
-        }
+        self.report(TurnInput::Context { token, usage: None }).await;
     }
 
     async fn report(&self, event: TurnInput) {
-        let _gone = self.inputs.send(Input::Turn { attempt: self.attempt, event }).await;
+        let _stopping = self.reports.send(event).await;
     }
 }
 
