@@ -199,16 +199,21 @@ impl SimNode {
     /// The store's own.
     pub fn open(&mut self) -> Result<&Store, StoreError> {
         let options = Options { cache_bytes: CACHE_BYTES, ..Options::default() };
-        self.store = None;
+        self.drop_store();
         let store = panics::quiet(|| Store::open_with(self.disk.plug(), options))?;
         Ok(self.store.insert(store))
+    }
+
+    /// redb writes when it goes, and may meet a page that a lying disk spoiled.
+    fn drop_store(&mut self) {
+        panics::quiet(|| self.store = None);
     }
 
     /// Drops everything but the disk and the export.
     pub fn crash(&mut self) {
         self.life = Life::Down;
         self.epoch += 1;
-        self.store = None;
+        self.drop_store();
         self.pending.clear();
         self.writing = None;
         self.wake = None;
@@ -233,7 +238,7 @@ impl SimNode {
             workspace,
             seed,
             now_ms,
-            stored: starling_node::boot::read(store, &workspace)?,
+            stored: panics::quiet(|| starling_node::boot::read(store, &workspace))?,
             export: self.export.clone(),
             push: None,
         }))
