@@ -233,15 +233,12 @@ impl SimNode {
         let (Some(store), Some(workspace)) = (&self.store, self.workspace) else {
             return Ok(None);
         };
-        Ok(Some(Boot {
-            key: self.key.clone(),
-            workspace,
-            seed,
-            now_ms,
-            stored: panics::quiet(|| starling_node::boot::read(store, &workspace))?,
-            export: self.export.clone(),
-            push: None,
-        }))
+        let stored = panics::quiet(|| starling_node::boot::read(store, &workspace))?;
+        // As the shell does: an export of which the store does not know the commit is made anew as a whole.
+        let changed = stored.exported.as_deref().and_then(|commit| self.tree.changed_since(commit));
+        let export = changed.as_ref().map(|_| self.export.clone()).unwrap_or_default();
+        let strays = changed.unwrap_or_else(|| self.tree.files().keys().cloned().collect());
+        Ok(Some(Boot { key: self.key.clone(), workspace, seed, now_ms, stored, export, strays, push: None }))
     }
 
     /// Notes that a record has become durable.

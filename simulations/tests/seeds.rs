@@ -5,7 +5,7 @@ use starling_simulations::run::{Options, run};
 use starling_simulations::scenarios;
 
 /// Scenario, seed, and what it showed before it was mended.
-const PINNED: [(&str, u64, &str); 9] = [
+const PINNED: [(&str, u64, &str); 11] = [
     (
         "agent-moves",
         9,
@@ -25,6 +25,12 @@ const PINNED: [(&str, u64, &str); 9] = [
         "the same: all four that it knew were revoked, and nobody said where the others are",
     ),
     ("revocation", 1116, "the same, with other four"),
+    (
+        "crash-storm",
+        50488,
+        "a disk that lied lost records that nobody else had; the export went on showing them",
+    ),
+    ("crash-storm", 52292, "the same, with other records"),
     ("crash-storm", 50625, "a disk that lied left pages on which redb panicked when a store was dropped"),
     (
         "revocation",
