@@ -346,8 +346,9 @@ impl World {
 
     /// Notes in the ledger what is on a disk.
     pub(crate) fn read_disk(&mut self, node: usize) {
+        let lied = self.lied(node);
         let store = self.nodes.get(node).and_then(|sim| sim.store.as_ref());
-        if let Some(Err(error)) = store.map(|store| self.ledger.reload(node, store)) {
+        if let Some(Err(error)) = store.map(|store| self.ledger.reload(node, store, lied)) {
             self.breach(format!("#{node}: its disk cannot be read: {error}"));
         }
     }

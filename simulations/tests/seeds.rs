@@ -5,7 +5,7 @@ use starling_simulations::run::{Options, run};
 use starling_simulations::scenarios;
 
 /// Scenario, seed, and what it showed before it was mended.
-const PINNED: [(&str, u64, &str); 11] = [
+const PINNED: [(&str, u64, &str); 12] = [
     (
         "agent-moves",
         9,
@@ -31,6 +31,11 @@ const PINNED: [(&str, u64, &str); 11] = [
         "a disk that lied lost records that nobody else had; the export went on showing them",
     ),
     ("crash-storm", 52292, "the same, with other records"),
+    (
+        "crash-storm",
+        50765,
+        "a disk that lied made zeros of a row; that was taken for a record that a node had stored unchecked",
+    ),
     ("crash-storm", 50625, "a disk that lied left pages on which redb panicked when a store was dropped"),
     (
         "revocation",
