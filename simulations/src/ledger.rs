@@ -70,15 +70,24 @@ impl Ledger {
         }
     }
 
-    /// What a node's disk holds, from nothing. What a disk that `lied` made of a record is none: bytes that nobody was
-    /// seen to store, and that are not signed as what they are called. A node that does not check what it stores is
-    /// noticed all the same, when it stores it.
+    /// What a node's disk holds, from nothing, found as the node finds it: the roster by its name, sessions by going
+    /// through all streams. In a damaged table one may lead where the other does not. What a disk that `lied` made of a
+    /// record is none: bytes that nobody was seen to store, and that are not signed as what they are called. A node that
+    /// does not check what it stores is noticed all the same, when it stores it.
     ///
     /// # Errors
     /// The store's own.
-    pub fn reload(&mut self, node: usize, store: &Store, lied: bool) -> Result<(), StoreError> {
+    pub fn reload(
+        &mut self,
+        node: usize,
+        store: &Store,
+        roster: Option<StreamKey>,
+        lied: bool,
+    ) -> Result<(), StoreError> {
         self.nodes.remove(&node);
-        for stream in store.streams()? {
+        let mut streams: BTreeSet<_> = store.streams()?.into_iter().collect();
+        streams.extend(roster.map(|key| *key.as_bytes()));
+        for stream in streams {
             for (id, wire) in store.load_stream(stream)? {
                 let id = RecordId::from_bytes(id);
                 if !lied || self.was_stored(&id, &wire) || is_signed(&id, &wire) {

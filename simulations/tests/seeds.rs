@@ -5,7 +5,7 @@ use starling_simulations::run::{Options, run};
 use starling_simulations::scenarios;
 
 /// Scenario, seed, and what it showed before it was mended.
-const PINNED: [(&str, u64, &str); 12] = [
+const PINNED: [(&str, u64, &str); 13] = [
     (
         "agent-moves",
         9,
@@ -35,6 +35,11 @@ const PINNED: [(&str, u64, &str); 12] = [
         "crash-storm",
         50765,
         "a disk that lied made zeros of a row; that was taken for a record that a node had stored unchecked",
+    ),
+    (
+        "crash-storm",
+        60231,
+        "a disk that lied left a table in which the roster is found by its name alone; the checker did not find it",
     ),
     ("crash-storm", 50625, "a disk that lied left pages on which redb panicked when a store was dropped"),
     (
