@@ -5,7 +5,7 @@ use starling_crdt::id::{RecordId, StreamKey, WorkspaceId};
 
 use crate::machine::Place;
 use crate::machine::rows::{self, Stored};
-use crate::store::{Space, Store, StoreError};
+use crate::store::{KeyValue, Space, Store, StoreError};
 
 /// All that the machine wants to know of a store that belongs to `workspace`.
 ///
@@ -21,6 +21,7 @@ pub fn read(store: &Store, workspace: &WorkspaceId) -> Result<Stored, StoreError
         streams: keys(store.streams()?),
         index: store.index()?.into_iter().map(|(key, row)| (StreamKey::from_bytes(key), row)).collect(),
         export_queue: keys(store.export_queue()?),
+        exported: commit_of(store.local(Space::Export)?),
         outbox: store.outbox()?.into_iter().map(RecordId::from_bytes).collect(),
         peers: store.local(Space::Peer)?,
         invites: store.local(Space::Invite)?,
@@ -30,6 +31,11 @@ pub fn read(store: &Store, workspace: &WorkspaceId) -> Result<Stored, StoreError
         restored: store.local(Space::Meta)?.iter().any(|(key, _)| key == rows::RESTORED),
         aside: store.aside_places()?.into_iter().map(place).collect(),
     })
+}
+
+fn commit_of(facts: Vec<KeyValue>) -> Option<String> {
+    let fact = facts.into_iter().find(|(key, _)| key == rows::COMMIT);
+    fact.and_then(|(_, commit)| String::from_utf8(commit).ok())
 }
 
 /// The records held at these places, each under its id, for [`Input::AsideLoaded`].

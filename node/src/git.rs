@@ -7,6 +7,7 @@
 //! refs packed) is ever seen stale.
 
 mod backup;
+mod changes;
 mod edits;
 mod home;
 mod inspect;
@@ -22,6 +23,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 pub use backup::{Backup, Branch, Entry};
+pub use changes::Changes;
 use git2::{ErrorClass, ErrorCode, ObjectType, Oid, Repository, Signature, Time};
 pub use inspect::{Inspection, blob_id, inspect};
 

@@ -105,6 +105,8 @@ pub struct Boot {
     pub stored: Stored,
     /// The export as it was found.
     pub export: info::ExportState,
+    /// Paths of the export that may show something else than they did at the commit that the store remembers.
+    pub strays: Vec<String>,
     /// Where it is pushed to, if anywhere.
     pub push: Option<info::PushState>,
 }
@@ -187,7 +189,7 @@ impl Node {
             hosting: Hosting::load(&boot.stored.profiles),
             asks: Asks::default(),
             contexts: Contexts::load(&boot.stored.contexts),
-            exporter: Exporter::new(boot.export),
+            exporter: Exporter::new(boot.export, boot.stored.exported.clone()),
             pusher: boot.push.map(Pusher::new),
             recount: Recount::default(),
             stopping: false,
@@ -200,12 +202,12 @@ impl Node {
             retry_ms: None,
             stopped: false,
         };
-        node.boot(boot.stored);
+        node.boot(boot.stored, &boot.strays);
         let effects = node.finish();
         Ok((node, effects))
     }
 
-    fn boot(&mut self, stored: Stored) {
+    fn boot(&mut self, stored: Stored, strays: &[String]) {
         let rows: BTreeMap<_, _> = stored.index.iter().map(|(key, row)| (*key, row.as_slice())).collect();
         // A disk that lied may have left what nobody wrote: the list is what the records come to, and nothing else.
         let orphans = rows.keys().filter(|key| stored.streams.binary_search(key).is_err());
@@ -235,6 +237,7 @@ impl Node {
             self.commits.stage_export(&all);
             all.into_iter().for_each(|key| self.exporter.mark(key, None));
         }
+        self.gather_strays(strays);
         self.commits.outbox = stored.outbox.into_iter().collect();
         self.host_agents();
         if stored.paused {

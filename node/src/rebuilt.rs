@@ -29,8 +29,9 @@ pub(crate) fn rebuild(
 ) -> Result<BTreeMap<StreamKey, IndexRow>, BootError> {
     let stored = Stored { roster, streams, restored: true, ..Stored::default() };
     let key = SigningKey::from_bytes(&[0x5a; 32]);
+    let (export_state, strays) = (ExportState::default(), Vec::new());
     let boot =
-        Boot { key, workspace, seed: [0; 32], now_ms: 0, stored, export: ExportState::default(), push: None };
+        Boot { key, workspace, seed: [0; 32], now_ms: 0, stored, export: export_state, strays, push: None };
     let (mut node, effects) = Node::start(boot)?;
     let (mut now_ms, mut wake_ms, mut queue, mut made) = (0, None, VecDeque::from(effects), BTreeMap::new());
     loop {

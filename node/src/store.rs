@@ -249,7 +249,8 @@ impl Store {
     }
 
     /// Closes the file and gives up its lock, after reads and the commit that run now. What fails here fails
-    /// loudly; dropping the store does the same and hides it. Closing again does nothing.
+    /// loudly; dropping the store does the same and hides it. Closing again does nothing. redb writes once more
+    /// when it closes, and may meet a damaged page that nothing has read until then.
     pub fn close(&self) -> Result<(), StoreError> {
         let database = self.database.write().unwrap_or_else(PoisonError::into_inner).take();
         database.map_or(Ok(()), |database| shielded(|| Ok(database.close()?)))
@@ -284,6 +285,12 @@ impl Store {
                 Ok(()) | Err(_) => Err(error),
             },
         }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let _hidden = self.close();
     }
 }
 

@@ -59,6 +59,15 @@ impl Disk {
         Self::holding(self.hardware().now.clone())
     }
 
+    /// Holds what another one did, as if what it synced since then had been a lie.
+    pub fn put_back(&self, earlier: &Self) {
+        let image = earlier.hardware().now.clone();
+        let mut hardware = self.hardware();
+        hardware.log.clear();
+        (hardware.now, hardware.safe, hardware.lied) = (image.clone(), image, true);
+        hardware.plug += 1;
+    }
+
     fn holding(image: Image) -> Self {
         Self(Arc::new(Mutex::new(Hardware { now: image.clone(), safe: image, ..Hardware::default() })))
     }

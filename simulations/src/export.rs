@@ -1,7 +1,7 @@
 //! The export's tree as git would hold it, without git: plans are applied to a map from paths to contents. Two nodes
 //! with the same records must come to the same map (INV-2).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use starling_node::machine::export_plan::ExportPlan;
 use starling_node::machine::info::ExportState;
@@ -12,13 +12,14 @@ pub struct Tree {
     files: BTreeMap<String, Vec<u8>>,
     /// Of each file, so that a commit hashes what it writes and no more.
     hashes: BTreeMap<String, blake3::Hash>,
-    commits: u64,
+    /// Paths that each commit changed.
+    commits: Vec<BTreeSet<String>>,
 }
 
 impl Tree {
     /// Carries out a plan: removals first, as the plan says.
     pub fn apply(&mut self, plan: &ExportPlan) -> ExportState {
-        let before = self.digest();
+        let before = self.hashes.clone();
         for removed in &plan.removes {
             let folder = format!("{removed}/");
             let stays = |path: &String| path != removed && !path.starts_with(&folder);
@@ -29,12 +30,14 @@ impl Tree {
             self.files.insert(path.clone(), bytes.clone());
             self.hashes.insert(path.clone(), blake3::hash(bytes));
         }
-        let tree = self.digest();
-        if tree != before || self.commits == 0 {
-            self.commits += 1;
+        if self.hashes != before || self.commits.is_empty() {
+            let paths = before.keys().chain(self.hashes.keys());
+            let changed = paths.filter(|path| before.get(*path) != self.hashes.get(*path));
+            self.commits.push(changed.cloned().collect());
         }
+        let tree = self.digest();
         ExportState {
-            commit: Some(format!("{:040x}", self.commits)),
+            commit: Some(format!("{:040x}", self.commits.len())),
             tree: Some(tree.to_hex().to_string()),
             error: None,
         }
@@ -48,8 +51,16 @@ impl Tree {
 
     /// How many commits changed it.
     #[must_use]
-    pub const fn commits(&self) -> u64 {
-        self.commits
+    pub const fn commits(&self) -> usize {
+        self.commits.len()
+    }
+
+    /// Paths that were changed since a commit; `None` if it is not known here.
+    #[must_use]
+    pub fn changed_since(&self, commit: &str) -> Option<Vec<String>> {
+        let count = usize::from_str_radix(commit, 16).ok()?;
+        let since: BTreeSet<&String> = self.commits.get(count..)?.iter().flatten().collect();
+        Some(since.into_iter().cloned().collect())
     }
 
     fn digest(&self) -> blake3::Hash {

@@ -8,7 +8,7 @@ use fixedbitset::FixedBitSet;
 use starling_crdt::id::{AttemptId, DeviceKey, RecordId, SessionId, StreamKey};
 use starling_crdt::payload::{Header, Payload};
 use starling_crdt::record::Record;
-use starling_crdt::signed::{Received, Signed, Unverified};
+use starling_crdt::signed::{Received, Signed, Unverified, id_of_wire};
 use starling_node::store::{Batch, Store, StoreError};
 
 /// A record that is, or was, durable somewhere.
@@ -56,6 +56,12 @@ pub(crate) const fn body(payload: &Payload) -> Option<&starling_crdt::text::Body
     }
 }
 
+/// Whether these bytes are a record of this name with its author's signature.
+fn is_signed(id: &RecordId, wire: &[u8]) -> bool {
+    let Ok(Received::Record(record)) = Signed::<Unverified>::decode(wire) else { return false };
+    id_of_wire(wire) == Some(*id) && record.verify().is_ok()
+}
+
 impl Ledger {
     /// A commit of a node's is durable.
     pub fn note(&mut self, node: usize, batches: &[Batch]) {
@@ -64,18 +70,37 @@ impl Ledger {
         }
     }
 
-    /// What a node's disk holds, from nothing.
+    /// What a node's disk holds, from nothing, found as the node finds it: the roster by its name, sessions by going
+    /// through all streams. In a damaged table one may lead where the other does not. What a disk that `lied` made of a
+    /// record is none: bytes that nobody was seen to store, and that are not signed as what they are called. A node that
+    /// does not check what it stores is noticed all the same, when it stores it.
     ///
     /// # Errors
     /// The store's own.
-    pub fn reload(&mut self, node: usize, store: &Store) -> Result<(), StoreError> {
+    pub fn reload(
+        &mut self,
+        node: usize,
+        store: &Store,
+        roster: Option<StreamKey>,
+        lied: bool,
+    ) -> Result<(), StoreError> {
         self.nodes.remove(&node);
-        for stream in store.streams()? {
+        let mut streams: BTreeSet<_> = store.streams()?.into_iter().collect();
+        streams.extend(roster.map(|key| *key.as_bytes()));
+        for stream in streams {
             for (id, wire) in store.load_stream(stream)? {
-                self.keep(node, StreamKey::from_bytes(stream), RecordId::from_bytes(id), &wire);
+                let id = RecordId::from_bytes(id);
+                if !lied || self.was_stored(&id, &wire) || is_signed(&id, &wire) {
+                    self.keep(node, StreamKey::from_bytes(stream), id, &wire);
+                }
             }
         }
         Ok(())
+    }
+
+    fn was_stored(&self, id: &RecordId, wire: &[u8]) -> bool {
+        let page = self.place(id).and_then(|place| self.page(place));
+        page.is_some_and(|page| page.wires.iter().any(|stored| stored == wire))
     }
 
     fn keep(&mut self, node: usize, stream: StreamKey, id: RecordId, wire: &[u8]) {

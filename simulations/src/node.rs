@@ -199,16 +199,21 @@ impl SimNode {
     /// The store's own.
     pub fn open(&mut self) -> Result<&Store, StoreError> {
         let options = Options { cache_bytes: CACHE_BYTES, ..Options::default() };
-        self.store = None;
+        self.drop_store();
         let store = panics::quiet(|| Store::open_with(self.disk.plug(), options))?;
         Ok(self.store.insert(store))
+    }
+
+    /// redb writes when it goes, and may meet a page that a lying disk spoiled.
+    fn drop_store(&mut self) {
+        panics::quiet(|| self.store = None);
     }
 
     /// Drops everything but the disk and the export.
     pub fn crash(&mut self) {
         self.life = Life::Down;
         self.epoch += 1;
-        self.store = None;
+        self.drop_store();
         self.pending.clear();
         self.writing = None;
         self.wake = None;
@@ -228,15 +233,12 @@ impl SimNode {
         let (Some(store), Some(workspace)) = (&self.store, self.workspace) else {
             return Ok(None);
         };
-        Ok(Some(Boot {
-            key: self.key.clone(),
-            workspace,
-            seed,
-            now_ms,
-            stored: starling_node::boot::read(store, &workspace)?,
-            export: self.export.clone(),
-            push: None,
-        }))
+        let stored = panics::quiet(|| starling_node::boot::read(store, &workspace))?;
+        // As the shell does: an export of which the store does not know the commit is made anew as a whole.
+        let changed = stored.exported.as_deref().and_then(|commit| self.tree.changed_since(commit));
+        let export = changed.as_ref().map(|_| self.export.clone()).unwrap_or_default();
+        let strays = changed.unwrap_or_else(|| self.tree.files().keys().cloned().collect());
+        Ok(Some(Boot { key: self.key.clone(), workspace, seed, now_ms, stored, export, strays, push: None }))
     }
 
     /// Notes that a record has become durable.

@@ -165,25 +165,27 @@ impl Running<'_> {
         }
         if self.scenario.end.ask_all {
             ending::ask_all(&mut self.world, &mut self.desk, &self.scenario.nodes, bound);
-            if let Err(difference) = self.world.become_equal(bound) {
-                self.world.report("INV-2", format!("after the last answers and {bound} ms: {difference}"));
-            }
         }
         self.desk.collect(&mut self.world);
         self.rest(bound);
         self.world.check_end();
     }
 
-    /// Waits until nothing becomes durable any more, and everyone shows all sessions. People are asleep, so that only
-    /// turns that were under way can still change anything.
+    /// Waits until everyone is equal, nothing becomes durable any more, and all sessions are shown. People are asleep: only
+    /// turns that were under way can still change anything, and computers that were on their way in. One that has arrived
+    /// has yet to become equal, too.
     fn rest(&mut self, bound: u64) {
         let end = self.world.now_ms() + bound;
         loop {
-            let before = self.world.metrics.commits;
+            let left = end.saturating_sub(self.world.now_ms());
+            if let Err(difference) = self.world.become_equal(left) {
+                self.world.report("INV-2", format!("after the last answers and {bound} ms: {difference}"));
+            }
+            let before = (self.world.metrics.commits, self.world.honest());
             self.world.run_for(QUIET_MS);
             self.world.survey();
-            let quiet = self.world.metrics.commits == before;
-            if quiet || self.world.now_ms() >= end {
+            let is_quiet = before == (self.world.metrics.commits, self.world.honest());
+            if is_quiet || self.world.now_ms() >= end {
                 return;
             }
         }

@@ -346,8 +346,10 @@ impl World {
 
     /// Notes in the ledger what is on a disk.
     pub(crate) fn read_disk(&mut self, node: usize) {
-        let store = self.nodes.get(node).and_then(|sim| sim.store.as_ref());
-        if let Some(Err(error)) = store.map(|store| self.ledger.reload(node, store)) {
+        let Some(sim) = self.nodes.get(node) else { return };
+        let (roster, lied) = (sim.workspace.map(|workspace| workspace.roster()), sim.lied());
+        let read = sim.store.as_ref().map(|store| self.ledger.reload(node, store, roster, lied));
+        if let Some(Err(error)) = read {
             self.breach(format!("#{node}: its disk cannot be read: {error}"));
         }
     }

@@ -21,6 +21,7 @@ use super::task::Task;
 use crate::fault::{Fault, planted};
 
 mod files;
+mod strays;
 
 /// Changes are gathered for this long before a commit: a turn's records come close together.
 const GATHER_MS: u64 = 100;
@@ -85,6 +86,10 @@ pub(super) struct Exporter {
     waiters: Vec<Ticket>,
     /// The roster's segments that the export shows.
     roster_shown: Option<Shown>,
+    /// Folders that no session stands behind, until they are gone.
+    strays: BTreeSet<String>,
+    /// The commit that the store remembers.
+    remembered: Option<String>,
 }
 
 impl Gathering {
@@ -96,7 +101,7 @@ impl Gathering {
 }
 
 impl Exporter {
-    pub(super) fn new(state: ExportState) -> Self {
+    pub(super) fn new(state: ExportState, remembered: Option<String>) -> Self {
         Self {
             state,
             marked: BTreeMap::new(),
@@ -107,6 +112,8 @@ impl Exporter {
             in_flight: None,
             waiters: Vec::new(),
             roster_shown: None,
+            strays: BTreeSet::new(),
+            remembered,
         }
     }
 
@@ -207,6 +214,7 @@ impl Node {
         gathering.plan.author = "starling".to_owned();
         if std::mem::take(&mut self.exporter.roster) {
             self.add_roster_files(&mut gathering.plan);
+            gathering.plan.removes.extend(self.exporter.strays.iter().cloned());
         }
         self.exporter.gathering = Some(gathering);
         keys.into_iter().for_each(|key| self.with_session(key, Task::Export));
@@ -272,6 +280,8 @@ impl Node {
         match result {
             Ok(state) => {
                 self.exporter.state = state;
+                self.exporter.strays.clear();
+                self.remember_commit();
                 // What is on its way to the disk puts its session into the queue of exports: it must stay there.
                 let settled = |key: &StreamKey| {
                     !self.exporter.marked.contains_key(key) && !self.commits.will_export(key)

@@ -266,6 +266,9 @@ pub const PAUSED: &[u8] = b"paused";
 /// Key of the fact that the home was restored, until its device is a member.
 pub const RESTORED: &[u8] = b"restored";
 
+/// Key, among the facts of the export, of the newest commit that the store knows of.
+pub const COMMIT: &[u8] = b"commit";
+
 /// The version that leads every row.
 const ROW_VERSION: u8 = 1;
 
@@ -296,6 +299,8 @@ pub struct Stored {
     pub index: Vec<(StreamKey, Vec<u8>)>,
     /// Streams that have yet to be exported.
     pub export_queue: Vec<StreamKey>,
+    /// The export's newest commit that the store knows of, hexadecimal: what is not in the queue is shown by it.
+    pub exported: Option<String>,
     /// Ids of our records that no other device is known to have.
     pub outbox: Vec<RecordId>,
     /// Rows of [`PeerRow`], by device.

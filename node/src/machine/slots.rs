@@ -79,6 +79,11 @@ impl Slots {
         self.by_id.get(id).into_iter().flatten().filter(shown).copied().collect()
     }
 
+    /// The same, with those of which nothing counts.
+    pub(super) fn named(&self, id: &SessionId) -> Vec<StreamKey> {
+        self.by_id.get(id).into_iter().flatten().copied().collect()
+    }
+
     pub(super) fn name(&mut self, id: SessionId, key: StreamKey) {
         self.by_id.entry(id).or_default().insert(key);
     }

@@ -15,7 +15,6 @@ use crate::git;
 use crate::machine::info::{ExportState, PushState};
 use crate::machine::input::{AgentKind, AgentProfile};
 use crate::machine::policy::AgentPolicy;
-use crate::machine::segments::FOLDER;
 use crate::machine::{self, Boot, Founded};
 use crate::store::Store;
 
@@ -58,16 +57,18 @@ pub(super) fn prepare(options: &UpOptions) -> Result<Ready, Failure> {
 /// The machine's start.
 pub(super) fn boot(ready: &Ready, push: Option<PushState>) -> Result<Boot, Failure> {
     let wrong = |error: git::GitError| failed("export_failed", error.to_string());
-    // An export of before there were records in it is made anew as a whole.
-    let has_records = !ready.export.list(FOLDER).map_err(wrong)?.is_empty();
-    let head = ready.export.head().map_err(wrong)?.filter(|_| has_records);
+    let stored = crate::boot::read(&ready.store, &ready.workspace).map_err(|error| store_failed(&error))?;
+    // An export of which the store does not know the commit is made anew as a whole.
+    let changed = ready.export.changed_since(stored.exported.as_deref()).map_err(wrong)?;
+    let head = ready.export.head().map_err(wrong)?.filter(|_| changed.is_known);
     Ok(Boot {
         key: ready.key.signing_key(),
         workspace: ready.workspace,
         seed: random_32()?,
         now_ms: now_ms(),
-        stored: crate::boot::read(&ready.store, &ready.workspace).map_err(|error| store_failed(&error))?,
+        stored,
         export: head.map_or_else(ExportState::default, disk::state_of),
+        strays: changed.paths,
         push,
     })
 }

@@ -48,7 +48,8 @@ impl Second {
         };
         let (key, now_ms) = (sim.key.clone(), world.now_ms());
         let export = ExportState::default();
-        let boot = Boot { key, workspace, seed: [7; 32], now_ms, stored, export, push: None };
+        let boot =
+            Boot { key, workspace, seed: [7; 32], now_ms, stored, export, strays: Vec::new(), push: None };
         let (machine, effects) = Node::start(boot).ok()?;
         let mut second = Self::default();
         second.settle(machine, effects, &streams, now_ms);

@@ -221,6 +221,30 @@ fn inv_4_sees_bad_signatures_and_records_before_their_deps() {
     assert!(case.stored(Verified::default(), batch).contains("position"));
 }
 
+/// What a disk that lied makes of a row is not what a node stored. On an honest disk nothing of the kind may be found, and
+/// what a node stores itself is looked at on any disk.
+#[test]
+fn inv_4_knows_a_row_that_a_disk_that_lied_has_spoiled() {
+    for lied in [true, false] {
+        let mut case = Case::new();
+        let (open, _) = case.first(is_open);
+        let mut batch = case.batch(&case.sign(&case.world.nodes[0].key, vec![open], say("spoiled")));
+        (batch.records[0].id, batch.records[0].wire) = ([0; 32], vec![0; 300]);
+        case.world.crash(0);
+        case.world.nodes[0].open().unwrap().commit(&[batch.clone()]).unwrap();
+        let copy = case.world.nodes[0].disk.copy();
+        if lied {
+            case.world.nodes[0].disk.put_back(&copy);
+        }
+        case.world.start(0);
+        let found = case.world.failures.iter().any(|breach| breach.invariant == "INV-4");
+        assert_eq!(found, !lied, "{:?}", case.world.failures);
+        if lied {
+            assert!(case.stored(Verified::default(), batch).contains("another name"));
+        }
+    }
+}
+
 #[test]
 fn inv_5_sees_who_may_not_write() {
     let case = Case::new();

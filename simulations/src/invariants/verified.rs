@@ -1,6 +1,7 @@
 //! INV-4: only verified records reach the store, each under its own name, in its own stream, after what it depends on, at
 //! the next free position. Signatures are checked here once more, each once in a world. Records of later versions are
-//! held aside, and nothing of them can be checked.
+//! held aside, and nothing of them can be checked. A disk that lied may have lost what a record depends on, and
+//! made something else of its bytes (`ledger`): a start finds less there than was stored, and never in another order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,7 +40,8 @@ impl Verified {
     }
 
     /// What is new in these streams of a node: each record after its deps, and not without its roster records.
-    fn disordered(&mut self, ledger: &Ledger, node: usize, streams: &BTreeSet<StreamKey>) -> Found {
+    fn disordered(&mut self, disk: &Disk<'_>, streams: &BTreeSet<StreamKey>) -> Found {
+        let Disk { ledger, node, .. } = *disk;
         let mut found = None;
         for stream in streams {
             let places = ledger.stream(node, stream);
@@ -48,8 +50,7 @@ impl Verified {
             let mut later: BTreeSet<usize> = new.iter().copied().collect();
             for place in new {
                 let record = ledger.page(*place).and_then(|page| Some((page.id, page.record.as_ref()?)));
-                found = found
-                    .or_else(|| record.and_then(|(id, record)| missing(ledger, node, id, record, &later)));
+                found = found.or_else(|| record.and_then(|(id, record)| disk.missing(id, record, &later)));
                 later.remove(place);
             }
         }
@@ -61,16 +62,28 @@ impl Verified {
     }
 }
 
-/// A dep that is not here or comes later, or a roster record that is not here.
-fn missing(ledger: &Ledger, node: usize, id: RecordId, record: &Record, later: &BTreeSet<usize>) -> Found {
-    let is_before = |dep: &RecordId| {
-        ledger.has(node, dep) && ledger.place(dep).is_some_and(|place| !later.contains(&place))
-    };
-    if let Some(dep) = record.deps.iter().find(|dep| !is_before(dep)) {
-        return Some(format!("{id} is stored, and not {dep}, which it depends on"));
+/// What is looked at.
+struct Disk<'a> {
+    ledger: &'a Ledger,
+    node: usize,
+    /// It may have lost what was durable: it lied, and was read anew.
+    may_lose: bool,
+}
+
+impl Disk<'_> {
+    fn has(&self, id: &RecordId) -> bool {
+        self.ledger.has(self.node, id) || self.may_lose && self.ledger.place(id).is_some()
     }
-    let head = record.roster.iter().find(|head| !ledger.has(node, head))?;
-    Some(format!("{id} is stored, and not {head} of the roster, which it names"))
+
+    /// A dep that is not here or comes later, or a roster record that is not here.
+    fn missing(&self, id: RecordId, record: &Record, later: &BTreeSet<usize>) -> Found {
+        let comes_later = |dep: &RecordId| self.ledger.place(dep).is_some_and(|place| later.contains(&place));
+        if let Some(dep) = record.deps.iter().find(|dep| !self.has(dep) || comes_later(dep)) {
+            return Some(format!("{id} is stored, and not {dep}, which it depends on"));
+        }
+        let head = record.roster.iter().find(|head| !self.has(head))?;
+        Some(format!("{id} is stored, and not {head} of the roster, which it names"))
+    }
 }
 
 /// What is wrong with a stored record by itself.
@@ -121,7 +134,7 @@ impl Checker for Verified {
             self.catch_up(ledger, rows().filter_map(|row| ledger.place(&RecordId::from_bytes(row.id))));
         let found = unsound
             .or_else(|| misplaced(ledger, node, batches))
-            .or_else(|| self.disordered(ledger, node, &streams));
+            .or_else(|| self.disordered(&Disk { ledger, node, may_lose: false }, &streams));
         found.map(|what| format!("#{node}: {what}"))
     }
 
@@ -129,8 +142,7 @@ impl Checker for Verified {
         self.restart(node);
         let unsound = self.catch_up(&world.ledger, 0..world.ledger.pages().len());
         let streams = world.ledger.streams(node).map(|(key, _)| *key).collect();
-        unsound
-            .or_else(|| self.disordered(&world.ledger, node, &streams))
-            .map(|what| format!("#{node}: {what}"))
+        let disk = Disk { ledger: &world.ledger, node, may_lose: world.lied(node) };
+        unsound.or_else(|| self.disordered(&disk, &streams)).map(|what| format!("#{node}: {what}"))
     }
 }

@@ -88,3 +88,33 @@ fn a_row_that_no_record_stands_behind_is_gone_after_a_start() {
         assert_eq!(world.show(a, id).unwrap().lines.len(), 2);
     });
 }
+
+/// A disk that lied, or a copy that was put back, leaves a store that is older than its export. What the export shows of
+/// records that are nowhere any more goes.
+#[test]
+fn an_export_that_is_ahead_of_its_store_shows_what_the_records_come_to() {
+    over(0..5, |world| {
+        let a = alone(world);
+        let [kept, untouched] = ["hello", "left alone"].map(|body| world.create(a, "scribe", body).unwrap());
+        await_answer(world, a, kept);
+        await_answer(world, a, untouched);
+        world.run_for(1_000);
+        let (disk, before) = (world.nodes[a].disk.copy(), world.nodes[a].tree.files().clone());
+        world.say(a, kept, "and more").unwrap();
+        await_answer(world, a, kept);
+        let lost = world.create(a, "scribe", "nobody else heard of it").unwrap();
+        await_answer(world, a, lost);
+        world.run_for(1_000);
+        assert_ne!(*world.nodes[a].tree.files(), before);
+        world.crash(a);
+        world.nodes[a].disk.put_back(&disk);
+        world.start(a);
+        world.run_for(1_000);
+        assert_eq!(*world.nodes[a].tree.files(), before, "INV-10: the export is what the records come to");
+        let commits = world.nodes[a].tree.commits();
+        world.crash(a);
+        world.start(a);
+        world.run_for(1_000);
+        assert_eq!(world.nodes[a].tree.commits(), commits, "nothing is left to do");
+    });
+}

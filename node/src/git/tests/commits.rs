@@ -196,3 +196,28 @@ fn a_bad_subject_or_author_is_refused() {
     }
     assert_eq!((export.head().expect("reads"), home.packs()), (None, 0));
 }
+
+#[test]
+fn what_changed_since_a_commit_is_told_by_paths() {
+    let home = Home::new();
+    let mut export = home.open();
+    assert_eq!(export.changed_since(None).expect("reads"), Changes::default());
+    let base = [("s/1/meta", "1"), ("s/1/thread", "1"), ("s/2/meta", "2")];
+    let first = export.apply(&plan(&base, &[])).expect("applies").commit;
+    let known =
+        |paths: &[&str]| Changes { paths: paths.iter().map(ToString::to_string).collect(), is_known: true };
+    assert_eq!(export.changed_since(Some(&first)).expect("reads"), known(&[]));
+    let edit = plan(&[("s/1/meta", "changed"), ("s/3/meta", "new")], &["s/2"]);
+    let second = export.apply(&edit).expect("applies").commit;
+    assert_eq!(
+        export.changed_since(Some(&first)).expect("reads"),
+        known(&["s/1/meta", "s/2/meta", "s/3/meta"])
+    );
+    assert_eq!(export.changed_since(Some(&second)).expect("reads"), known(&[]));
+    let all = Changes { is_known: false, ..known(&["s/1/meta", "s/1/thread", "s/3/meta"]) };
+    for nowhere in [None, Some("no commit"), Some("4b825dc642cb6eb9a060e54bf8d69288fbee4904")] {
+        assert_eq!(export.changed_since(nowhere).expect("reads"), all);
+    }
+    export.apply(&plan(&base, &["s/3"])).expect("applies");
+    assert_eq!(export.changed_since(Some(&first)).expect("reads"), known(&[]), "trees count, not commits");
+}
