@@ -101,7 +101,9 @@ impl Check {
     }
 
     fn store(&mut self, store: &Store, inspection: Option<&Inspection>) -> Result<(), StoreError> {
-        for fault in store.audit()? {
+        // What can still be read is checked all the same: it says which sessions are damaged, and which are whole.
+        let faults = store.audit().unwrap_or_else(|error| vec![error.to_string()]);
+        for fault in faults {
             self.problem("store", "tables".to_owned(), fault, RESTORE);
         }
         let Ok(Some(workspace)) = disk::workspace(store) else {
@@ -134,7 +136,14 @@ impl Check {
         let mut broken = BTreeSet::new();
         for key in &keys {
             progress.step();
-            let stored = store.load_stream(*key.as_bytes())?;
+            let stored = match store.load_stream(*key.as_bytes()) {
+                Ok(stored) => stored,
+                Err(error) => {
+                    broken.insert(*key);
+                    self.problem("store", key.to_string(), error.to_string(), RESTORE);
+                    continue;
+                }
+            };
             self.report.records += stored.len();
             for (id, reason) in verifying::session(&roster, *key, &stored) {
                 broken.insert(*key);
@@ -194,14 +203,14 @@ impl Check {
         should: &BTreeMap<String, String>,
         is: &BTreeMap<String, String>,
     ) {
-        let names = |keys: &BTreeSet<StreamKey>| -> Vec<String> {
+        let names = |keys: &BTreeSet<StreamKey>| -> BTreeSet<String> {
             let row = |key: &StreamKey| sessions.rows.get(key).and_then(|row| rows::decode::<IndexRow>(row));
             let id =
                 |key: &StreamKey| made.get(key).cloned().or_else(|| row(key)).map(|row| row.id.to_string());
             keys.iter().flat_map(|key| [Some(key.to_string()), id(key)]).flatten().collect()
         };
         let (broken, late) = (names(&sessions.broken), names(&sessions.queue));
-        let of = |path: &str, names: &[String]| names.iter().any(|name| path.contains(name.as_str()));
+        let of = |path: &str, names: &BTreeSet<String>| path.split('/').any(|part| names.contains(part));
         let paths: BTreeSet<&String> = should.keys().chain(is.keys()).collect();
         for path in paths.into_iter().filter(|path| !of(path, &broken)) {
             let detail = match (should.get(path), is.get(path)) {

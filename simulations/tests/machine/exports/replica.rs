@@ -102,18 +102,22 @@ impl Replica {
     /// Is told everything, until it has all that can be had. Returns how often power was cut.
     pub(super) fn receive(&mut self, history: &History, dice: &mut Dice) -> usize {
         let (mut cuts, mut had) = (0, 0);
-        // Some are told much before they do anything, and some lose no power, so that nothing is exported twice.
+        // Some are told much before they do anything; some lose no power, so that nothing is exported twice; some hear
+        // everything as it happens, so that what changes in the end changes what is exported already.
         let (hurry, unsafe_rounds) = (1 + dice.below(40), 2 * dice.below(2));
+        let mixed_rounds = 4 * usize::from(!dice.one_in(3));
         for round in 0..ROUNDS_MAX {
             // Power goes in the first rounds only; the last ones are in the order of writing.
-            let (risky, in_order) = (round < unsafe_rounds, round > 3);
+            let (risky, in_order) = (round < unsafe_rounds, round >= mixed_rounds);
             let mut order: Vec<&Signed<Verified>> = history.records.iter().collect();
             if !in_order {
                 dice.shuffle(&mut order);
             }
             for record in order {
                 self.tell(record);
-                if dice.one_in(hurry) {
+                if in_order && dice.one_in(8) {
+                    self.settle();
+                } else if dice.one_in(hurry) {
                     self.work(dice);
                 }
                 if risky && dice.one_in(50) {
@@ -123,7 +127,7 @@ impl Replica {
             }
             self.settle();
             let has = self.held();
-            if in_order && has == had {
+            if in_order && !risky && has == had {
                 return cuts;
             }
             had = has;
