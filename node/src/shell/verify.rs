@@ -157,7 +157,8 @@ impl Check {
 
     /// Rows and files as the records alone make them; the files as ids of their contents.
     fn rebuild(&mut self, store: &Store, sessions: &Sessions) -> Result<Rebuilt, StoreError> {
-        let progress = Progress::new("views", sessions.keys.len(), self.silent);
+        // Each session is read once for its row and, in a large home, once more for its files.
+        let progress = Progress::new("views", 2 * sessions.keys.len(), self.silent);
         let wires = |key: StreamKey| {
             let stored = store.load_stream(*key.as_bytes());
             stored.map(|rows| rows.into_iter().map(|(_, wire)| wire).collect::<Vec<_>>())
@@ -165,17 +166,30 @@ impl Check {
         let roster = sessions.roster.records().map(|record| record.wire().to_vec()).collect();
         let keys = sessions.keys.iter().filter(|key| !sessions.broken.contains(key)).copied().collect();
         let mut files = BTreeMap::new();
+        let mut read = BTreeSet::new();
         let load = |key| {
-            progress.step();
+            if read.insert(key) {
+                progress.step();
+            }
             wires(key).map_err(|error| error.to_string())
         };
-        let made = rebuilt::rebuild(sessions.workspace, roster, keys, load, |plan| apply(&mut files, plan));
+        let export = |plan: ExportPlan| {
+            let metas = plan.writes.keys().filter(|path| path.ends_with("/session.meta.yaml"));
+            metas.for_each(|_| progress.step());
+            apply(&mut files, plan);
+        };
+        let made = rebuilt::rebuild(sessions.workspace, roster, keys, load, export);
         self.report.files = files.len();
         Ok((made.unwrap_or_default(), files))
     }
 
     fn rows(&mut self, sessions: &Sessions, made: &BTreeMap<StreamKey, IndexRow>) {
         let standing = sessions.roster.standing();
+        if sessions.rows.is_empty() && !sessions.keys.is_empty() {
+            // A home that was restored, and not started yet.
+            let detail = format!("{} sessions have no row", sessions.keys.len());
+            return self.problem("row", "list".to_owned(), detail, UP);
+        }
         for key in sessions.keys.iter().filter(|key| !sessions.broken.contains(key)) {
             let row = sessions.rows.get(key).and_then(|row| rows::decode::<IndexRow>(row));
             let wrong = match row {
