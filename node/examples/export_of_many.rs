@@ -2,6 +2,8 @@
 //! `restore` and `verify` can be timed: `cargo run --release -p starling-node --example export_of_many FOLDER [sessions
 //! [lines]]` makes `FOLDER/export.git`; by default 10,000 sessions of 10 lines. Figures for people: nothing is checked here.
 
+#![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
+
 use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
 use std::path::{Path, PathBuf};

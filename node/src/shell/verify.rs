@@ -1,5 +1,6 @@
 //! `verify`: store, records, rows and export of a home are held against each other, and whatever does not hold is told
-//! with what mends it. It changes nothing, and no node may run meanwhile: the home is locked.
+//! with what mends it. It mends nothing itself, but that redb goes back to the last sound commit, as at a start; no node may
+//! run meanwhile: the home is locked.
 //!
 //! Records are checked by `machine::verifying`; rows and export are held against what the records alone come to
 //! (`rebuilt`); objects are read by `git::inspect`.

@@ -2,9 +2,14 @@
 
 use super::*;
 
+fn made() -> Home {
+    let home = Home::new();
+    drop(home.open());
+    home
+}
+
 /// A repository whose `main` has a tree with these lines of `git ls-tree -z`.
 fn repository(home: &Home, entries: &[u8]) -> Backup {
-    let _made = home.open();
     let tree = pipe(home, &["mktree", "-z", "--missing"], entries);
     let commit = home.git(&["commit-tree", "-m", "a clone", &tree]);
     home.git(&["update-ref", BRANCH, commit.trim()]);
@@ -29,11 +34,10 @@ fn names(entries: &[Entry]) -> Vec<&str> {
 
 #[test]
 fn a_name_that_is_no_text_hides_no_other() {
-    let home = Home::new();
-    let _made = home.open();
+    let home = made();
     let blob = pipe(&home, &["hash-object", "-w", "--stdin"], b"content");
     let entries =
-        [b"100644 blob ", blob.as_bytes(), b"\tgood\0100644 blob ", blob.as_bytes(), b"\tb\xff\xfed\0"];
+        [b"100644 blob ", blob.as_bytes(), b"\tgood\x00100644 blob ", blob.as_bytes(), b"\tb\xff\xfed\0"];
     let backup = repository(&home, &entries.concat());
     let listed = backup.list_tree(&backup.branches()[0].tree).expect("lists");
     assert_eq!(names(&listed), ["b\u{fffd}\u{fffd}d", "good"]);
@@ -42,12 +46,11 @@ fn a_name_that_is_no_text_hides_no_other() {
 
 #[test]
 fn what_is_neither_file_nor_directory_is_an_error_of_its_own() {
-    let home = Home::new();
-    let _made = home.open();
+    let home = made();
     let blob = pipe(&home, &["hash-object", "-w", "--stdin"], b"/etc/passwd");
     let none = "0123456789012345678901234567890123456789";
     let entries = format!(
-        "040000 tree {none}\tgone\0100644 blob {none}\tlost\0120000 blob {blob}\tlink\0160000 commit {none}\tmodule\0"
+        "040000 tree {none}\tgone\x00100644 blob {none}\tlost\x00120000 blob {blob}\tlink\x00160000 commit {none}\tmodule\0"
     );
     let backup = repository(&home, entries.as_bytes());
     let root = backup.branches()[0].tree.clone();
@@ -69,8 +72,7 @@ fn what_is_neither_file_nor_directory_is_an_error_of_its_own() {
 
 #[test]
 fn one_large_file_with_many_names_is_read_as_often_as_there_is_room() {
-    let home = Home::new();
-    let _made = home.open();
+    let home = made();
     let blob = pipe(&home, &["hash-object", "-w", "--stdin"], &[0; 1_000_000]);
     let backup = repository(&home, format!("100644 blob {blob}\tzeros\0").as_bytes());
     let read = backup.read_all(std::iter::repeat_n(blob.as_str(), 1_000), 2_500_000);
