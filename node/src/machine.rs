@@ -229,6 +229,7 @@ impl Node {
         self.announce_roster();
         for key in stored.export_queue.into_iter().filter(|_| !planted(Fault::ExportQueueLost)) {
             self.exporter.mark(key, None);
+            self.mark_collisions(key);
         }
         self.exporter.mark_roster();
         if self.exporter.state().commit.is_none() {

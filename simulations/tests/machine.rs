@@ -12,6 +12,7 @@ mod machine {
     mod contexts;
     mod crashes;
     mod disk;
+    mod exports;
     mod joining;
     mod liars;
     mod lines;

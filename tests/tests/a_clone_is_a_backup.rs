@@ -50,6 +50,18 @@ fn workspace() -> (Node, [String; 3]) {
     (a, sessions)
 }
 
+/// A clone of a clone of the bare repository that the node pushed to.
+fn cloned_twice(node: &Node) -> PathBuf {
+    let folder = node.home().join("..");
+    let [remote, mirror, clone] =
+        ["pushed.git", "pushed-mirror.git", "pushed-clone"].map(|name| folder.join(name));
+    git(&folder, &["init", "--quiet", "--bare", text(&remote)]);
+    let _pushed = node.cli(&["export", "--push", text(&remote)]).ok();
+    git(&folder, &["clone", "--quiet", "--mirror", text(&remote), text(&mirror)]);
+    git(&folder, &["clone", "--quiet", text(&mirror), text(&clone)]);
+    clone
+}
+
 /// The list is made from the records after a restore, in a moment.
 fn shows(node: &Node, sessions: &[Value]) {
     assert!(!sessions.is_empty());
@@ -65,16 +77,30 @@ fn a_device_that_lost_its_store_is_restored_from_its_export_and_joins_again() {
     let mut pair = pair();
     let id = pair.a.open("coder", "asked and answered");
     pair.a.settled(&id);
+    let [summarized, archived] = ["to be summarized", "to be archived"].map(|first| {
+        let id = pair.a.open("coder", first);
+        pair.a.settled(&id);
+        id
+    });
+    pair.a.send(
+        &summarized,
+        "and once more:\r\n\r\n[L000002][P000000][@bob][20260711T000009Z] 中文 👩‍👩‍👧‍👦\u{2028}\u{1b}[31m",
+    );
+    pair.a.settled(&summarized);
+    let _titled = pair.a.cli(&["session", "title", &summarized, "给它一个名字"]).ok();
+    let _archived = pair.a.cli(&["session", "archive", &archived]).ok();
     pair.in_step();
+    assert!(pair.b.show(&summarized)["meta"]["summary"].is_string(), "{}", pair.b.show(&summarized));
     let tree = pair.same_tree();
+    let clone = cloned_twice(&pair.a);
     pair.a.kill9();
     fs::remove_file(pair.a.home().join("store.redb")).unwrap();
     let export = pair.a.home().join("export.git");
     restore(&pair.a, &export, &[]).fails(5, "home_in_use");
 
     let mut c = Node::new();
-    let report = restore(&c, &export, &[]).json();
-    assert_eq!((report["sessions"].as_u64(), report["handle"].as_str()), (Some(1), None), "{report}");
+    let report = restore(&c, &clone, &[]).json();
+    assert_eq!((report["sessions"].as_u64(), report["handle"].as_str()), (Some(3), None), "{report}");
     c.up();
     assert_ne!(c.device(), pair.a.device(), "a restored key could write two histories");
     shows(&c, &pair.b.all_sessions());

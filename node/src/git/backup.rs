@@ -14,6 +14,8 @@ const BRANCHES_MAX: usize = 256;
 /// Below this name every node may have a branch of its own.
 const OWN_BRANCHES: &str = "starling/";
 const MAIN: &str = "main";
+/// Bytes of a directory: half a million names of sessions.
+const TREE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A repository that is read.
 pub struct Backup {
@@ -73,15 +75,15 @@ impl Backup {
     /// # Errors
     /// `Damaged` when an object on the way cannot be read.
     pub fn list(&self, tree: &str, directory: &str) -> Result<Vec<Entry>, GitError> {
-        let mut tree = self.repository.find_tree(oid(tree)?).map_err(damaged)?;
+        let mut tree = self.tree(oid(tree)?)?;
         for name in directory.split('/') {
             let Some(id) = tree.get_name(name).filter(|e| e.kind() == Some(ObjectType::Tree)).map(|e| e.id())
             else {
                 return Ok(Vec::new());
             };
-            tree = self.repository.find_tree(id).map_err(damaged)?;
+            tree = self.tree(id)?;
         }
-        entries_of(&tree)
+        Ok(entries_of(&tree))
     }
 
     /// The names in a tree itself.
@@ -89,7 +91,23 @@ impl Backup {
     /// # Errors
     /// `Damaged` when it cannot be read.
     pub fn list_tree(&self, tree: &str) -> Result<Vec<Entry>, GitError> {
-        entries_of(&self.repository.find_tree(oid(tree)?).map_err(damaged)?)
+        Ok(entries_of(&self.tree(oid(tree)?)?))
+    }
+
+    /// The contents of files, in their order, `bytes_max` bytes in all: a small repository can name one large file very
+    /// often. What goes beyond is an error of its file.
+    pub fn read_all<'a>(
+        &self,
+        ids: impl Iterator<Item = &'a str>,
+        bytes_max: usize,
+    ) -> Vec<Result<Vec<u8>, GitError>> {
+        let mut room = bytes_max;
+        let read = |id| {
+            let bytes = self.read(id, room)?;
+            room = room.saturating_sub(bytes.len());
+            Ok(bytes)
+        };
+        ids.map(read).collect()
     }
 
     /// A file's content.
@@ -101,7 +119,7 @@ impl Backup {
         let odb = self.repository.odb()?;
         let (bytes, _) = odb.read_header(id).map_err(damaged)?;
         if bytes > bytes_max {
-            return Err(GitError::Damaged(format!("a file of {bytes} bytes")));
+            return Err(GitError::Damaged(format!("a file of {bytes} bytes, where {bytes_max} are left")));
         }
         let object = odb.read(id).map_err(damaged)?;
         if Oid::hash_object(ObjectType::Blob, object.data())? != id {
@@ -109,15 +127,22 @@ impl Backup {
         }
         Ok(object.data().to_vec())
     }
+
+    fn tree(&self, id: Oid) -> Result<git2::Tree<'_>, GitError> {
+        let (bytes, _) = self.repository.odb()?.read_header(id).map_err(damaged)?;
+        if bytes > TREE_BYTES_MAX {
+            return Err(GitError::Damaged(format!("a directory of {bytes} bytes")));
+        }
+        self.repository.find_tree(id).map_err(damaged)
+    }
 }
 
-fn entries_of(tree: &git2::Tree<'_>) -> Result<Vec<Entry>, GitError> {
-    let entry = |entry: git2::TreeEntry<'_>| {
-        Ok(Entry {
-            name: entry.name().map_err(damaged)?.to_owned(),
-            id: entry.id().to_string(),
-            is_directory: entry.kind() == Some(ObjectType::Tree),
-        })
+/// A name that is not UTF-8 is none of ours, and hides no other.
+fn entries_of(tree: &git2::Tree<'_>) -> Vec<Entry> {
+    let entry = |entry: git2::TreeEntry<'_>| Entry {
+        name: String::from_utf8_lossy(entry.name_bytes()).into_owned(),
+        id: entry.id().to_string(),
+        is_directory: entry.kind() == Some(ObjectType::Tree),
     };
     tree.iter().map(entry).collect()
 }

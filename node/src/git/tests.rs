@@ -1,5 +1,6 @@
 //! Everything against real repositories, looked at with the git program.
 
+mod backups;
 mod commits;
 mod homes;
 mod packing;

@@ -158,12 +158,17 @@ impl Exporter {
 }
 
 impl Node {
-    /// Sessions that share an id move under `collisions/`, all of them.
+    /// Sessions that share an id move under `collisions/`, all of them; one that is left alone moves back. What the change
+    /// of one makes of the others is queued in the store too: nothing else would bring them back after a crash.
     pub(super) fn mark_collisions(&mut self, key: StreamKey) {
-        let id = self.slots.get(&key).and_then(|slot| slot.session()?.header()).map(|header| header.session);
-        let Some(id) = id else { return };
-        let keys = self.slots.called(&id);
-        if keys.len() > 1 {
+        let Some(slot) = self.slots.get(&key) else { return };
+        let header = slot.session().and_then(|session| session.header()).map(|header| header.session);
+        let Some(id) = header.or_else(|| slot.row.as_ref().map(|row| row.id)) else { return };
+        let mut keys = self.slots.called(&id);
+        keys.retain(|other| *other != key);
+        if !keys.is_empty() {
+            keys.push(key);
+            self.commits.stage_export(&keys);
             keys.into_iter().for_each(|key| self.exporter.mark(key, None));
         }
     }

@@ -1,5 +1,6 @@
 //! `verify`: store, records, rows and export of a home are held against each other, and whatever does not hold is told
-//! with what mends it. It changes nothing, and no node may run meanwhile: the home is locked.
+//! with what mends it. It mends nothing itself, but that redb goes back to the last sound commit, as at a start; no node may
+//! run meanwhile: the home is locked.
 //!
 //! Records are checked by `machine::verifying`; rows and export are held against what the records alone come to
 //! (`rebuilt`); objects are read by `git::inspect`.
@@ -101,7 +102,9 @@ impl Check {
     }
 
     fn store(&mut self, store: &Store, inspection: Option<&Inspection>) -> Result<(), StoreError> {
-        for fault in store.audit()? {
+        // What can still be read is checked all the same: it says which sessions are damaged, and which are whole.
+        let faults = store.audit().unwrap_or_else(|error| vec![error.to_string()]);
+        for fault in faults {
             self.problem("store", "tables".to_owned(), fault, RESTORE);
         }
         let Ok(Some(workspace)) = disk::workspace(store) else {
@@ -134,7 +137,14 @@ impl Check {
         let mut broken = BTreeSet::new();
         for key in &keys {
             progress.step();
-            let stored = store.load_stream(*key.as_bytes())?;
+            let stored = match store.load_stream(*key.as_bytes()) {
+                Ok(stored) => stored,
+                Err(error) => {
+                    broken.insert(*key);
+                    self.problem("store", key.to_string(), error.to_string(), RESTORE);
+                    continue;
+                }
+            };
             self.report.records += stored.len();
             for (id, reason) in verifying::session(&roster, *key, &stored) {
                 broken.insert(*key);
@@ -148,7 +158,8 @@ impl Check {
 
     /// Rows and files as the records alone make them; the files as ids of their contents.
     fn rebuild(&mut self, store: &Store, sessions: &Sessions) -> Result<Rebuilt, StoreError> {
-        let progress = Progress::new("views", sessions.keys.len(), self.silent);
+        // Each session is read once for its row and, in a large home, once more for its files.
+        let progress = Progress::new("views", 2 * sessions.keys.len(), self.silent);
         let wires = |key: StreamKey| {
             let stored = store.load_stream(*key.as_bytes());
             stored.map(|rows| rows.into_iter().map(|(_, wire)| wire).collect::<Vec<_>>())
@@ -156,17 +167,30 @@ impl Check {
         let roster = sessions.roster.records().map(|record| record.wire().to_vec()).collect();
         let keys = sessions.keys.iter().filter(|key| !sessions.broken.contains(key)).copied().collect();
         let mut files = BTreeMap::new();
+        let mut read = BTreeSet::new();
         let load = |key| {
-            progress.step();
+            if read.insert(key) {
+                progress.step();
+            }
             wires(key).map_err(|error| error.to_string())
         };
-        let made = rebuilt::rebuild(sessions.workspace, roster, keys, load, |plan| apply(&mut files, plan));
+        let export = |plan: ExportPlan| {
+            let metas = plan.writes.keys().filter(|path| path.ends_with("/session.meta.yaml"));
+            metas.for_each(|_| progress.step());
+            apply(&mut files, plan);
+        };
+        let made = rebuilt::rebuild(sessions.workspace, roster, keys, load, export);
         self.report.files = files.len();
         Ok((made.unwrap_or_default(), files))
     }
 
     fn rows(&mut self, sessions: &Sessions, made: &BTreeMap<StreamKey, IndexRow>) {
         let standing = sessions.roster.standing();
+        if sessions.rows.is_empty() && !sessions.keys.is_empty() {
+            // A home that was restored, and not started yet.
+            let detail = format!("{} sessions have no row", sessions.keys.len());
+            return self.problem("row", "list".to_owned(), detail, UP);
+        }
         for key in sessions.keys.iter().filter(|key| !sessions.broken.contains(key)) {
             let row = sessions.rows.get(key).and_then(|row| rows::decode::<IndexRow>(row));
             let wrong = match row {
@@ -194,14 +218,14 @@ impl Check {
         should: &BTreeMap<String, String>,
         is: &BTreeMap<String, String>,
     ) {
-        let names = |keys: &BTreeSet<StreamKey>| -> Vec<String> {
+        let names = |keys: &BTreeSet<StreamKey>| -> BTreeSet<String> {
             let row = |key: &StreamKey| sessions.rows.get(key).and_then(|row| rows::decode::<IndexRow>(row));
             let id =
                 |key: &StreamKey| made.get(key).cloned().or_else(|| row(key)).map(|row| row.id.to_string());
             keys.iter().flat_map(|key| [Some(key.to_string()), id(key)]).flatten().collect()
         };
         let (broken, late) = (names(&sessions.broken), names(&sessions.queue));
-        let of = |path: &str, names: &[String]| names.iter().any(|name| path.contains(name.as_str()));
+        let of = |path: &str, names: &BTreeSet<String>| path.split('/').any(|part| names.contains(part));
         let paths: BTreeSet<&String> = should.keys().chain(is.keys()).collect();
         for path in paths.into_iter().filter(|path| !of(path, &broken)) {
             let detail = match (should.get(path), is.get(path)) {

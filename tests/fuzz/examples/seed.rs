@@ -2,6 +2,9 @@
 //! descriptions of histories; the same every time. What fuzzing found is in the corpus under names that begin with
 //! `found-`, and is left alone.
 
+#[path = "seed/export.rs"]
+mod export;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -23,7 +26,8 @@ fn main() -> Result<()> {
     tickets(&corpus)?;
     references(&corpus)?;
     messages(&corpus)?;
-    histories(&corpus)
+    histories(&corpus)?;
+    export::all(&corpus)
 }
 
 struct Corpus(PathBuf);
