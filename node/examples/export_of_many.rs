@@ -135,7 +135,16 @@ fn export(workspace: WorkspaceId, streams: &Streams, path: &Path) -> Outcome<Exp
     let keys = streams.keys().filter(|key| **key != workspace.roster()).copied();
     let stored = Stored { roster, streams: keys.collect(), restored: true, ..Stored::default() };
     let (key, mut state) = (SigningKey::from_bytes(&[2; 32]), ExportState::default());
-    let boot = Boot { key, workspace, seed: [0; 32], now_ms: 0, stored, export: state.clone(), push: None };
+    let boot = Boot {
+        key,
+        workspace,
+        seed: [0; 32],
+        now_ms: 0,
+        stored,
+        export: state.clone(),
+        strays: Vec::new(),
+        push: None,
+    };
     let (mut node, effects) = Node::start(boot)?;
     let mut repository = Export::open(path)?;
     let (mut queue, mut wake, mut now_ms) = (VecDeque::from(effects), None, 0);

@@ -80,7 +80,7 @@ impl Replica {
         let local = vec![LocalRow { space: Space::Meta, key: RESTORED.to_vec(), value: Some(vec![1]) }];
         store.commit(&[Batch { records, local, ..Batch::default() }]).unwrap();
         let export = ExportState::default();
-        let (node, effects) = start(workspace, &store, &export, 1_000);
+        let (node, effects) = start(workspace, &store, (&Tree::default(), &export), 1_000);
         Self {
             node,
             workspace,
@@ -229,14 +229,22 @@ impl Replica {
             });
             self.export = finished.map_or_else(|| self.export.clone(), |plan| self.tree.apply(&plan));
         }
-        let (node, effects) = start(self.workspace, &self.store, &self.export, self.now_ms);
+        let (node, effects) = start(self.workspace, &self.store, (&self.tree, &self.export), self.now_ms);
         (self.node, self.todo, self.wake) = (node, effects.into(), None);
     }
 }
 
-fn start(workspace: WorkspaceId, store: &Store, export: &ExportState, now_ms: u64) -> (Node, Vec<Effect>) {
+/// As the shell does: an export of which the store does not know the commit is made anew as a whole.
+fn start(
+    workspace: WorkspaceId,
+    store: &Store,
+    (tree, export): (&Tree, &ExportState),
+    now_ms: u64,
+) -> (Node, Vec<Effect>) {
     let stored = boot::read(store, &workspace).unwrap();
     let key = SigningKey::from_bytes(&[0x5a; 32]);
-    let export = export.clone();
-    Node::start(Boot { key, workspace, seed: [3; 32], now_ms, stored, export, push: None }).unwrap()
+    let changed = stored.exported.as_deref().and_then(|commit| tree.changed_since(commit));
+    let export = changed.as_ref().map(|_| export.clone()).unwrap_or_default();
+    let strays = changed.unwrap_or_else(|| tree.files().keys().cloned().collect());
+    Node::start(Boot { key, workspace, seed: [3; 32], now_ms, stored, export, strays, push: None }).unwrap()
 }
