@@ -30,6 +30,7 @@ pub mod joining;
 mod moving;
 mod peers;
 pub mod policy;
+pub mod profile;
 mod pushing;
 mod recount;
 mod relay;

@@ -9,14 +9,11 @@ use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, SessionId, Strea
 use super::activity::Doing;
 use super::aside::Place;
 use super::context::Usage;
-use super::exec::ExecProfile;
 use super::export_plan::ExportPlan;
 use super::info::{ExportState, Notice};
-use super::policy::AgentPolicy;
+pub use super::profile::{AgentKind, AgentProfile};
 use super::request::{Answer, Rejection, Request};
 use crate::store::Batch;
-
-use minicbor::{Decode, Encode};
 
 /// Names a client's question until it is answered.
 pub type Ticket = u64;
@@ -347,57 +344,4 @@ pub struct TurnContext {
     pub new_from: u64,
     /// Whether to ask for a summary: the agent's context is nearly full.
     pub ask_summary: bool,
-}
-
-/// How an agent is run. Local to its host, never replicated.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct AgentProfile {
-    /// The program and its arguments.
-    #[n(0)]
-    pub kind: AgentKind,
-    /// Its working directory; `None` is a scratch directory of the node's.
-    #[n(1)]
-    pub cwd: Option<String>,
-    /// Names of environment variables that it may see beyond the usual ones.
-    #[n(2)]
-    pub env: Vec<String>,
-    /// Handles whose messages start turns; empty means every member.
-    #[n(3)]
-    pub allow: Vec<Handle>,
-    /// What it may do.
-    #[cbor(n(4), default)]
-    pub policy: AgentPolicy,
-    /// The mode that its sessions are put into, by the agent's own name for it.
-    #[n(5)]
-    pub mode: Option<String>,
-}
-
-/// What kind of program an agent is.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub enum AgentKind {
-    /// The embedded demo agent, with an optional script.
-    #[n(0)]
-    Demo {
-        /// Path of the script.
-        #[n(0)]
-        script: Option<String>,
-    },
-    /// Any program that speaks ACP over stdio.
-    #[n(1)]
-    Acp {
-        /// Program and arguments.
-        #[n(0)]
-        command: Vec<String>,
-    },
-    /// A command line agent that is started anew for each prompt.
-    #[n(2)]
-    Exec {
-        /// Which one.
-        #[n(0)]
-        profile: ExecProfile,
-        /// Program and arguments, to which those of the profile are added.
-        #[n(1)]
-        command: Vec<String>,
-    },
 }
