@@ -7,7 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use starling_tests::{Node, Outcome, PATIENCE, join, pair, status_of, wait_for};
+use starling_tests::{Node, Outcome, PATIENCE, join, pair_with, status_of, wait_for};
+
+/// An agent that titles, sums up and answers.
+const SCRIPT: &str = "set_title Told and answered\nsummarize 摘要: it works.\nreply Done.\n";
+const SUMMARY: &str = "摘要: it works.";
 
 fn git(directory: &Path, args: &[&str]) -> String {
     let mut git = Command::new("git");
@@ -35,7 +39,8 @@ fn document(outcome: &Outcome) -> Value {
 /// A founder that hosts `@coder`, with an archived session, one with a summary, and a third: their ids.
 fn workspace() -> (Node, [String; 3]) {
     let a = Node::founded_by("alice");
-    let _added = a.cli(&["agent", "add", "coder", "--demo"]).ok();
+    let script = a.file("script", SCRIPT);
+    let _added = a.cli(&["agent", "add", "coder", "--demo", "--script", &script]).ok();
     let sessions = ["to be archived", "to be summarized", "asked and answered"].map(|first| {
         let id = a.open("coder", first);
         a.settled(&id);
@@ -46,6 +51,7 @@ fn workspace() -> (Node, [String; 3]) {
     let _titled = a.cli(&["session", "title", &sessions[1], "给它一个名字"]).ok();
     let _archived = a.cli(&["session", "archive", &sessions[0]]).ok();
     assert_eq!(status_of(&a.show(&sessions[0])), "archived");
+    assert_eq!(a.show(&sessions[1])["meta"]["summary"], SUMMARY);
     let _exported = a.cli(&["export"]).ok();
     (a, sessions)
 }
@@ -74,7 +80,7 @@ fn problems(outcome: &Outcome) -> Vec<Value> {
 
 #[test]
 fn a_device_that_lost_its_store_is_restored_from_its_export_and_joins_again() {
-    let mut pair = pair();
+    let mut pair = pair_with(Some(SCRIPT));
     let id = pair.a.open("coder", "asked and answered");
     pair.a.settled(&id);
     let [summarized, archived] = ["to be summarized", "to be archived"].map(|first| {
@@ -90,7 +96,7 @@ fn a_device_that_lost_its_store_is_restored_from_its_export_and_joins_again() {
     let _titled = pair.a.cli(&["session", "title", &summarized, "给它一个名字"]).ok();
     let _archived = pair.a.cli(&["session", "archive", &archived]).ok();
     pair.in_step();
-    assert!(pair.b.show(&summarized)["meta"]["summary"].is_string(), "{}", pair.b.show(&summarized));
+    assert_eq!(pair.b.show(&summarized)["meta"]["summary"], SUMMARY);
     let tree = pair.same_tree();
     let clone = cloned_twice(&pair.a);
     pair.a.kill9();
@@ -270,10 +276,9 @@ fn verify_says_what_is_damaged_and_what_mends_it() {
     let outcome = a.cli(&["verify"]);
     assert_eq!(outcome.code, 1, "{outcome:?}");
     let found = problems(&outcome);
-    assert!(
-        found.iter().any(|problem| problem["kind"] == "store" || problem["kind"] == "record"),
-        "{found:?}"
-    );
+    let kinds: Vec<_> = found.iter().filter_map(|problem| problem["kind"].as_str()).collect();
+    assert!(kinds.contains(&"store") && kinds.contains(&"record"), "checksums and what they hide: {found:?}");
+    assert_eq!(document(&outcome)["sessions"], 3, "the others are looked at all the same");
     assert!(
         found.iter().all(|problem| problem["repair"].as_str().is_some_and(|text| text.contains("restore")))
     );

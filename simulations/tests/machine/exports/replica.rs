@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use ed25519_dalek::SigningKey;
 use redb::backends::InMemoryBackend;
 use starling_crdt::id::{DeviceKey, StreamKey, WorkspaceId};
+use starling_crdt::payload::Payload;
 use starling_crdt::signed::{Signed, Verified};
 use starling_node::boot;
 use starling_node::machine::info::ExportState;
@@ -26,6 +27,8 @@ use super::history::History;
 const IDLE_MS: u64 = 60_000;
 /// Rounds in which everything is told once more: what waited for a record that came later is lost in a power cut.
 const ROUNDS_MAX: usize = 20;
+/// Records of the end that come when all before them is exported.
+const LATE: usize = 3;
 const CACHE_BYTES: usize = 1024 * 1024;
 
 pub(super) struct Replica {
@@ -113,11 +116,18 @@ impl Replica {
             if !in_order {
                 dice.shuffle(&mut order);
             }
-            for record in order {
-                self.tell(record);
-                if in_order && dice.one_in(8) {
+            let late = order.len().saturating_sub(LATE);
+            for (record, n) in order.into_iter().zip(0..) {
+                if risky && changes_others(record) && dice.one_in(3) {
+                    self.tell_and_cut_power(record, dice);
+                    cuts += 1;
+                    continue;
+                }
+                if in_order && (n >= late || dice.one_in(8)) {
                     self.settle();
-                } else if dice.one_in(hurry) {
+                }
+                self.tell(record);
+                if dice.one_in(hurry) {
                     self.work(dice);
                 }
                 if risky && dice.one_in(50) {
@@ -144,6 +154,17 @@ impl Replica {
         self.tokens += 1;
         let (from, token) = (DeviceKey::from_bytes([9; 32]), self.tokens);
         self.feed(Input::Net(NetInput::Gossip { from, token, bytes: record.wire().to_vec() }));
+    }
+
+    /// Is told a record when nothing else is left to do, and loses power as soon as it is on the disk.
+    fn tell_and_cut_power(&mut self, record: &Signed<Verified>, dice: &mut Dice) {
+        self.settle();
+        self.tell(record);
+        while let Some(effect) = self.todo.pop_front() {
+            self.carry_out(effect);
+        }
+        self.sync();
+        self.cut_power(dice);
     }
 
     fn feed(&mut self, input: Input) {
@@ -232,6 +253,11 @@ impl Replica {
         let (node, effects) = start(self.workspace, &self.store, (&self.tree, &self.export), self.now_ms);
         (self.node, self.todo, self.wake) = (node, effects.into(), None);
     }
+}
+
+/// A record that can change how sessions are shown which it is not part of.
+fn changes_others(record: &Signed<Verified>) -> bool {
+    record.record().is_roster() || matches!(record.record().payload, Payload::Open { .. })
 }
 
 /// As the shell does: an export of which the store does not know the commit is made anew as a whole.
