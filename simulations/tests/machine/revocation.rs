@@ -161,6 +161,10 @@ fn what_a_revoked_device_writes_behind_everybodys_back_counts_nowhere() {
         }
         let keep = world.draw(0, 1) == 0;
         revoke(world, laptop, phone, keep).unwrap();
+        // A host that has not heard of it may still answer what it is told.
+        let key = world.nodes[phone].me;
+        let heard = |world: &World| world.nodes[server].roster().is_some_and(|r| !r.standing().stands(&key));
+        assert!(world.run_until(MINUTE, heard));
         let turns = world.nodes[server].turns.len();
         // The tablet has not heard of it, and takes what the phone says.
         let late = world.say(phone, id, "back-dated").unwrap();
