@@ -64,6 +64,8 @@ pub(super) struct History {
     agent: AgentId,
     /// The roster's heads as they were.
     moments: Vec<Vec<RecordId>>,
+    /// Of these, those that carol could write on before there was anybody else.
+    before_others: Vec<RecordId>,
 }
 
 impl History {
@@ -81,9 +83,13 @@ impl History {
             }
         }
         if dice.one_in(2) {
-            // Somebody added the same name at the same time, and everybody is called something else when that is heard.
-            let payload = history.name(dice);
-            let _either = history.put_on(PHONE, history.moments[0].clone(), payload);
+            // Carol had added the same name before, and is heard of now: the others are called something else from now on.
+            let handle = dice.pick(&["bob", "coder"]).unwrap().parse().unwrap();
+            let payload = Payload::AddMember { handle, role: MemberRole::Guest };
+            let _either = history.put_on(CAROL, history.before_others.clone(), payload);
+        }
+        if dice.one_in(2) {
+            history.collide(dice);
         }
         if dice.one_in(4) {
             // Of what bob wrote nothing counts, but what others answered.
@@ -128,6 +134,7 @@ impl History {
             bob: founder,
             agent: founder,
             moments: Vec::new(),
+            before_others: Vec::new(),
         };
         history.settle_in();
         history
@@ -137,28 +144,43 @@ impl History {
         let add =
             |member, n| Payload::AddDevice { member, device: device(n), label: Label::new("x").unwrap() };
         let member = |handle: &str, role| Payload::AddMember { handle: handle.parse().unwrap(), role };
+        let carol = self.put(FOUNDER, member("carol", MemberRole::Admin)).unwrap();
+        self.put(FOUNDER, add(carol, CAROL)).unwrap();
+        self.before_others = self.moments.last().cloned().unwrap();
         self.put(FOUNDER, add(self.founder, PHONE)).unwrap();
         self.put(FOUNDER, add(self.founder, HOST)).unwrap();
         self.bob = self.put(FOUNDER, member("bob", MemberRole::Member)).unwrap();
         self.put(FOUNDER, add(self.bob, BOB)).unwrap();
         self.put(BOB, add(self.bob, TABLET)).unwrap();
-        let carol = self.put(FOUNDER, member("carol", MemberRole::Admin)).unwrap();
-        self.put(FOUNDER, add(carol, CAROL)).unwrap();
         let host = Payload::HostAgent { handle: "coder".parse().unwrap(), device: device(HOST) };
         self.agent = self.put(FOUNDER, host).unwrap();
     }
 
     /// Sessions of alice's and bob's, under few ids.
     fn name_sessions(&mut self, count: usize, dice: &mut Dice) {
-        let workspace = self.roster.workspace();
         for _ in 0..count {
             let session = SessionId::from_parts(AT_MS, dice.below(4) as u128);
             let creator = if dice.one_in(2) { self.bob } else { self.founder };
-            let header = Header { session, creator, agent: self.agent };
-            let session = Session::new(workspace, header.key(&workspace));
-            let told = Told { header, session, lonely: count > 1 && dice.one_in(3), links: BTreeMap::new() };
-            self.told.entry(told.session.key()).or_insert(told);
+            self.name_session(session, creator, count > 1 && dice.one_in(3));
         }
+    }
+
+    fn name_session(&mut self, session: SessionId, creator: MemberId, lonely: bool) -> StreamKey {
+        let workspace = self.roster.workspace();
+        let header = Header { session, creator, agent: self.agent };
+        let key = header.key(&workspace);
+        let session = Session::new(workspace, key);
+        self.told.entry(key).or_insert(Told { header, session, lonely, links: BTreeMap::new() });
+        key
+    }
+
+    /// Somebody else opens a session under the id of one that is there.
+    fn collide(&mut self, dice: &mut Dice) {
+        let keys: Vec<StreamKey> = self.sessions().collect();
+        let Some(header) = dice.pick(&keys).map(|key| self.told[&key].header.clone()) else { return };
+        let creator = if header.creator == self.bob { self.founder } else { self.bob };
+        let key = self.name_session(header.session, creator, true);
+        self.write_in(key, true, dice);
     }
 
     /// Writes a roster record on the heads, or on older ones; `None` if it is not taken.
@@ -238,6 +260,10 @@ impl History {
     fn write(&mut self, chats: bool, dice: &mut Dice) {
         let keys: Vec<StreamKey> = self.told.keys().copied().collect();
         let key = dice.pick(&keys).unwrap();
+        self.write_in(key, chats, dice);
+    }
+
+    fn write_in(&mut self, key: StreamKey, chats: bool, dice: &mut Dice) {
         for _ in 0..6 {
             let Some(record) = self.record(&key, chats, dice) else { continue };
             let Some(told) = self.told.get_mut(&key) else { return };
