@@ -146,24 +146,21 @@ impl World {
                     self.at(due, node, Event::Wake);
                 }
             }
-            Effect::Stopped => {
-                if let Some(sim) = self.nodes.get_mut(node) {
-                    sim.stopped = true;
-                }
-            }
+            Effect::Stopped | Effect::Permit { .. } | Effect::Notify(_) => self.keep_word(node, effect),
             Effect::Fatal(_) => self.exit(node),
             // No remote is set here.
             Effect::Host { .. } | Effect::Push { .. } => {}
-            Effect::Permit { request, allow } => {
-                if let Some(sim) = self.nodes.get_mut(node) {
-                    sim.permitted.push((request, allow));
-                }
-            }
-            Effect::Notify(notice) => {
-                if let (Notice::Activity(activity), Some(sim)) = (notice, self.nodes.get_mut(node)) {
-                    sim.activity.push(activity);
-                }
-            }
+        }
+    }
+
+    /// What a node says of itself is kept beside it.
+    fn keep_word(&mut self, node: usize, effect: Effect) {
+        let Some(sim) = self.nodes.get_mut(node) else { return };
+        match effect {
+            Effect::Stopped => sim.stopped = true,
+            Effect::Permit { request, allow } => sim.permitted.push((request, allow)),
+            Effect::Notify(Notice::Activity(activity)) => sim.activity.push(activity),
+            _ => {}
         }
     }
 

@@ -128,9 +128,10 @@ impl Turns {
         };
         let cwd = profile.cwd.map_or_else(scratch, PathBuf::from);
         match profile.kind {
-            AgentKind::Demo { script } => {
-                AgentSpec::demo(agent.as_str(), &self.exe, script.map(PathBuf::from).as_deref(), cwd)
-            }
+            AgentKind::Demo { script } => AgentSpec {
+                memory_mb: profile.policy.memory_mb,
+                ..AgentSpec::demo(agent.as_str(), &self.exe, script.map(PathBuf::from).as_deref(), cwd)
+            },
             AgentKind::Acp { command } | AgentKind::Exec { command, .. } => AgentSpec {
                 handle: agent.to_string(),
                 command,

@@ -126,3 +126,20 @@ async fn kill_minus_nine_of_the_node_leaves_no_process() {
     until("the family is gone", || processes_with(&mark).is_empty()).await;
     assert!(begun.elapsed() < Duration::from_millis(2_500), "not at once: {:?}", begun.elapsed());
 }
+
+/// What an agent starts counts, too.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_agent_with_too_much_memory_ends_with_all_that_it_started() {
+    let mark = mark();
+    let script = format!("(head -c 150000000 /dev/zero; sleep {mark}) | tail -c 150000000");
+    let mut command = Command::new(exe());
+    command.args(["agent-guard", "--memory-mb", "50", "--", "sh", "-c", &script]);
+    command.process_group(0).kill_on_drop(true).stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut said = String::new();
+    within(child.stderr.take().unwrap().read_to_string(&mut said)).await.unwrap();
+    assert!(said.contains("50 MB are allowed"), "{said}");
+    assert_eq!(within(child.wait()).await.unwrap().code(), Some(125));
+    until("the family is gone", || processes_with(&mark).is_empty()).await;
+}
