@@ -8,6 +8,7 @@ mod fixtures;
 mod listening;
 mod model;
 mod openapi;
+mod page;
 mod serving;
 mod shapes;
 

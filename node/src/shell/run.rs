@@ -49,7 +49,7 @@ pub(super) async fn up(options: UpOptions) -> Result<(), Failure> {
     let served = Served {
         http: bound,
         socket,
-        token: Zeroizing::new(data_encoding::HEXLOWER.encode(&random_32()?)),
+        token: setup::token(&options.home)?,
         ask: ask.clone(),
         events: Events::new(now_ms()),
         logs: AgentLogs::default(),
