@@ -22,6 +22,7 @@ mod policy;
 mod problem;
 mod serve;
 mod sessions;
+mod storage;
 mod turns;
 mod workspace;
 
@@ -45,9 +46,11 @@ pub use ask::{Ask, Question};
 pub use auth::Entropy;
 pub use events::Events;
 pub use serve::{ServeError, serve_tcp, serve_unix};
+pub use storage::{Measure, Sizes};
 
 use auth::{Door, Keys};
 use problem::Problem;
+use storage::Storage;
 
 use crate::machine::request::Code;
 use crate::spawner::Spawner;
@@ -67,6 +70,8 @@ pub struct HttpConfig {
     pub events: Events,
     /// What the agents of this device said on stderr.
     pub logs: AgentLogs,
+    /// Measures what the node keeps on the disk.
+    pub measure: Measure,
     /// Starts connection tasks.
     pub spawner: Spawner,
     /// Random bytes for login codes.
@@ -86,6 +91,7 @@ struct Shared {
     event_seats: Arc<Semaphore>,
     keys: Keys,
     http: Option<SocketAddr>,
+    storage: Storage,
     spawner: Spawner,
     stop: CancellationToken,
 }
@@ -102,6 +108,7 @@ impl Context {
             logs: config.logs,
             event_seats: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
             http: config.http,
+            storage: Storage::new(config.measure),
             spawner: config.spawner,
             stop: config.stop,
         }))
