@@ -2,25 +2,27 @@
 //!
 //! It parses a request into a [`Request`](crate::machine::request::Request), asks the node's loop over a bounded
 //! channel ([`Ask`]) and renders the answer as JSON; it decides nothing and stores nothing. In reading order: `ask` (the
-//! way to the loop), `auth` (who may call), `extract` and `parse` (bytes to types), `sessions`, `turns`, `workspace`,
-//! `agents` and `device` (the endpoints), `events` (what listeners hear), `dto` and `problem` (the JSON), `openapi`, `serve`.
+//! way to the loop), `auth` (who may call), `login` (browsers), `extract` and `parse` (bytes to types), `sessions`, `turns`, `workspace`,
+//! `agents` and `device` (the endpoints), `events` (what listeners hear), `dto` and `problem` (the JSON), `assets` (the page's files), `openapi`, `serve`.
 
 mod agents;
 mod ask;
+mod assets;
 mod auth;
 mod device;
 mod dto;
 mod events;
 mod extract;
+mod login;
 mod metrics;
 mod openapi;
-mod page;
 mod parse;
 mod permissions;
 mod policy;
 mod problem;
 mod serve;
 mod sessions;
+mod storage;
 mod turns;
 mod workspace;
 
@@ -44,9 +46,11 @@ pub use ask::{Ask, Question};
 pub use auth::Entropy;
 pub use events::Events;
 pub use serve::{ServeError, serve_tcp, serve_unix};
+pub use storage::{Measure, Sizes};
 
 use auth::{Door, Keys};
 use problem::Problem;
+use storage::Storage;
 
 use crate::machine::request::Code;
 use crate::spawner::Spawner;
@@ -66,6 +70,8 @@ pub struct HttpConfig {
     pub events: Events,
     /// What the agents of this device said on stderr.
     pub logs: AgentLogs,
+    /// Measures what the node keeps on the disk.
+    pub measure: Measure,
     /// Starts connection tasks.
     pub spawner: Spawner,
     /// Random bytes for login codes.
@@ -85,6 +91,7 @@ struct Shared {
     event_seats: Arc<Semaphore>,
     keys: Keys,
     http: Option<SocketAddr>,
+    storage: Storage,
     spawner: Spawner,
     stop: CancellationToken,
 }
@@ -101,6 +108,7 @@ impl Context {
             logs: config.logs,
             event_seats: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
             http: config.http,
+            storage: Storage::new(config.measure),
             spawner: config.spawner,
             stop: config.stop,
         }))
@@ -175,7 +183,7 @@ fn private_routes() -> OpenApiRouter<App> {
         .routes(routes!(device::shutdown))
         .routes(routes!(metrics::show))
         .routes(routes!(events::listen))
-        .routes(routes!(auth::login_link))
+        .routes(routes!(login::link))
         .routes(routes!(openapi::show))
 }
 
@@ -185,7 +193,7 @@ fn public_routes() -> OpenApiRouter<App> {
         .routes(routes!(turns::title))
         .routes(routes!(turns::reply))
         .routes(routes!(turns::summary))
-        .routes(routes!(auth::login))
+        .routes(routes!(login::login))
         .routes(routes!(device::health))
 }
 
@@ -194,7 +202,8 @@ fn router(app: App) -> Router {
     let (private, _) = private_routes().split_for_parts();
     let (public, _) = public_routes().split_for_parts();
     let private = private.route_layer(from_fn_with_state(app.clone(), auth::require_caller));
-    guarded(private.merge(public).route("/", get(page::index)), app)
+    let page = Router::new().route("/", get(assets::index)).route("/web/{*path}", get(assets::file));
+    guarded(private.merge(public).merge(page), app)
 }
 
 /// What holds for every request, whatever it asks: the outermost guard comes last.

@@ -8,6 +8,7 @@ mod desk;
 mod disk;
 mod greeting;
 mod join;
+mod measure;
 mod network;
 mod pushing;
 mod restore;

@@ -210,9 +210,10 @@ impl Home {
         serde_json::from_slice(&bytes).ok()
     }
 
-    /// Takes back what clients were told: call it when the node stops. Missing files are no error.
+    /// Takes back what clients were told: call it when the node stops. Missing files are no error. The token stays, so
+    /// that browsers stay signed in.
     pub fn clear_endpoint(&self) {
-        for path in [self.token_file(), self.login_page(), self.socket(), self.endpoint_file()] {
+        for path in [self.login_page(), self.socket(), self.endpoint_file()] {
             // Best effort: a stale file only costs the next client a failed call.
             let _gone = fs::remove_file(path);
         }

@@ -8,20 +8,16 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use data_encoding::HEXLOWER;
-use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
-use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
 
-use super::extract::{NoInput, Params};
+use super::App;
 use super::problem::Problem;
-use super::{App, wrong_method};
 use crate::machine::request::Code;
 
 /// Gives random bytes; injected by the shell.
@@ -30,13 +26,11 @@ pub type Entropy = Arc<dyn Fn() -> [u8; 32] + Send + Sync>;
 /// Open login codes at a time: a person opens the page on a few browsers.
 const LOGIN_CODES_MAX: usize = 8;
 /// How long a login code is good.
-const LOGIN_CODE_TTL: Duration = Duration::from_secs(120);
+pub(super) const LOGIN_CODE_TTL: Duration = Duration::from_secs(120);
+/// How long a browser keeps the cookie. It is good as long as the token is: remove `run/token` to end all of them.
+const COOKIE_SECONDS: u64 = 90 * 24 * 60 * 60;
 /// Separates the cookie's value from all other uses of the token.
 const COOKIE_CONTEXT: &str = "starling 2026 http cookie v1";
-/// What the login page needs besides nothing at all.
-const LOGIN_PAGE: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Starling</title>\
-     <h1>Signed in</h1><p>This browser may now use this Starling node. <a href=\"/\">Open Starling</a></p></html>";
-
 /// How a caller was recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Caller {
@@ -115,8 +109,14 @@ impl Keys {
             .any(|(name, value)| name == self.cookie_name && blake3::hash(value.as_bytes()) == want)
     }
 
+    /// What makes a browser send the cookie from now on. `Strict`: never with a request that another site began.
+    pub(super) fn set_cookie(&self) -> String {
+        let (name, value) = (&self.cookie_name, &*self.cookie);
+        format!("{name}={value}; HttpOnly; SameSite=Strict; Path=/; Max-Age={COOKIE_SECONDS}")
+    }
+
     /// A new one-time code; the oldest is forgotten when there are too many.
-    fn make_login(&self, now: Instant) -> Zeroizing<String> {
+    pub(super) fn make_login(&self, now: Instant) -> Zeroizing<String> {
         let code = Zeroizing::new(HEXLOWER.encode(&(self.entropy)()));
         let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
         if logins.len() >= LOGIN_CODES_MAX {
@@ -127,7 +127,7 @@ impl Keys {
     }
 
     /// Whether the code is good; it is not a second time.
-    fn use_login(&self, code: &str, now: Instant) -> bool {
+    pub(super) fn use_login(&self, code: &str, now: Instant) -> bool {
         let got = blake3::hash(code.as_bytes());
         let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
         logins.retain(|login| login.until > now);
@@ -230,63 +230,6 @@ pub(super) async fn secure_headers(request: Request, next: Next) -> Response {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
-}
-
-/// Where to sign a browser in.
-#[derive(Serialize, ToSchema)]
-pub(super) struct LoginLink {
-    /// Good once, and only for a short time.
-    #[schema(example = "http://127.0.0.1:4711/login?code=0123abcd")]
-    url: String,
-    /// For how long.
-    expires_in_seconds: u64,
-}
-
-/// Makes a one-time link that signs a browser in.
-#[utoipa::path(post, path = "/login-link", tag = "device", responses((status = 200, body = LoginLink), Problem))]
-pub(super) async fn login_link(State(app): State<App>, _: NoInput) -> Result<Json<LoginLink>, Problem> {
-    let Some(address) = app.web_address() else {
-        let detail = "this node does not listen on TCP, so there is no web page to open";
-        return Err(Problem::new(Code::NotFound, detail));
-    };
-    let code = app.shared().keys.make_login(Instant::now());
-    Ok(Json(LoginLink {
-        url: format!("{address}/login?code={}", *code),
-        expires_in_seconds: LOGIN_CODE_TTL.as_secs(),
-    }))
-}
-
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct LoginParams {
-    /// The one-time code.
-    code: String,
-}
-
-/// Signs a browser in with a one-time code. Only GET does: a HEAD, with which link checkers and previews look at an
-/// address, must not use the code up.
-#[utoipa::path(
-    get, path = "/login", tag = "device", params(LoginParams), security(()),
-    responses((status = 200, description = "Signed in: the cookie is set", content_type = "text/html"), Problem),
-)]
-pub(super) async fn login(
-    method: Method,
-    State(app): State<App>,
-    Params(params): Params<LoginParams>,
-) -> Result<Response, Problem> {
-    if method != Method::GET {
-        let refused = wrong_method(method).await;
-        return Ok(([(header::ALLOW, "GET")], refused).into_response());
-    }
-    let keys = &app.shared().keys;
-    if !keys.use_login(&params.code, Instant::now()) {
-        let detail = "the login link was used already, or is too old: run `starling open` for a new one";
-        return Err(Problem::new(Code::Unauthorized, detail));
-    }
-    let (name, value) = (&keys.cookie_name, &*keys.cookie);
-    let cookie = format!("{name}={value}; HttpOnly; SameSite=Strict; Path=/");
-    Ok(([(header::SET_COOKIE, cookie)], Html(LOGIN_PAGE)).into_response())
 }
 
 #[cfg(test)]

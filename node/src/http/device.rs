@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use starling_crdt::id::DeviceKey;
 use starling_net::transport::parse_address;
+use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 
 use super::App;
@@ -68,8 +69,12 @@ fn peers_of(answer: Answer) -> Result<Json<dto::Peers>, Problem> {
 /// Shows the node.
 #[utoipa::path(get, path = "/status", tag = "device", responses((status = 200, body = dto::Status), Problem))]
 pub(super) async fn status(State(app): State<App>) -> Result<Json<dto::Status>, Problem> {
-    match app.shared().ask.ask(Request::Status).await? {
-        Answer::Status(status) => Ok(Json(dto::Status::new(*status, app.web_address()))),
+    let shared = app.shared();
+    match shared.ask.ask(Request::Status).await? {
+        Answer::Status(status) => {
+            let sizes = shared.storage.sizes(Instant::now(), &shared.spawner).await;
+            Ok(Json(dto::Status::new(*status, app.web_address(), sizes)))
+        }
         other => Err(Problem::unexpected(&other)),
     }
 }

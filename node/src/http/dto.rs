@@ -3,13 +3,15 @@
 
 mod node;
 mod session;
+mod status;
 
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
-pub(super) use node::{AgentLog, Agents, Exported, Invited, Invites, Members, Peers, Revoked, Status, Sync};
+pub(super) use node::{AgentLog, Agents, Exported, Invited, Invites, Members, Peers, Revoked, Sync};
 pub(super) use session::{Changed, Created, Detail, Ids, Item, Sessions, Shown, Written};
+pub(super) use status::Status;
 
 const RFC3339_MS: &[BorrowedFormatItem<'static>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");

@@ -82,11 +82,22 @@ impl<T: DeserializeOwned> FromRequest<App> for Input<T> {
     }
 }
 
-/// The body of a write that needs none: empty, or an empty object. A JSON content type is asked for all the same from a
-/// caller with a cookie, because other sites can make a browser send writes without one.
+/// The body of a write that needs none: empty, or an empty object.
 pub(super) struct NoInput;
 
 impl FromRequest<App> for NoInput {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        MaybeInput::from_request(request, app).await.map(|MaybeInput(Nothing {})| Self)
+    }
+}
+
+/// The body of a write that may do without: empty, or an object. A JSON content type is asked for all the same from a
+/// caller with a cookie, because other sites can make a browser send writes without one.
+pub(super) struct MaybeInput<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Default> FromRequest<App> for MaybeInput<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &App) -> Result<Self, Problem> {
@@ -97,16 +108,16 @@ impl FromRequest<App> for NoInput {
         }
         let bytes = read_bounded(request.into_body()).await?;
         if bytes.is_empty() {
-            return Ok(Self);
+            return Ok(Self(T::default()));
         }
         if !has_type {
             return Err(Problem::new(Code::NotJson, "the body has no content type"));
         }
-        parse_object(&bytes).map(|Nothing {}| Self)
+        parse_object(&bytes).map(Self)
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 

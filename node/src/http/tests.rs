@@ -8,6 +8,7 @@ mod fixtures;
 mod listening;
 mod model;
 mod openapi;
+mod page;
 mod serving;
 mod shapes;
 
@@ -20,7 +21,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 
-use super::{AgentLogs, Ask, Context, Events, HttpConfig, serve_tcp, serve_unix};
+use super::{AgentLogs, Ask, Context, Events, HttpConfig, Sizes, serve_tcp, serve_unix};
 use crate::spawner::{Spawn, Spawner, Task};
 use model::Model;
 
@@ -47,7 +48,7 @@ impl Spawn for TestSpawner {
     }
 }
 
-fn spawner() -> Spawner {
+pub(super) fn spawner() -> Spawner {
     Spawner::new(TestSpawner)
 }
 
@@ -82,6 +83,7 @@ impl Node {
             ask,
             events: events.clone(),
             logs: logs.clone(),
+            measure: Arc::new(|| Sizes { home: "/home/a/b".to_owned(), store_bytes: 1, export_bytes: 2 }),
             spawner: spawner(),
             entropy: Arc::new(move || [drawn.fetch_add(1, Ordering::Relaxed); 32]),
             stop: stop.clone(),

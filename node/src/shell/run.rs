@@ -18,10 +18,10 @@ use super::network::{Network, Start};
 use super::pushing::{Pushing, Target};
 use super::setup::{self, Ready};
 use super::turns::{Places, Turns};
-use super::{failed, now_ms, random_32, spawner};
+use super::{failed, measure, now_ms, random_32, spawner};
 use crate::cli::{Failure, UpOptions};
 use crate::config::Endpoint;
-use crate::http::{self, AgentLogs, Ask, Context, Events, HttpConfig, Question};
+use crate::http::{self, AgentLogs, Ask, Context, Events, HttpConfig, Measure, Question};
 use crate::machine::Node;
 use crate::machine::input::{Effect, Input, NetInput, Ticket};
 use crate::machine::request::{Answer, Code, Rejection, Request};
@@ -49,10 +49,14 @@ pub(super) async fn up(options: UpOptions) -> Result<(), Failure> {
     let served = Served {
         http: bound,
         socket,
-        token: Zeroizing::new(data_encoding::HEXLOWER.encode(&random_32()?)),
+        token: setup::token(&options.home)?,
         ask: ask.clone(),
         events: Events::new(now_ms()),
         logs: AgentLogs::default(),
+        measure: {
+            let home = options.home.clone();
+            Arc::new(move || measure::sizes(&home))
+        },
         stop: CancellationToken::new(),
     };
     let (founded, peers) = (ready.founded && options.demo_agent, ready.settings.peers.clone());
@@ -91,6 +95,7 @@ struct Served {
     ask: Ask,
     events: Events,
     logs: AgentLogs,
+    measure: Measure,
     stop: CancellationToken,
 }
 
@@ -173,6 +178,7 @@ impl Shell {
             ask: served.ask.clone(),
             events: served.events.clone(),
             logs: served.logs.clone(),
+            measure: served.measure.clone(),
             spawner: self.spawner.clone(),
             entropy: Arc::new(|| random_32().unwrap_or_default()),
             stop: served.stop.clone(),

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use starling_crdt::id::{DeviceKey, Handle, WorkspaceId};
 use starling_crdt::text::Label;
+use zeroize::Zeroizing;
 
 use super::disk::{self, store_failed};
 use super::{failed, now_ms, random_32};
@@ -24,6 +25,8 @@ const LISTEN_QUIC: &str = "/ip4/0.0.0.0/udp/0/quic-v1";
 const LISTEN_TCP: &str = "/ip4/0.0.0.0/tcp/0";
 /// The agent that a new workspace begins with.
 pub(super) const FIRST_AGENT: &str = "scribe";
+/// Hexadecimal digits of the HTTP token.
+const TOKEN_DIGITS: usize = 64;
 /// The handle of a founder whose login name makes none.
 const HANDLE_DEFAULT: &str = "me";
 
@@ -197,6 +200,15 @@ pub(super) fn bind_http(
     }
     listener.set_nonblocking(true).map_err(|error| failed("io", error.to_string()))?;
     Ok(listener)
+}
+
+/// The token of the HTTP interface: the one of the last run, so that browsers stay signed in, or else a new one. A file
+/// that others could read is not trusted any more.
+pub(super) fn token(home: &Home) -> Result<Zeroizing<String>, Failure> {
+    match home.read_token() {
+        Ok(token) if token.len() == TOKEN_DIGITS => Ok(token),
+        _ => Ok(Zeroizing::new(data_encoding::HEXLOWER.encode(&random_32()?))),
+    }
 }
 
 /// The socket of local clients. One that a dead node left behind is removed: the store's lock says that it is dead.

@@ -1,7 +1,5 @@
 //! Agents, members, peers and the node itself as JSON. What is not known is `null`, so that every key is always there.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use starling_crdt::reference::Reference;
 use utoipa::ToSchema;
@@ -153,7 +151,7 @@ impl From<Vec<info::PeerInfo>> for Peers {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-struct Peer {
+pub(super) struct Peer {
     device: String,
     handle: Option<String>,
     label: String,
@@ -190,13 +188,13 @@ impl From<info::PeerInfo> for Peer {
     }
 }
 
-fn list<T, U: From<T>>(items: Vec<T>) -> Vec<U> {
+pub(super) fn list<T, U: From<T>>(items: Vec<T>) -> Vec<U> {
     items.into_iter().map(U::from).collect()
 }
 
 /// A session that waits for something.
 #[derive(Debug, Serialize, ToSchema)]
-struct Waiting {
+pub(super) struct Waiting {
     /// Its id.
     session: String,
     agent: String,
@@ -217,49 +215,6 @@ impl From<info::WaitingInfo> for Waiting {
             reason: waiting.reason,
             last_seen: waiting.last_seen_ms.map(rfc3339),
             reference: Reference { session, line: None }.to_string(),
-        }
-    }
-}
-
-/// The node.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct Status {
-    device: String,
-    label: String,
-    workspace: String,
-    handle: String,
-    /// Whether this device is no member (it was removed, or its home was restored): it reads what it has, and writes nothing.
-    revoked: bool,
-    /// The web address; null when only the socket is served.
-    http: Option<String>,
-    /// Addresses that others can dial.
-    listen: Vec<String>,
-    peers: Vec<Peer>,
-    /// Number of sessions by status.
-    sessions: BTreeMap<&'static str, u64>,
-    export: ExportStatus,
-    waiting: Vec<Waiting>,
-    /// Whether the exchange with peers is cut.
-    paused: bool,
-    started_at: String,
-}
-
-impl Status {
-    pub(in crate::http) fn new(status: info::NodeStatus, http: Option<String>) -> Self {
-        Self {
-            device: status.device.to_string(),
-            label: status.label,
-            workspace: status.workspace.to_string(),
-            handle: status.handle.to_string(),
-            revoked: status.revoked,
-            http,
-            listen: status.listen,
-            peers: list(status.peers),
-            sessions: status.sessions,
-            export: ExportStatus { made: status.export.into(), push: status.push.map(Into::into) },
-            waiting: list(status.waiting),
-            paused: status.paused,
-            started_at: rfc3339(status.started_at_ms),
         }
     }
 }
@@ -310,10 +265,10 @@ impl From<info::ExportState> for Exported {
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct ExportStatus {
     #[serde(flatten)]
-    made: Exported,
+    pub(super) made: Exported,
     /// Absent while no remote is set.
     #[serde(skip_serializing_if = "Option::is_none")]
-    push: Option<Push>,
+    pub(super) push: Option<Push>,
 }
 
 /// Pushes of the export since the node started.
