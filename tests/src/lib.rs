@@ -4,7 +4,7 @@
 //! Every wait is bounded and says what it waited for; a [`Node`] that goes out of scope is killed and reaped, and shows
 //! its log when the test failed. In reading order: `wait`, `binary` (which `starling` is tested), `run` (one command and
 //! its outcome), `node`, `http`, `processes`, `stories` (nodes that know each other), `impostor` (a modified peer), `programs` (agents of others),
-//! `model` (what such an agent asks).
+//! `model` (what such an agent asks), `browser` (the page in Chromium).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,6 +14,7 @@
 )]
 
 mod binary;
+mod browser;
 mod http;
 mod impostor;
 mod model;
@@ -25,6 +26,7 @@ mod stories;
 mod wait;
 
 pub use binary::starling;
+pub use browser::in_a_browser;
 pub use http::{Answer, Api, Event, Events};
 pub use impostor::{Impostor, turn};
 pub use model::{Model, Say};

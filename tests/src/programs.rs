@@ -25,10 +25,7 @@ impl Program {
     pub fn command(self) -> Option<Vec<String>> {
         let file = self.files().into_iter().map(|file| folder().join(file)).find(|file| file.exists());
         let Some(file) = file else {
-            let what = format!("{self:?} is not in {}: run `tests/agents/install`", folder().display());
-            assert!(std::env::var_os("CI").is_none(), "{what}");
-            // Not `eprintln!`: that is not shown of a test that passes.
-            let _no_stderr = writeln!(std::io::stderr(), "SKIPPED: {what}");
+            skipped(&format!("{self:?} is not in {}: run `tests/agents/install`", folder().display()));
             return None;
         };
         let file = file.to_str().expect("a plain path").to_owned();
@@ -50,6 +47,16 @@ impl Program {
             ],
         }
     }
+}
+
+/// Says that a test cannot be run here, and why.
+///
+/// # Panics
+/// When `CI` is set: there everything is there.
+pub(crate) fn skipped(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "{why}");
+    // Not `eprintln!`: that is not shown of a test that passes.
+    let _no_stderr = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
 fn folder() -> PathBuf {

@@ -18,6 +18,7 @@ mod export_is_rebuilt;
 mod export_survives_kill;
 mod first_run;
 mod http_door;
+mod hub_in_a_browser;
 mod invites;
 mod limits;
 mod one_turn_at_a_time;
