@@ -73,7 +73,7 @@ export function patch(parent, children) {
  */
 function patchChildren(parent, next) {
   const { keyed, free } = pool(parent);
-  /** @type {Node | null} */
+  /** @type {ChildNode | null} */
   let at = parent.firstChild;
   for (const child of next) {
     const found = typeof child === "string" ? null : take(keyed, free, child);
@@ -150,9 +150,9 @@ function take(keyed, free, child) {
 
 /**
  * @param {Element} parent
- * @param {Node | null} at
+ * @param {ChildNode | null} at
  * @param {string} text
- * @returns {Node | null} the node after it
+ * @returns {ChildNode | null} the node after it
  */
 function patchText(parent, at, text) {
   if (at instanceof Text) {

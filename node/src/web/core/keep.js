@@ -95,7 +95,8 @@ export function markSeen(id, revision) {
 
 /** @returns {string[]} ids of pinned sessions, newest first */
 export function pins() {
-  const found = read("pins", []);
+  /** @type {unknown} */
+  const found = read("pins", null);
   return Array.isArray(found) ? found.filter((id) => typeof id === "string") : [];
 }
 

@@ -59,7 +59,8 @@ export function listPane(selected) {
 }
 
 function filters() {
-  const agents = [...new Set([...state.agents.map((agent) => agent.handle), ...state.sessions.values().map((s) => s.agent_id)])];
+  const agents = new Set(state.agents.map((agent) => agent.handle));
+  for (const item of state.sessions.values()) agents.add(item.agent_id);
   return h(
     "div",
     { class: "filters" },
@@ -99,7 +100,7 @@ function filters() {
             prop: { value: ui.agent },
           },
           h("option", { value: "" }, "All agents"),
-          agents.sort().map((handle) => h("option", { key: handle, value: handle }, `@${handle}`)),
+          [...agents].sort().map((handle) => h("option", { key: handle, value: handle }, `@${handle}`)),
         ),
       ),
     ),
