@@ -61,6 +61,9 @@ async function open(browser, node, options = {}) {
   await guard.ready;
   const page = await context.newPage();
   await page.goto(await node.loginLink());
+  // The link leads on to the page by itself.
+  await page.waitForURL(`${node.web}/`);
+  await page.getByRole('main').waitFor();
   return { page, guard };
 }
 
