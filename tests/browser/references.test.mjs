@@ -101,7 +101,7 @@ test('a chip has the title, shows a card to the pointer and to the keyboard, and
   await chip.getByText('L000002').waitFor();
   await chip.hover();
   const card = page.getByRole('tooltip');
-  await card.getByText(title).waitFor();
+  await card.getByText(title).first().waitFor();
   await card.getByText('@coder').waitFor();
   await card.getByText('You wrote').waitFor();
   await page.mouse.move(1, 1);
