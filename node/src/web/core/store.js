@@ -186,8 +186,7 @@ export async function loadDetail(id) {
   }
   reading.set(id, "running");
   try {
-    const { session } = await get(sessionPath(id));
-    learnDetail(session);
+    await readDetail(id);
   } catch (error) {
     if (error instanceof ApiError && error.status !== 0 && error.status !== 401) state.missing.set(id, error);
     else fail(error);
@@ -196,6 +195,23 @@ export async function loadDetail(id) {
   reading.delete(id);
   changed();
   if (again) await loadDetail(id);
+}
+
+/**
+ * A session that nobody has heard of is asked for by its id first, which may have no answer without being an error.
+ *
+ * @param {string} id
+ */
+async function readDetail(id) {
+  if (!state.sessions.has(id)) {
+    const { ids } = await get(`/resolve?prefix=${encodeURIComponent(id)}`);
+    if (!ids.includes(id)) {
+      state.missing.set(id, new ApiError("quick_session_not_found", "this session is not here yet", 404));
+      return;
+    }
+  }
+  const { session } = await get(sessionPath(id));
+  learnDetail(session);
 }
 
 /** @param {Detail} detail */
