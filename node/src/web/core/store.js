@@ -100,6 +100,17 @@ export function hearSession(item) {
   changed();
 }
 
+/**
+ * What a write said of its session, unless an event that came before the answer knows more.
+ *
+ * @param {string} id
+ * @param {Partial<Item> & {revision: number}} news
+ */
+export function hearAnswer(id, news) {
+  const item = state.sessions.get(id);
+  if (item && news.revision > item.revision) hearSession({ ...item, ...news });
+}
+
 /** Events that came before it was known what had been before them. @type {[import("./types.js").ActivityEvent, number][] | null} */
 let early = [];
 

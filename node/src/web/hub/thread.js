@@ -8,7 +8,7 @@ import { icon } from "../core/icons.js";
 import { flag, markSeen, pins, setFlag, togglePin } from "../core/keep.js";
 import { reference } from "../core/reference.js";
 import { link } from "../core/router.js";
-import { changed, company, hearSession, loadDetail, state, waitingOf, wantDetail } from "../core/store.js";
+import { changed, company, hearAnswer, loadDetail, state, waitingOf, wantDetail } from "../core/store.js";
 import { ago } from "../core/time.js";
 import { runningTurn } from "../core/turns.js";
 import { copy, doing, isOpen } from "../core/ui.js";
@@ -138,8 +138,7 @@ function action(id, what, name, sign) {
 export function act(id, what) {
   return doing(`${what} ${id}`, async () => {
     const done = await post(sessionPath(id, what));
-    const item = state.sessions.get(id);
-    if (item) hearSession({ ...item, status: done.status, revision: done.revision, archived: done.status === "archived" });
+    hearAnswer(id, { status: done.status, revision: done.revision, archived: done.status === "archived" });
     await loadDetail(id);
   });
 }
