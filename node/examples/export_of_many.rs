@@ -132,7 +132,8 @@ impl Founder {
 /// Starts a node of nobody's on the records, and lets it export them.
 fn export(workspace: WorkspaceId, streams: &Streams, path: &Path) -> Outcome<ExportState> {
     let roster = streams.get(&workspace.roster()).cloned().unwrap_or_default();
-    let keys = streams.keys().filter(|key| **key != workspace.roster()).copied();
+    let sessions = streams.iter().filter(|(key, _)| **key != workspace.roster());
+    let keys = sessions.map(|(key, records)| (*key, records.len() as u64));
     let stored = Stored { roster, streams: keys.collect(), restored: true, ..Stored::default() };
     let (key, mut state) = (SigningKey::from_bytes(&[2; 32]), ExportState::default());
     let boot = Boot {

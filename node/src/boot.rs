@@ -13,12 +13,13 @@ use crate::store::{KeyValue, Space, Store, StoreError};
 /// [`StoreError`] when the store cannot be read.
 pub fn read(store: &Store, workspace: &WorkspaceId) -> Result<Stored, StoreError> {
     let keys = |keys: Vec<[u8; 32]>| keys.into_iter().map(StreamKey::from_bytes).collect();
+    let length = |(stream, records)| (StreamKey::from_bytes(stream), records);
     let place = |(stream, id)| (StreamKey::from_bytes(stream), RecordId::from_bytes(id));
     let roster = store.load_stream(*workspace.roster().as_bytes())?;
     let settings = store.local(Space::Setting)?;
     Ok(Stored {
         roster: roster.into_iter().map(|(_, wire)| wire).collect(),
-        streams: keys(store.streams()?),
+        streams: store.stream_lengths()?.into_iter().map(length).collect(),
         index: store.index()?.into_iter().map(|(key, row)| (StreamKey::from_bytes(key), row)).collect(),
         export_queue: keys(store.export_queue()?),
         exported: commit_of(store.local(Space::Export)?),

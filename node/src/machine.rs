@@ -210,14 +210,16 @@ impl Node {
 
     fn boot(&mut self, stored: Stored, strays: &[String]) {
         let rows: BTreeMap<_, _> = stored.index.iter().map(|(key, row)| (*key, row.as_slice())).collect();
-        // A disk that lied may have left what nobody wrote: the list is what the records come to, and nothing else.
-        let orphans = rows.keys().filter(|key| stored.streams.binary_search(key).is_err());
+        // A disk that lied may have left what nobody wrote: the list is what the records come to, and nothing else. Peers
+        // are not asked for what a row says is here.
+        let orphans = rows.keys().filter(|key| stored.streams.binary_search_by_key(key, |(k, _)| k).is_err());
         orphans.for_each(|key| self.commits.stage_unindexed(key));
-        for key in stored.streams {
+        for (key, records) in stored.streams {
             if key == self.roster.key() {
                 continue;
             }
-            match rows.get(&key).and_then(|row| rows::decode::<rows::IndexRow>(row)) {
+            let row = rows.get(&key).and_then(|row| rows::decode::<rows::IndexRow>(row));
+            match row.filter(|row| row.records == records) {
                 Some(row) => self.adopt_row(key, row),
                 // Its row is made when it is counted.
                 None => drop(self.slots.slot(key)),

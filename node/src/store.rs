@@ -147,7 +147,12 @@ impl Store {
 
     /// All streams that have a record, in order of their keys. Costs one lookup a stream.
     pub fn streams(&self) -> Result<Vec<Key32>, StoreError> {
-        self.read(streams_of)
+        Ok(self.stream_lengths()?.into_iter().map(|(stream, _)| stream).collect())
+    }
+
+    /// The same, each with how many records it has by the position of its last one. Costs no more.
+    pub fn stream_lengths(&self) -> Result<Vec<(Key32, u64)>, StoreError> {
+        self.read(lengths_of)
     }
 
     /// One record by its id, or `None`. Records aside are not found here.
@@ -241,7 +246,7 @@ impl Store {
         self.read(|transaction| {
             Ok(Stats {
                 records: transaction.open_table(IDS)?.len()?,
-                streams: streams_of(transaction)?.len() as u64,
+                streams: lengths_of(transaction)?.len() as u64,
                 aside: transaction.open_table(ASIDE)?.len()?,
                 bytes: self.length.load(Ordering::Relaxed),
             })
@@ -294,15 +299,20 @@ impl Drop for Store {
     }
 }
 
-fn streams_of(transaction: &ReadTransaction) -> Result<Vec<Key32>, StoreError> {
+fn lengths_of(transaction: &ReadTransaction) -> Result<Vec<(Key32, u64)>, StoreError> {
     let table = transaction.open_table(RECORDS)?;
-    let (mut streams, mut from) = (Vec::new(), [0; 40]);
-    while let Some(row) = table.range::<&tables::Slot>(&from..)?.next() {
-        let (stream, _) = tables::split_slot(row?.0.value());
-        streams.push(stream);
-        from = tables::slot(&stream, u64::MAX);
+    let mut lengths: Vec<(Key32, u64)> = Vec::new();
+    let mut last = table.last()?;
+    while let Some((place, _)) = last {
+        let (stream, position) = tables::split_slot(place.value());
+        if lengths.last().is_some_and(|(later, _)| *later <= stream) {
+            return Err(StoreError::Corrupt("the streams are not in the order of their keys".to_owned()));
+        }
+        lengths.push((stream, position.saturating_add(1)));
+        last = table.range::<&tables::Slot>(..&tables::slot(&stream, 0))?.next_back().transpose()?;
     }
-    Ok(streams)
+    lengths.reverse();
+    Ok(lengths)
 }
 
 /// redb trusts the pages of a file that was closed well, and may panic when something else has changed them

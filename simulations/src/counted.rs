@@ -80,7 +80,7 @@ impl Counted {
             return Err(format!("INV-10: the row of {key} is not what its records come to: {row:?}"));
         }
         let records = session.entries().map(|entry| entry.signed.id()).collect();
-        let row = IndexRow { basis: [0; 32], authors: Vec::new(), ..row };
+        let row = IndexRow { basis: [0; 32], authors: Vec::new(), records: 0, ..row };
         Ok(Self { records, view: View { aside: 0, ..view }, row })
     }
 }

@@ -64,6 +64,9 @@ pub struct IndexRow {
     /// Who wrote it, counted or not, and the last that each wrote.
     #[n(14)]
     pub authors: Vec<AuthorRow>,
+    /// How many records it has, counted or not: where the store has more or fewer, the row speaks of others.
+    #[n(15)]
+    pub records: u64,
 }
 
 /// One author of a session.
@@ -99,6 +102,7 @@ impl IndexRow {
             held: is_held(session, standing),
             basis: basis_of(&view.key, &view.agent, authors.iter().map(|author| &author.device), standing),
             authors,
+            records: (session.len() + session.aside()) as u64,
         }
     }
 
@@ -293,8 +297,8 @@ pub fn decode<T: for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Option<T> {
 pub struct Stored {
     /// The roster's signed records, in order of admission.
     pub roster: Vec<Vec<u8>>,
-    /// Every session that has a record.
-    pub streams: Vec<StreamKey>,
+    /// Every session that has a record, in order of their keys, and how many it has.
+    pub streams: Vec<(StreamKey, u64)>,
     /// Index rows.
     pub index: Vec<(StreamKey, Vec<u8>)>,
     /// Streams that have yet to be exported.

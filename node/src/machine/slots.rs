@@ -298,7 +298,11 @@ impl Node {
             return self.on_unreadable(key, "its stored records do not fit together");
         }
         self.slots.open += 1;
-        self.slots.slot(key).replica = Replica::Open(Box::new(Open::new(session)));
+        let is_settled = self.has_settled_row(&key);
+        let slot = self.slots.slot(key);
+        slot.replica = Replica::Open(Box::new(Open::new(session)));
+        // A disk that lied lost records, or their places: the row is made anew, and peers bring what it spoke of.
+        slot.stale |= is_settled && slot.row.as_ref().is_some_and(|row| row.records != records.len() as u64);
         debug_assert!(
             !self.has_settled_row(&key)
                 || self.slots.get(&key).and_then(|s| s.row.clone()) == self.row_of(&key),

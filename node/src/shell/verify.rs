@@ -196,6 +196,9 @@ impl Check {
             let wrong = match row {
                 None => Some(("it has no row", UP)),
                 Some(row) if !row.is_current(key, standing) => Some(("its row is of an older roster", UP)),
+                Some(row) if made.get(key).is_some_and(|made| made.records != row.records) => {
+                    Some(("its row is of more or fewer records than it has", UP))
+                }
                 Some(row) if made.get(key) != Some(&row) => {
                     Some(("its row is not what its records come to", RESTORE))
                 }

@@ -76,6 +76,8 @@ fn a_stream_loads_in_the_order_of_admission() {
     assert_eq!(store.load_stream(B).unwrap(), [(id(9), vec![9; 300])]);
     assert_eq!(store.load_stream([0xab; 32]).unwrap(), []);
     assert_eq!(store.streams().unwrap(), [A, B]);
+    assert_eq!(store.stream_lengths().unwrap(), [(A, 301), (B, 1)], "by the last position");
+    assert_eq!(memory().stream_lengths().unwrap(), []);
 }
 
 #[test]

@@ -43,7 +43,7 @@ impl Second {
         }
         let stored = Stored {
             roster: streams.get(&workspace.roster()).cloned().unwrap_or_default(),
-            streams: streams.keys().copied().collect(),
+            streams: streams.iter().map(|(key, wires)| (*key, wires.len() as u64)).collect(),
             ..Stored::default()
         };
         let (key, now_ms) = (sim.key.clone(), world.now_ms());

@@ -2,7 +2,11 @@
 
 use starling_crdt::id::SessionId;
 use starling_crdt::text::Body;
+use starling_node::boot;
+use starling_node::machine::input::{Effect, Input};
 use starling_node::machine::request::{Answer, Code, Request};
+use starling_node::machine::rows::{self, IndexRow as Row};
+use starling_node::machine::{Boot, Node};
 use starling_node::store::{Batch, IndexRow};
 
 use super::common::{MINUTE, alone, await_answer, over};
@@ -86,6 +90,46 @@ fn a_row_that_no_record_stands_behind_is_gone_after_a_start() {
         let rows = world.nodes[a].store.as_ref().unwrap().index().unwrap();
         assert_eq!(rows.len(), 1, "the session's own");
         assert_eq!(world.show(a, id).unwrap().lines.len(), 2);
+    });
+}
+
+/// On a table that a lying disk damaged a session can lose records that its last position still counts. What it is read
+/// as, its row says from then on: peers compare that.
+#[test]
+fn a_row_of_more_records_than_can_be_read_is_made_anew() {
+    over(0..5, |world| {
+        let a = alone(world);
+        let session = world.create(a, "scribe", "hello").unwrap();
+        await_answer(world, a, session);
+        world.crash(a);
+        let sim = &mut world.nodes[a];
+        let (key, workspace) = (sim.key.clone(), sim.workspace.unwrap());
+        let stored = boot::read(sim.open().unwrap(), &workspace).unwrap();
+        let (stream, before) = stored.index[0].clone();
+        let first = sim.store.as_ref().unwrap().load_stream(*stream.as_bytes()).unwrap().swap_remove(0).1;
+        let (export, strays) = (sim.export.clone(), Vec::new());
+        let boot = Boot {
+            key,
+            workspace,
+            seed: [7; 32],
+            now_ms: world.now_ms(),
+            stored,
+            export,
+            strays,
+            push: None,
+        };
+        let (mut node, _) = Node::start(boot).unwrap();
+        let asked = Input::Request { ticket: 1, request: Request::Show { session } };
+        let effects = node.handle(asked, world.now_ms());
+        assert!(effects.iter().any(|effect| matches!(effect, Effect::Load { .. })), "{effects:?}");
+        let effects = node.handle(Input::Loaded { stream, records: Ok(vec![first]) }, world.now_ms());
+        let rows = effects.iter().find_map(|effect| match effect {
+            Effect::Commit { batch, .. } => batch.index.first(),
+            _ => None,
+        });
+        let read = |row: &[u8]| rows::decode::<Row>(row).unwrap();
+        let (before, after) = (read(&before), read(&rows.expect("its row is made anew").row));
+        assert!(before.records > 1 && after.records == 1 && before.digest != after.digest);
     });
 }
 

@@ -3,6 +3,7 @@
 use starling_crdt::text::RequestId;
 use starling_crdt::view::Status;
 use starling_node::machine::request::{Answer, Change, Code, Request};
+use starling_node::store::{Batch, IndexRow};
 use starling_simulations::Behaviour;
 use starling_simulations::people::message;
 
@@ -198,5 +199,29 @@ fn sync_wait_is_answered_when_the_other_one_has_everything() {
         let Ok(Answer::Sync(sync)) = world.ask(a, Request::Sync { wait: true }) else { panic!("no answer") };
         assert_eq!((sync.connected, sync.in_step), (1, 1));
         assert!(world.show(b, id).is_ok());
+    });
+}
+
+/// A disk that lies can keep a row of the list and lose records that it speaks of. Peers compare what the row says: they
+/// bring the records only when the row is what is there.
+#[test]
+fn records_that_a_row_speaks_of_and_a_disk_lost_come_back() {
+    over(0..10, |world| {
+        let (a, b) = pair(world);
+        let id = world.create(a, "scribe", "please check the build").unwrap();
+        await_answer(world, a, id);
+        world.converge(MINUTE).unwrap();
+        let earlier = world.nodes[a].disk.copy();
+        world.say(a, id, "and the tests").unwrap();
+        await_answer(world, a, id);
+        world.converge(MINUTE).unwrap();
+        let rows = world.nodes[a].store.as_ref().unwrap().index().unwrap();
+        world.crash(a);
+        world.nodes[a].disk.put_back(&earlier);
+        let index = rows.into_iter().map(|(stream, row)| IndexRow { stream, row }).collect();
+        world.nodes[a].open().unwrap().commit(&[Batch { index, ..Batch::default() }]).unwrap();
+        world.start(a);
+        world.agree(&[a, b], MINUTE).unwrap();
+        assert_eq!(world.show(a, id).unwrap().lines.len(), 4);
     });
 }
