@@ -182,18 +182,20 @@ impl World {
         is_idle(first) && sims.all(|sim| is_idle(sim) && is_same(sim))
     }
 
-    /// Waits until all honest nodes agree; says what differs if they do not.
+    /// Waits until all honest nodes agree; says what differs if they do not. When they do not in time, those that a lying
+    /// disk damaged are given up, and the others begin anew.
     ///
     /// # Errors
     /// The difference, in words.
     pub fn become_equal(&mut self, ms_max: u64) -> Result<(), String> {
-        let end = self.now_ms() + ms_max;
+        let mut end = self.now_ms() + ms_max;
         loop {
             self.excuse_void();
             let honest = self.honest();
             let left = end.saturating_sub(self.now_ms());
             match self.agree(&honest, left.min(EXCUSE_MS)) {
                 Err(_) if left > EXCUSE_MS => {}
+                Err(_) if self.give_up_damaged() => end = self.now_ms() + ms_max,
                 done => return done,
             }
         }

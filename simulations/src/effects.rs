@@ -238,7 +238,7 @@ impl World {
     pub(crate) fn on_load(&mut self, node: usize, stream: StreamKey) {
         let Some(sim) = self.nodes.get(node) else { return };
         let loaded = match &sim.store {
-            Some(store) => store.load_stream(*stream.as_bytes()),
+            Some(store) => quiet(|| store.load_stream(*stream.as_bytes())),
             None => Err(StoreError::Closed),
         };
         let records = loaded

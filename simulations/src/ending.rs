@@ -1,6 +1,7 @@
 //! When faults are over every session is asked once more, and has to be answered: the agent is alive, whatever happened
 //! before. Archived ones are taken back first. Left out are those that cannot be answered with good reason: the agent's
-//! host was revoked or breaks the rules, or nobody honest is left who could ask.
+//! host was revoked or breaks the rules, or nobody honest is left who could ask. A disk that lied may show only now that it
+//! is damaged: what was asked of a computer that is lost for good is asked of another one.
 
 use starling_crdt::id::RecordId;
 use starling_crdt::view::{Author, Status, View, fold_held};
@@ -8,6 +9,7 @@ use starling_node::machine::input::Ticket;
 use starling_node::machine::request::{Answer, Change, Request};
 
 use crate::desk::{Desk, Opened};
+use crate::node::{Life, SimNode};
 use crate::scenario::Nodes;
 use crate::world::World;
 
@@ -36,7 +38,6 @@ struct Last {
 
 /// Asks in every session, and waits for the answers. Those that do not come in time are reported.
 pub(crate) fn ask_all(world: &mut World, desk: &mut Desk, nodes: &Nodes, bound_ms: u64) {
-    let end = world.now_ms() + bound_ms;
     desk.collect(world);
     let mut all = Vec::new();
     for at in 0..desk.sessions.len() {
@@ -47,13 +48,7 @@ pub(crate) fn ask_all(world: &mut World, desk: &mut Desk, nodes: &Nodes, bound_m
             refusal: None,
         }));
     }
-    while all.iter().any(|last| last.stage != Stage::Done) && world.now_ms() < end {
-        for last in &mut all {
-            last.go_on(world, desk);
-        }
-        world.run_for(LOOK_MS);
-        desk.go_on_moving(world);
-    }
+    while !await_all(&mut all, world, desk, nodes, bound_ms) && world.give_up_damaged() {}
     for last in all.iter().filter(|last| last.stage != Stage::Done) {
         let Some(opened) = desk.sessions.get(last.at) else { continue };
         let why = match (&last.stage, &last.refusal) {
@@ -67,6 +62,23 @@ pub(crate) fn ask_all(world: &mut World, desk: &mut Desk, nodes: &Nodes, bound_m
     }
 }
 
+/// Waits until all are answered. Returns whether they are.
+fn await_all(all: &mut [Last], world: &mut World, desk: &mut Desk, nodes: &Nodes, bound_ms: u64) -> bool {
+    let end = world.now_ms() + bound_ms;
+    while all.iter().any(|last| last.stage != Stage::Done) {
+        if world.now_ms() >= end {
+            return false;
+        }
+        for last in &mut *all {
+            last.move_on(world, desk, nodes);
+            last.go_on(world, desk);
+        }
+        world.run_for(LOOK_MS);
+        desk.go_on_moving(world);
+    }
+    true
+}
+
 /// Where a session can be asked; `None` if it has not to be.
 fn place_of(world: &World, desk: &Desk, nodes: &Nodes, at: usize) -> Option<usize> {
     let opened = desk.sessions.get(at)?;
@@ -75,14 +87,39 @@ fn place_of(world: &World, desk: &Desk, nodes: &Nodes, at: usize) -> Option<usiz
         let row = world.nodes.get(*node).and_then(|sim| sim.row(&opened.key));
         row.is_some_and(|row| row.is_shown())
     })?;
+    let host = host_of(world, opened, node)?;
+    host.is_usable().then_some(node)
+}
+
+/// Where a session's agent is, if it is anybody's in good standing, as a node says.
+fn host_of<'a>(world: &'a World, opened: &Opened, node: usize) -> Option<&'a SimNode> {
     let sim = world.nodes.get(node)?;
     let (row, roster) = (sim.row(&opened.key)?, sim.roster()?);
     let agent = roster.standing().agent(&row.agent).filter(|agent| !agent.retired)?;
     let host = world.node_of(&agent.host).and_then(|host| world.nodes.get(host))?;
-    (host.is_usable() && roster.standing().stands(&agent.host)).then_some(node)
+    roster.standing().stands(&agent.host).then_some(host)
 }
 
 impl Last {
+    /// Begins anew on another computer, if the one that was asked is lost for good, or leaves it if there is none, or if the
+    /// agent's is lost.
+    fn move_on(&mut self, world: &World, desk: &Desk, nodes: &Nodes) {
+        let is_lost = |sim: &SimNode| matches!(sim.life, Life::Ruined);
+        let Some(opened) = desk.sessions.get(self.at).filter(|_| world.nodes.iter().any(is_lost)) else {
+            return;
+        };
+        let asked = world.nodes.get(self.node);
+        let touched = asked.into_iter().chain(host_of(world, opened, self.node));
+        if self.stage == Stage::Done || !touched.into_iter().any(is_lost) {
+            return;
+        }
+        (self.stage, self.refusal) = (Stage::Open, None);
+        match place_of(world, desk, nodes, self.at) {
+            Some(node) => self.node = node,
+            None => self.stage = Stage::Done,
+        }
+    }
+
     fn go_on(&mut self, world: &mut World, desk: &mut Desk) {
         let Some(opened) = desk.sessions.get(self.at).cloned() else { return };
         match self.stage {
@@ -142,17 +179,25 @@ mod tests {
     use crate::Behaviour;
     use crate::plan::Deed;
 
-    /// Two computers of one person, the second with the agent; a session, and an agent that behaves like this in the end.
-    fn asked(mood: Behaviour, archived: bool) -> Vec<crate::Breach> {
-        let nodes = Nodes { count: 2, people: 1, agents: 1, degree: 0, given: false, liars: 0 };
+    /// Computers of one person, the second with the agent, and a session.
+    fn with_session(count: usize) -> (World, Desk, Nodes) {
+        let nodes = Nodes { count, people: 1, agents: 1, degree: 0, given: false, liars: 0 };
         let (mut world, mut desk) = (World::new(7), Desk::default());
         world.found("person-0");
-        world.invite(0, None).unwrap();
+        for _ in 1..count {
+            world.invite(0, None).unwrap();
+        }
         world.host(1, &crate::desk::agent_name(0)).unwrap();
         world.become_equal(60_000).unwrap();
         assert!(desk.act(&mut world, &nodes, &Deed::Create { node: 0, agent: 0 }));
         world.run_for(10_000);
         desk.collect(&mut world);
+        (world, desk, nodes)
+    }
+
+    /// What is reported of a session with an agent that behaves like this in the end.
+    fn asked(mood: Behaviour, archived: bool) -> Vec<crate::Breach> {
+        let (mut world, mut desk, nodes) = with_session(2);
         if archived {
             assert!(desk.act(&mut world, &nodes, &Deed::Archive { session: 0, device: 0, back: false }));
             world.run_for(10_000);
@@ -171,5 +216,22 @@ mod tests {
             assert!(found.len() == 1 && found[0].invariant == "liveness", "{found:?}");
             assert!(found[0].message.contains("not answered"), "{found:?}");
         }
+    }
+
+    #[test]
+    fn what_a_computer_was_asked_that_is_lost_is_asked_of_another_one() {
+        let (mut world, desk, nodes) = with_session(3);
+        let mut last = Last { at: 0, node: 0, stage: Stage::Asked(Ticket::MAX), refusal: None };
+        last.move_on(&world, &desk, &nodes);
+        assert_eq!((last.node, last.stage), (0, Stage::Asked(Ticket::MAX)), "it may still answer");
+        world.ruin(0);
+        last.move_on(&world, &desk, &nodes);
+        assert_eq!((last.node, last.stage), (1, Stage::Open));
+        world.ruin(2);
+        last.move_on(&world, &desk, &nodes);
+        assert_eq!((last.node, last.stage), (1, Stage::Open), "it has nothing to do with it");
+        world.ruin(1);
+        last.move_on(&world, &desk, &nodes);
+        assert_eq!(last.stage, Stage::Done, "nobody is left who could answer");
     }
 }

@@ -209,6 +209,15 @@ impl SimNode {
         panics::quiet(|| self.store = None);
     }
 
+    /// Whether its disk lied, and what runs on it runs on a store that does not match its own checksums, or whose tables do
+    /// not match each other.
+    pub(crate) fn is_damaged(&self) -> bool {
+        let options = Options { cache_bytes: CACHE_BYTES, ..Options::default() };
+        let audit = || Store::open_with(self.disk.copy().plug(), options)?.audit();
+        let is_sound = || panics::quiet(audit).is_ok_and(|faults| faults.is_empty());
+        self.lied() && matches!(self.life, Life::Up(_)) && !is_sound()
+    }
+
     /// Drops everything but the disk and the export.
     pub fn crash(&mut self) {
         self.life = Life::Down;
@@ -252,9 +261,9 @@ impl SimNode {
     pub(crate) fn count_durable(&mut self) {
         self.durable = [0; 32];
         let Some(store) = &self.store else { return };
-        let streams = store.streams().unwrap_or_default();
-        let rows: Vec<_> =
-            streams.into_iter().flat_map(|stream| store.load_stream(stream).unwrap_or_default()).collect();
+        let streams = panics::quiet(|| store.streams().unwrap_or_default());
+        let load = |stream| panics::quiet(|| store.load_stream(stream).unwrap_or_default());
+        let rows: Vec<_> = streams.into_iter().flat_map(load).collect();
         rows.iter().for_each(|(id, _)| self.note_durable(id));
     }
 

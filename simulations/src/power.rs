@@ -107,7 +107,9 @@ impl World {
         match started {
             Ok(Ok((machine, effects))) => {
                 sim.life = Life::Up(Box::new(machine));
-                self.read_disk(node);
+                if !self.read_disk(node) {
+                    return;
+                }
                 self.ask_checkers(|checker, world| checker.on_start(world, node));
                 self.perform(node, effects);
                 let address = address(node);
@@ -187,6 +189,16 @@ impl World {
             sim.life = Life::Ruined;
             self.metrics.ruined += 1;
         }
+    }
+
+    /// Gives up the computers whose disk lied and left a store that does not match its own checksums, as whoever looks after
+    /// them does when `starling verify` tells of it. Asked only when something does not come about: what a node makes of
+    /// such a store is watched until then. Returns whether there were any.
+    pub(crate) fn give_up_damaged(&mut self) -> bool {
+        let all = self.nodes.iter().enumerate();
+        let damaged: Vec<usize> = all.filter(|(_, sim)| sim.is_damaged()).map(|(node, _)| node).collect();
+        damaged.iter().for_each(|node| self.ruin(*node));
+        !damaged.is_empty()
     }
 
     /// Notes what was reported as durable.

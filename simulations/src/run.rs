@@ -154,10 +154,13 @@ impl Running<'_> {
         let since = self.world.now_ms();
         self.calmed = since;
         self.world.trace.remark(since, None, "calm", || "faults are over".to_owned());
+        let ruined = self.world.metrics.ruined;
         match self.world.become_equal(bound) {
             Ok(()) => {
                 let took = self.world.now_ms() - since;
-                self.world.metrics.converged(took);
+                if ruined == self.world.metrics.ruined {
+                    self.world.metrics.converged(took);
+                }
                 let now = self.world.now_ms();
                 self.world.trace.remark(now, None, "equal", || format!("{took} ms after the end of faults"));
             }

@@ -13,6 +13,7 @@ use starling_node::machine::Place;
 use starling_node::machine::info::ExportState;
 use starling_node::machine::input::{BatchSeq, Input, NetInput, Ticket, TurnInput};
 use starling_node::machine::request::{Answer, Rejection, Request};
+use starling_node::store::StoreError;
 
 use crate::checker::{Breach, Checker, Found};
 use crate::counted::Memo;
@@ -20,6 +21,7 @@ use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::network::{ConnId, Network, Packet, TroubleId, between};
 use crate::node::{SimNode, Wake};
+use crate::panics::quiet;
 use crate::survey::Shown;
 use crate::trace::Trace;
 
@@ -344,14 +346,21 @@ impl World {
         self.at(due_ms, node, Event::Wake);
     }
 
-    /// Notes in the ledger what is on a disk.
-    pub(crate) fn read_disk(&mut self, node: usize) {
-        let Some(sim) = self.nodes.get(node) else { return };
+    /// Notes in the ledger what is on a disk. Returns whether the node goes on with it: one that a lying disk damaged so
+    /// that not all can be read is given up, as the store's own words advise. On an honest disk that is a breach.
+    pub(crate) fn read_disk(&mut self, node: usize) -> bool {
+        let Some(sim) = self.nodes.get(node) else { return false };
         let (roster, lied) = (sim.workspace.map(|workspace| workspace.roster()), sim.lied());
-        let read = sim.store.as_ref().map(|store| self.ledger.reload(node, store, roster, lied));
-        if let Some(Err(error)) = read {
-            self.breach(format!("#{node}: its disk cannot be read: {error}"));
+        let reload = |store| quiet(|| self.ledger.reload(node, store, roster, lied));
+        match sim.store.as_ref().map(reload) {
+            Some(Err(StoreError::Corrupt(_))) if lied => {
+                self.ruin(node);
+                return false;
+            }
+            Some(Err(error)) => self.breach(format!("#{node}: its disk cannot be read: {error}")),
+            Some(Ok(())) | None => {}
         }
+        true
     }
 
     /// Asks a node something. The answer will be in `answers`.

@@ -5,7 +5,7 @@ use starling_simulations::run::{Options, run};
 use starling_simulations::scenarios;
 
 /// Scenario, seed, and what it showed before it was mended.
-const PINNED: [(&str, u64, &str); 13] = [
+const PINNED: [(&str, u64, &str); 15] = [
     (
         "agent-moves",
         9,
@@ -42,6 +42,17 @@ const PINNED: [(&str, u64, &str); 13] = [
         "a disk that lied left a table in which the roster is found by its name alone; the checker did not find it",
     ),
     ("crash-storm", 50625, "a disk that lied left pages on which redb panicked when a store was dropped"),
+    (
+        "crash-storm",
+        100603,
+        "a disk that lied kept a row and lost records that it speaks of: peers were told that they are there, and brought none; \
+         and what was asked of a computer whose damage showed only then was not asked of another one",
+    ),
+    (
+        "crash-storm",
+        101551,
+        "a disk that lied left a page of a session on which redb panicked; the world took it that what starts can be read",
+    ),
     (
         "revocation",
         50379,
