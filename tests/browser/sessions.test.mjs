@@ -1,9 +1,8 @@
 // A person on one device and an agent on another: begin, read, write, name, close, and find it all as it was left.
 
 import assert from 'node:assert/strict';
-import { begin, counts, field, gone, holds, line, lines, openId, reads, row, show, title, visit } from './lib/hub.mjs';
+import { begin, counts, field, gone, holds, line, lines, reads, row, show, title, visit } from './lib/hub.mjs';
 import { story } from './lib/story.mjs';
-import { until } from './lib/wait.mjs';
 
 const test = story('coder', 'talker');
 
@@ -73,15 +72,15 @@ test('a title is edited where it stands: Enter saves, Escape cancels, and markup
   await reads(title(page), before);
 
   await title(page).getByRole('button').click();
-  await page.getByLabel('Title').fill('Not this one');
-  await page.getByLabel('Title').press('Escape');
+  await page.getByLabel('Title', { exact: true }).fill('Not this one');
+  await page.getByLabel('Title', { exact: true }).press('Escape');
   await reads(title(page), before);
   assert.equal((await a.show(id)).meta.title, before);
 
   const name = '<b>bold</b> & <img src=x onerror=alert(1)>';
   await title(page).getByRole('button').click();
-  await page.getByLabel('Title').fill(name);
-  await page.getByLabel('Title').press('Enter');
+  await page.getByLabel('Title', { exact: true }).fill(name);
+  await page.getByLabel('Title', { exact: true }).press('Enter');
   await reads(title(page), name);
   await reads(row(page, id).locator('.row-title'), name);
   assert.equal(await page.locator('.thread h1 b, .thread h1 img, .row-title b').count(), 0, 'no markup was made');
@@ -95,11 +94,11 @@ test('a title has 80 characters, whatever they take in bytes, and is never cut',
   await show(page, id);
   const name = '会'.repeat(79) + '话';
   await title(page).getByRole('button').click();
-  await page.getByLabel('Title').fill(`${name}多`);
-  await page.getByLabel('Title').press('Enter');
+  await page.getByLabel('Title', { exact: true }).fill(`${name}多`);
+  await page.getByLabel('Title', { exact: true }).press('Enter');
   await page.getByRole('alert').getByText('80 characters').waitFor();
-  await page.getByLabel('Title').fill(name);
-  await page.getByLabel('Title').press('Enter');
+  await page.getByLabel('Title', { exact: true }).fill(name);
+  await page.getByLabel('Title', { exact: true }).press('Enter');
   await reads(title(page), name);
   await a.shows(id, (session) => session.meta.title === name);
   const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
@@ -116,7 +115,7 @@ test('a session is archived, found again, and opened again', async ({ page, a, b
   await gone(row(page, id));
   await page.getByRole('button', { name: 'Archived' }).click();
   await row(page, id).waitFor();
-  await page.getByRole('button', { name: 'Unarchive' }).click();
+  await page.locator('.thread-foot').getByRole('button', { name: 'Unarchive' }).click();
   await field(page, id).waitFor();
   await b.shows(id, (session) => !session.archived);
   await page.getByRole('button', { name: 'Active' }).click();
@@ -157,7 +156,7 @@ test('search finds words of messages that no row shows', async ({ page, a }) => 
   await gone(row(page, other));
   await page.getByLabel('Search titles and messages').fill('');
   await row(page, other).waitFor();
-  assert.equal(await openId(page).catch(() => ''), '', 'nothing was opened by it');
+  assert.doesNotMatch(page.url(), /qs-/, 'nothing was opened by it');
 });
 
 test('a session from the other device shows up by itself and is unread until it is looked at', async ({ page, b, a }) => {
@@ -165,11 +164,11 @@ test('a session from the other device shows up by itself and is unread until it 
   const id = await b.open('coder', 'From afar');
   await row(page, id).waitFor();
   await a.shows(id);
-  await row(page, id).getByLabel('Unread').waitFor();
+  await counts(row(page, id).getByLabel('Unread'), 1);
   await row(page, id).click();
   await line(page, 2).waitFor();
-  await gone(row(page, id).getByLabel('Unread'));
+  await counts(row(page, id).getByLabel('Unread'), 0);
   await page.reload();
   await row(page, id).waitFor();
-  await until('it to be read still', async () => (await row(page, id).getByLabel('Unread').count()) === 0);
+  await counts(row(page, id).getByLabel('Unread'), 0);
 });

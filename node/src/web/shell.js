@@ -45,7 +45,7 @@ function skip(event) {
 function main(here) {
   const page = PAGES.find((each) => each.name === here.page);
   if (page) return { kind: "page-main", nodes: [h("div", { key: page.name, class: "page scroll" }, page.view(here))] };
-  if (here.page === "new") return { kind: "hub show-detail", nodes: [h("div", { class: "hub-panes" }, listPane(""), newSession())] };
+  if (here.page === "new") return { kind: "hub show-detail", nodes: [h("div", { class: "hub-panes" }, listPane("new"), newSession())] };
   const detail = here.id ? thread(here.id, here.line) : welcome();
   const kind = here.id || (state.listed.open === "all" && state.sessions.size === 0) ? "hub show-detail" : "hub show-list";
   return { kind, nodes: [h("div", { class: "hub-panes" }, listPane(here.id), detail)] };

@@ -106,6 +106,11 @@ export class Node {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
+  /** The program that it runs. */
+  get binary() {
+    return BINARY;
+  }
+
   /** Where its page is, without a final slash. @returns {string} */
   get web() {
     return this.greeting.http;

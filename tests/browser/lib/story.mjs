@@ -33,11 +33,11 @@ export function story(...agents) {
   /** @param {string} name @param {(world: World) => Promise<void>} body @param {Settings} [settings] */
   return (name, body, settings = {}) => {
     test(name, { timeout: settings.timeout ?? TEST_MS }, async () => {
-      const opened = await Promise.all([open(browser, nodes.a, settings.options)]);
-      const { page, guard } = opened[0];
+      const opened = [await signIn(browser, nodes.a, settings.options)];
+      const [{ page, guard }] = opened;
       try {
         const signedIn = async (/** @type {Node} */ node, /** @type {Options} */ options = {}) => {
-          const more = await open(browser, node, options);
+          const more = await signIn(browser, node, options);
           opened.push(more);
           return more.page;
         };
@@ -54,13 +54,16 @@ export function story(...agents) {
 }
 
 /** A page that is signed in at a node, in a browser context of its own. @param {import('playwright-core').Browser} browser @param {Node} node @param {Options} [options] */
-async function open(browser, node, options = {}) {
+export async function signIn(browser, node, options = {}) {
   const context = await browser.newContext({ viewport: DESK, locale: 'en-GB', reducedMotion: 'reduce', ...options });
   context.setDefaultTimeout(STEP_MS);
   const guard = new Guard(context, [node.web]);
   await guard.ready;
   const page = await context.newPage();
   await page.goto(await node.loginLink());
+  // The link leads on to the page by itself.
+  await page.waitForURL(`${node.web}/`);
+  await page.getByRole('main').waitFor();
   return { page, guard };
 }
 

@@ -105,3 +105,17 @@ export function togglePin(id) {
   const now = pins();
   write("pins", now.includes(id) ? now.filter((each) => each !== id) : [id, ...now].slice(0, 20));
 }
+
+/**
+ * Whether a person has said once and for all that something need not be shown.
+ *
+ * @param {string} name
+ */
+export function flag(name) {
+  return read(`flag.${name}`, /** @type {unknown} */ (null)) === true;
+}
+
+/** @param {string} name */
+export function setFlag(name) {
+  write(`flag.${name}`, true);
+}

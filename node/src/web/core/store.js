@@ -100,9 +100,27 @@ export function hearSession(item) {
   changed();
 }
 
-/** @param {import("./types.js").ActivityEvent} event */
-export function hearActivity(event) {
-  noteActivity(state, event);
+/**
+ * What a write said of its session, unless an event that came before the answer knows more.
+ *
+ * @param {string} id
+ * @param {Partial<Item> & {revision: number}} news
+ */
+export function hearAnswer(id, news) {
+  const item = state.sessions.get(id);
+  if (item && news.revision > item.revision) hearSession({ ...item, ...news });
+}
+
+/** Events that came before it was known what had been before them. @type {[import("./types.js").ActivityEvent, number][] | null} */
+let early = [];
+
+/**
+ * @param {import("./types.js").ActivityEvent} event
+ * @param {number} number of the event
+ */
+export function hearActivity(event, number) {
+  if (early) early.push([event, number]);
+  else noteActivity(state, event, Date.now());
   if (event.kind === "permission") void loadPermissions();
   changed();
 }
@@ -175,8 +193,7 @@ export async function loadDetail(id) {
   }
   reading.set(id, "running");
   try {
-    const { session } = await get(sessionPath(id));
-    learnDetail(session);
+    await readDetail(id);
   } catch (error) {
     if (error instanceof ApiError && error.status !== 0 && error.status !== 401) state.missing.set(id, error);
     else fail(error);
@@ -185,6 +202,23 @@ export async function loadDetail(id) {
   reading.delete(id);
   changed();
   if (again) await loadDetail(id);
+}
+
+/**
+ * A session that nobody has heard of is asked for by its id first, which may have no answer without being an error.
+ *
+ * @param {string} id
+ */
+async function readDetail(id) {
+  if (!state.sessions.has(id)) {
+    const { ids } = await get(`/resolve?prefix=${encodeURIComponent(id)}`);
+    if (!ids.includes(id)) {
+      state.missing.set(id, new ApiError("quick_session_not_found", "this session is not here yet", 404));
+      return;
+    }
+  }
+  const { session } = await get(sessionPath(id));
+  learnDetail(session);
 }
 
 /** @param {Detail} detail */
@@ -227,6 +261,17 @@ export const loadPermissions = coalesced(async () => {
   state.permissions = (await get("/im/permissions")).permissions;
 });
 
+/** Reads what agents did before this page was opened, once. */
+export async function loadActivity() {
+  if (!early) return;
+  const { latest, activity } = await get("/activity");
+  for (const event of activity) noteActivity(state, event, 0);
+  for (const [event, number] of early ?? []) if (number > latest) noteActivity(state, event, Date.now());
+  early = null;
+  for (const detail of state.details.values()) settleTurns(state, detail);
+  changed();
+}
+
 /** Sessions that were asked for and were not there may have come. */
 export function askAgainForMissing() {
   for (const id of state.missing.keys()) void loadDetail(id);
@@ -238,7 +283,7 @@ export async function loadAll() {
   if (state.standing !== "ready") return;
   const lists = [loadList("open", true)];
   if (state.listed.archived !== "none") lists.push(loadList("archived", true));
-  await Promise.all([loadRoster(), loadPermissions(), ...lists]);
+  await Promise.all([loadRoster(), loadPermissions(), loadActivity().catch(fail), ...lists]);
   for (const id of state.details.keys()) void loadDetail(id);
   askAgainForMissing();
 }

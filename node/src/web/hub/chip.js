@@ -8,6 +8,7 @@ import { icon } from "../core/icons.js";
 import { link, lineName } from "../core/router.js";
 import { changed, state, wantDetail } from "../core/store.js";
 import { ui } from "../core/ui.js";
+import { plain } from "./plain.js";
 import { statusChip } from "./status.js";
 
 /** Lines of a message in a card. */
@@ -21,7 +22,7 @@ export function chip(id, digits) {
   const line = digits ? Number(digits) : null;
   const known = state.sessions.get(id);
   const name = known ? known.title || "Untitled session" : state.missing.has(id) ? "Not here yet" : "Session";
-  const label = line ? `${name} · ${lineName(line)}` : name;
+  const label = line ? `${name} · L${line}` : name;
   return h(
     "a",
     {
@@ -127,7 +128,8 @@ export function cardBody(id, line) {
   ];
 }
 
-/** @param {string} text */
-function excerpt(text) {
+/** @param {string} body */
+function excerpt(body) {
+  const text = plain(body);
   return text.length > EXCERPT ? `${text.slice(0, EXCERPT)}…` : text;
 }

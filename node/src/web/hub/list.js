@@ -13,7 +13,8 @@ import { dayName, exact, short } from "../core/time.js";
 import { ui } from "../core/ui.js";
 import { dragging } from "./chip.js";
 import { newestFirst } from "./order.js";
-import { shownStatus, statusChip } from "./status.js";
+import { plain } from "./plain.js";
+import { asks, shownStatus, statusChip } from "./status.js";
 
 /** @typedef {import("../core/types.js").Item} Item */
 /** @typedef {import("../core/dom.js").VElement} VElement */
@@ -40,7 +41,7 @@ const rows = new Map();
 /**
  * The pane with the list.
  *
- * @param {string} selected id of the session that is open
+ * @param {string} selected id of the session that is open, or `new`; empty when the list is what the page is about
  */
 export function listPane(selected) {
   const items = shownItems();
@@ -50,7 +51,7 @@ export function listPane(selected) {
     h(
       "header",
       { class: "pane-head" },
-      h("h1", null, ui.archived ? "Archive" : "Sessions"),
+      h(selected ? "h2" : "h1", { class: "pane-title" }, ui.archived ? "Archive" : "Sessions"),
       h("a", { class: "button primary", href: link("new"), "aria-keyshortcuts": "c" }, icon("plus"), "New"),
     ),
     filters(),
@@ -198,7 +199,7 @@ function groups(items, selected) {
     h(
       "section",
       { key: name, class: "day", "aria-label": name },
-      h("h2", { class: "day-name" }, name),
+      h(selected ? "h3" : "h2", { class: "day-name" }, name),
       h("ul", { class: "rows" }, group.map((item) => row(item, item.id === selected, now))),
     ),
   );
@@ -210,7 +211,7 @@ function row(item, selected, now) {
   const time = short(item.updated_at, now);
   const key = [
     item.revision, item.status, item.title, item.last_message_preview, item.match?.excerpt, selected, unread, time,
-    waitingOf(item.id)?.reason,
+    waitingOf(item.id)?.reason, asks(item.id),
   ].join("\n");
   const known = rows.get(item.id);
   if (known?.key === key) return known.row;
@@ -243,7 +244,7 @@ function makeRow(item, selected, unread, time) {
         h("span", { class: item.title ? "row-title" : "row-title quiet" }, item.title ?? "Untitled session"),
         h("time", { class: "row-time", datetime: item.updated_at, title: exact(item.updated_at) }, time),
       ),
-      h("span", { class: "row-preview" }, match ? match.excerpt : item.last_message_preview),
+      h("span", { class: "row-preview" }, plain(match ? match.excerpt : item.last_message_preview)),
       h("span", { class: "row-foot" }, h("span", { class: "handle" }, `@${item.agent_id}`), statusChip(item)),
     ),
   );

@@ -8,7 +8,7 @@ import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { draft, keepDraft } from "../core/keep.js";
 import { go, link } from "../core/router.js";
-import { agentOf, changed, hearSession, learnDetail, state } from "../core/store.js";
+import { agentOf, changed, hearSession, learnDetail, loadDetail, state } from "../core/store.js";
 import { ago } from "../core/time.js";
 import { clear, composer, setText, writing } from "./composer.js";
 import { presence } from "./status.js";
@@ -97,12 +97,17 @@ function form(placeholder) {
 async function create(agent, text, request) {
   const { session } = await post("/im/quick-sessions", { agent_id: agent, first_message: text, request_id: request });
   const { meta } = session;
-  hearSession({
-    id: meta.id, title: meta.title ?? null, agent_id: meta.agent_id, created_by: meta.created_by, status: meta.status,
-    updated_at: meta.updated_at, last_message_preview: meta.last_message_preview, revision: meta.revision, archived: false,
-    ref: `session:${meta.id}`,
-  });
+  const known = state.sessions.get(meta.id);
+  if (!known) {
+    hearSession({
+      id: meta.id, title: meta.title ?? null, agent_id: meta.agent_id, created_by: meta.created_by, status: meta.status,
+      updated_at: meta.updated_at, last_message_preview: meta.last_message_preview, revision: meta.revision, archived: false,
+      ref: `session:${meta.id}`,
+    });
+  }
   learnDetail(session);
+  // Events were faster than the answer: it may be older than what they told.
+  if (known) void loadDetail(meta.id);
   keepDraft("new", { text, agent });
   clear("new");
   go(link("sessions", meta.id));

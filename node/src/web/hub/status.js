@@ -3,13 +3,14 @@
  */
 
 import { h } from "../core/dom.js";
-import { agentOf, waitingOf } from "../core/store.js";
+import { agentOf, state, waitingOf } from "../core/store.js";
 
 /** @typedef {import("../core/types.js").Item} Item */
 
-/** @typedef {"working" | "waiting" | "untitled" | "error" | "archived" | "active"} Shown */
+/** @typedef {"asking" | "working" | "waiting" | "untitled" | "error" | "archived" | "active"} Shown */
 
 const NAMES = {
+  asking: "Asks you",
   working: "Working",
   waiting: "Waiting",
   untitled: "New",
@@ -25,7 +26,7 @@ const NAMES = {
 export function shownStatus(item) {
   switch (item.status) {
     case "running":
-      return "working";
+      return asks(item.id) ? "asking" : "working";
     case "error":
       return "error";
     case "archived":
@@ -46,6 +47,15 @@ export function statusChip(item) {
   if (shown === "active") return null;
   const reason = waitingOf(item.id)?.reason;
   return h("span", { class: `status status-${shown}`, title: reason, "data-status": shown }, NAMES[shown]);
+}
+
+/**
+ * Whether the session's agent waits for a permission.
+ *
+ * @param {string} id
+ */
+export function asks(id) {
+  return state.permissions.some((each) => each.session_id === id);
 }
 
 /**

@@ -5,10 +5,10 @@
 import { post, sessionPath } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
-import { markSeen, pins, togglePin } from "../core/keep.js";
+import { flag, markSeen, pins, setFlag, togglePin } from "../core/keep.js";
 import { reference } from "../core/reference.js";
 import { link } from "../core/router.js";
-import { changed, company, hearSession, loadDetail, state, waitingOf, wantDetail } from "../core/store.js";
+import { changed, company, hearAnswer, loadDetail, state, waitingOf, wantDetail } from "../core/store.js";
 import { ago } from "../core/time.js";
 import { runningTurn } from "../core/turns.js";
 import { copy, doing, isOpen } from "../core/ui.js";
@@ -138,8 +138,7 @@ function action(id, what, name, sign) {
 export function act(id, what) {
   return doing(`${what} ${id}`, async () => {
     const done = await post(sessionPath(id, what));
-    const item = state.sessions.get(id);
-    if (item) hearSession({ ...item, status: done.status, revision: done.revision, archived: done.status === "archived" });
+    hearAnswer(id, { status: done.status, revision: done.revision, archived: done.status === "archived" });
     await loadDetail(id);
   });
 }
@@ -155,14 +154,17 @@ function body(detail, line) {
     detail.uncounted > 0
       ? h("p", { class: "note" }, `${detail.uncounted} records do not count: their author was removed from the workspace.`)
       : null,
-    permissionCards(meta.id),
     liveTurn(meta, runningTurn(state, meta.id, meta.attempt_id)),
+    permissionCards(meta.id),
     standing(detail),
   ];
 }
 
-/** What the session waits for, or why it failed. */
-/** @param {Detail} detail */
+/**
+ * What the session waits for, or why it failed.
+ *
+ * @param {Detail} detail
+ */
 function standing(detail) {
   const { meta } = detail;
   if (meta.status === "error") {
@@ -202,7 +204,7 @@ function foot(detail) {
   return h(
     "footer",
     { key: "composer", class: "thread-foot" },
-    second && !isOpen("no second device") ? secondDevice() : null,
+    second && !flag("alone") ? secondDevice() : null,
     composer({
       id: meta.id,
       label: `Message to @${meta.agent_id}`,
@@ -225,6 +227,7 @@ function secondDevice() {
     icon("invite"),
     h("span", null, "That works here. With a second device, sessions are on both, also offline. "),
     h("a", { class: "button", href: link("invites") }, "Add a device"),
+    h("button", { type: "button", class: "icon-button", "aria-label": "Not now", title: "Not now", on: { click: () => (setFlag("alone"), changed()) } }, icon("close")),
   );
 }
 

@@ -5,7 +5,7 @@
 
 import { post, sessionPath, words } from "../core/api.js";
 import { h } from "../core/dom.js";
-import { changed, hearSession, loadDetail, state } from "../core/store.js";
+import { changed, hearAnswer, loadDetail, state } from "../core/store.js";
 import { ui } from "../core/ui.js";
 
 const TITLE_MAX = 80;
@@ -85,8 +85,7 @@ async function save(editing) {
   try {
     const done = await post(sessionPath(session, "title"), { title: text });
     if (ui.title === editing) ui.title = null;
-    const item = state.sessions.get(session);
-    if (item) hearSession({ ...item, title: done.title ?? text, status: done.status, revision: done.revision });
+    hearAnswer(session, { title: done.title ?? text, status: done.status, revision: done.revision });
     await loadDetail(session);
   } catch (error) {
     editing.error = words(error);

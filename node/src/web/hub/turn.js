@@ -7,6 +7,7 @@ import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { markdown } from "../core/markdown.js";
 import { ago } from "../core/time.js";
+import { asks } from "./status.js";
 
 /** @typedef {import("../core/turns.js").Turn} Turn */
 
@@ -27,7 +28,7 @@ export function liveTurn(meta, turn) {
       { class: "message-head" },
       h("span", { class: "avatar", "aria-hidden": "true" }, icon("agent")),
       h("b", { class: "author" }, `@${meta.agent_id}`),
-      h("span", { class: "working" }, doingNow(turn)),
+      h("span", { class: "working" }, asks(meta.id) ? "asks for a permission" : doingNow(turn)),
       since ? h("span", { class: "small quiet" }, `since ${ago(since)}`) : null,
     ),
     turn ? steps(turn) : null,
@@ -37,7 +38,6 @@ export function liveTurn(meta, turn) {
 
 /** @param {Turn | undefined} turn */
 function doingNow(turn) {
-  if (turn?.permissions.some((each) => each.state === "asked")) return "asks for a permission";
   const tool = turn?.tools.findLast((each) => each.status === "in_progress");
   if (tool) return `uses ${tool.title}`;
   return turn?.text ? "writes" : "thinks";

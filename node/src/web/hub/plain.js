@@ -1,0 +1,24 @@
+/**
+ * Messages as one line of plain text, for rows and cards: without the marks of markdown, and with the names of sessions
+ * instead of their references.
+ */
+
+import { state } from "../core/store.js";
+
+const REFERENCE = /session:(qs-[0-9A-HJKMNP-TV-Z]{26})(?::L(\d{6,12}))?/g;
+
+/**
+ * @param {string} text
+ * @returns {string}
+ */
+export function plain(text) {
+  return text
+    .replace(REFERENCE, (whole, id, line) => {
+      const title = state.sessions.get(id)?.title;
+      return title ? `“${title}”${line ? ` L${Number(line)}` : ""}` : whole;
+    })
+    .replace(/(^|\s)(?:#{1,6}|>|[-*+])\s+/g, "$1")
+    .replace(/(\*\*|__|~~|`{1,3})(?=\S)([^\n]*?\S)\1/g, "$2")
+    .replace(/\s+/g, " ")
+    .trim();
+}
