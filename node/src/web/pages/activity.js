@@ -1,6 +1,6 @@
 /**
  * What agents do, in all sessions, as it happens: requests for permission first, then turns, the newest first. It is what
- * this page heard since it was opened, and is stored nowhere; sessions keep the answers.
+ * the node still remembers and what this page heard since; it is stored nowhere, and sessions keep the answers.
  */
 
 import { h } from "../core/dom.js";
@@ -14,7 +14,7 @@ import { field, head, select, tag } from "./parts.js";
 
 /** @typedef {import("../core/turns.js").Told} Told */
 /** @typedef {import("../core/types.js").ActivityEvent} ActivityEvent */
-/** @typedef {{key: string, session: string, agent: string, at: number, told: Told[]}} Group one turn */
+/** @typedef {{key: string, session: string, agent: string, at: number, newest: number, told: Told[]}} Group one turn; `at` is 0 for one before this page */
 
 /** Steps of a turn that are shown before it is unfolded. */
 const STEPS = 8;
@@ -65,9 +65,9 @@ function agentFilter(told) {
 
 /** Who has work at the moment, whether or not something was heard. */
 function working() {
-  const busy = state.agents.filter((agent) => agent.running && (!page.agent || page.agent === agent.handle));
+  const busy = [...state.sessions.values()].filter((item) => item.status === "running" && (!page.agent || page.agent === item.agent_id));
   if (busy.length === 0) return h("span", { class: "quiet" }, "Nobody works at the moment.");
-  return busy.map((agent) => h("a", { key: agent.handle, class: "status status-working", href: link("sessions", agent.running ?? "") }, `@${agent.handle} works`));
+  return busy.map((item) => h("a", { key: item.id, class: "status status-working", href: link("sessions", item.id) }, `@${item.agent_id} works`));
 }
 
 function nothing() {
@@ -75,7 +75,7 @@ function nothing() {
     "div",
     { key: "nothing", class: "card none-card" },
     icon("activity"),
-    h("p", null, page.agent ? `Nothing was heard of @${page.agent} since this page was opened.` : "Nothing was heard since this page was opened."),
+    h("p", null, page.agent ? `Nothing was heard of @${page.agent} yet.` : "Nothing was heard of any agent yet."),
     h("p", { class: "small quiet" }, "As soon as an agent works in any session, its steps are shown here."),
     h("a", { class: "button", href: link("new") }, icon("plus"), "New session"),
   );
@@ -92,12 +92,13 @@ function grouped(told) {
   const groups = new Map();
   for (const each of told) {
     const { session_id: session, attempt_id: key } = each.event;
-    const group = groups.get(key) ?? { key, session, agent: agentIn(session), at: 0, told: [] };
+    const group = groups.get(key) ?? { key, session, agent: agentIn(session), at: 0, newest: 0, told: [] };
     group.told.push(each);
     group.at = each.at;
+    group.newest = each.number;
     groups.set(key, group);
   }
-  return [...groups.values()].sort((a, b) => b.at - a.at);
+  return [...groups.values()].sort((a, b) => b.newest - a.newest);
 }
 
 /** @param {Group} group */
@@ -117,11 +118,18 @@ function groupCard(group) {
       h("span", { class: "avatar from-agent-avatar", "aria-hidden": "true" }, icon("agent")),
       h("h2", null, group.agent ? `@${group.agent}` : "An agent", h("span", { class: "quiet plain" }, " in "), h("a", { href: link("sessions", group.session) }, item?.title ?? "Untitled session")),
       running ? h("span", { class: "status status-working" }, "Working") : tag("", "over"),
-      h("time", { class: "small quiet", datetime: new Date(group.at).toISOString() }, clockOf(new Date(group.at).toISOString())),
+      clock(group.at),
     ),
     more > 0 ? h("button", { type: "button", class: "quiet-button", "aria-expanded": String(all), on: { click: () => toggle(`turn ${group.key}`) } }, all ? "Show fewer steps" : `Show ${more} earlier steps`) : null,
     h("ol", { class: "turn-steps" }, shown.map(step)),
   );
+}
+
+/** @param {number} ms 0 when it is not known */
+function clock(ms) {
+  if (ms === 0) return h("span", { class: "small quiet" }, "earlier");
+  const at = new Date(ms).toISOString();
+  return h("time", { class: "small quiet", datetime: at }, clockOf(at));
 }
 
 /** Whether no later turn of the session was heard of. @param {Group} group */

@@ -63,7 +63,7 @@ function creating() {
       { class: "form-grid", on: { submit: (event) => (event.preventDefault(), void create()) } },
       h(
         "fieldset",
-        { class: "choices wide-field" },
+        { class: "choices side-by-side wide-field" },
         h("legend", { class: "hidden" }, "For whom"),
         choice("mine", !person, () => set(() => (form.person = false)), "For a further device of mine", `It writes as @${state.status?.handle ?? ""}, as this one does.`),
         others

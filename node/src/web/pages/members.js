@@ -67,7 +67,7 @@ function deviceRow(device, may) {
       "div",
       { class: "device-words" },
       h("span", { class: "row" }, lamp(device.online || device.here, h("b", null, name)), device.here ? tag("ok", "this device") : null),
-      h("span", { class: "quiet small indent row" }, copied(device.device, "device key", shortKey(device.device)), device.here || device.online ? "online" : h("span", null, "last seen ", when(device.last_seen)), agents.length > 0 ? `hosts ${agents.join(", ")}` : null),
+      h("span", { class: "quiet small indent row" }, copied(device.device, "device key", shortKey(device.device)), h("span", null, device.here || device.online ? "online" : ["last seen ", when(device.last_seen)]), agents.length > 0 ? h("span", null, `hosts ${agents.join(", ")}`) : null),
     ),
     device.here
       ? h("span", { class: "small quiet aside-note" }, "Can only be revoked from another device.")

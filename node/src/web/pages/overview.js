@@ -28,9 +28,9 @@ export function overview() {
   const { status } = state;
   if (!status) return [head("Overview", "What this node is, and how it does."), loading()];
   return [
-    head("Overview", `What this node is, and how it does.`, h("a", { class: "button", href: link("doctor") }, icon("doctor"), "Check this node")),
+    head("Overview", "What this node is, and how it does.", h("a", { class: "button", href: link("doctor") }, icon("doctor"), "Check this node")),
     figures(status),
-    h("div", { key: "parts", class: "parts" }, identity(status), running(status), storage(status), exported(status)),
+    h("div", { key: "parts", class: "parts" }, h("div", { class: "stack" }, identity(status), storage(status)), h("div", { class: "stack" }, running(status), exported(status))),
     section("What waits", null, waitingList(status.waiting, "Nothing waits: every message has its answer, or is being answered.")),
     devices(),
     fresh(),
@@ -86,7 +86,7 @@ function storage(status) {
     "Storage",
     null,
     facts([
-      ["Sessions and keys", size(kept.store_bytes)],
+      ["Sessions", size(kept.store_bytes)],
       ["Git export", size(kept.export_bytes)],
       ["Home", copied(kept.home, "path")],
     ]),

@@ -20,6 +20,7 @@ import { sync } from "./sync.js";
 
 /** @type {Page[]} */
 export const PAGES = [
+  { name: "overview", title: "Overview", icon: "overview", view: overview },
   { name: "activity", title: "Activity", icon: "activity", view: activity },
   { name: "agents", title: "Agents", icon: "agent", view: () => [...agents(), dialog()] },
   { name: "peers", title: "Peers", icon: "peers", view: peers },
@@ -27,5 +28,4 @@ export const PAGES = [
   { name: "members", title: "Members", icon: "members", view: () => [...members(), dialog()] },
   { name: "invites", title: "Invites", icon: "invite", view: () => [...invites(), dialog()] },
   { name: "doctor", title: "Doctor", icon: "doctor", view: doctor },
-  { name: "overview", title: "Overview", icon: "overview", view: overview },
 ];
