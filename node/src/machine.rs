@@ -5,7 +5,7 @@
 //! all that others may see of it follows in `commit`, after [`Input::Committed`] (INV-3). In reading order: `input`,
 //! `request` and `info` (the two doors), `rows` (what is stored), `task` and
 //! `slots` (sessions in memory), `commit`, `writing` (what
-//! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `hosting` and `dispatch` (turns), `interrupted`, `moving`, `activity`, `relay`, `context`, `policy`, `peers`, `sync`, `invites`, `report`, `export_plan`, `segments`, `pushing`.
+//! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `hosting` and `dispatch` (turns), `interrupted`, `moving`, `activity`, `relay`, `context`, `policy`, `peers`, `sync`, `invites`, `report`, `search`, `export_plan`, `segments`, `pushing`.
 
 pub mod activity;
 mod after;
@@ -41,6 +41,7 @@ mod requests;
 pub mod restoring;
 mod revoking;
 pub mod rows;
+pub mod search;
 pub mod segments;
 mod showing;
 mod slots;
@@ -77,6 +78,7 @@ use recount::Recount;
 use relay::Asks;
 use request::{Answer, Code, Rejection};
 use rows::Stored;
+use search::Searches;
 use slots::Slots;
 
 use crate::fault::{Fault, planted};
@@ -141,6 +143,7 @@ pub struct Node {
     invites: Invites,
     hosting: Hosting,
     contexts: Contexts,
+    searches: Searches,
     asks: Asks,
     exporter: Exporter,
     pusher: Option<Pusher>,
@@ -188,6 +191,7 @@ impl Node {
             peers: Peers::load(&boot.stored.peers),
             invites: Invites::load(&boot.stored.invites),
             hosting: Hosting::load(&boot.stored.profiles),
+            searches: Searches::default(),
             asks: Asks::default(),
             contexts: Contexts::load(&boot.stored.contexts),
             exporter: Exporter::new(boot.export, boot.stored.exported.clone()),
@@ -255,11 +259,15 @@ impl Node {
         self.now = self.now.max(now_ms);
         match input {
             Input::Request { ticket, request } => self.on_request(ticket, request),
-            Input::Withdrawn(ticket) => self.waiters.retain(|waiter| *waiter != ticket),
+            Input::Withdrawn(ticket) => {
+                self.waiters.retain(|waiter| *waiter != ticket);
+                self.searches.withdraw(ticket);
+            }
             Input::Committed(seq) => self.on_committed(seq),
             Input::CommitFailed { batches, error } => self.on_commit_failed(&batches, &error),
             Input::Loaded { stream, records } => self.on_loaded(stream, records),
             Input::AsideLoaded(records) => self.on_aside_loaded(records),
+            Input::Searched { ticket, looked } => self.on_searched(ticket, looked),
             Input::Net(event) => self.on_net(event),
             Input::Turn { attempt, event } => self.on_turn(attempt, event),
             Input::Exported(result) => self.on_exported(result),

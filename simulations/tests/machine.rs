@@ -26,6 +26,7 @@ mod machine {
     mod program;
     mod revocation;
     mod scenarios;
+    mod search;
     mod shrinking;
     mod two_nodes;
     mod upgrade;

@@ -29,6 +29,15 @@ pub struct Item {
     pub revision: u64,
 }
 
+/// Where a session has a text that was looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Match {
+    /// The first line that has it.
+    pub line_number: u64,
+    /// A part of that line around it, without line ends.
+    pub excerpt: String,
+}
+
 /// An agent of the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentInfo {

@@ -13,6 +13,7 @@ use super::export_plan::ExportPlan;
 use super::info::{ExportState, Notice};
 pub use super::profile::{AgentKind, AgentProfile};
 use super::request::{Answer, Rejection, Request};
+use super::search::Looked;
 use crate::store::Batch;
 
 /// Names a client's question until it is answered.
@@ -50,6 +51,13 @@ pub enum Input {
     },
     /// Held records, as asked by [`Effect::LoadAside`], each under its id; or why they cannot be read.
     AsideLoaded(Result<Vec<(RecordId, Vec<u8>)>, String>),
+    /// Stored records were looked through, as asked by [`Effect::Search`].
+    Searched {
+        /// The question.
+        ticket: Ticket,
+        /// What was found, or why they cannot be read.
+        looked: Result<Looked, String>,
+    },
     /// Something of the network.
     Net(NetInput),
     /// A turn's process reported.
@@ -194,6 +202,16 @@ pub enum Effect {
     LoadAside {
         /// Where they are; one that is not there is left out.
         places: Vec<Place>,
+    },
+    /// Look through the stored messages of these sessions for a text, in this order and for a bounded time, then report
+    /// [`Input::Searched`].
+    Search {
+        /// The question.
+        ticket: Ticket,
+        /// Where.
+        streams: Vec<StreamKey>,
+        /// For what, as [`super::search::mentions`] wants it.
+        text: String,
     },
     /// Tell a client.
     Answer {

@@ -9,7 +9,7 @@ use starling_crdt::view::{Status, View};
 
 use super::activity::PermissionInfo;
 use super::info::{
-    AgentInfo, ExportState, InviteInfo, Item, MemberInfo, NodeStatus, PeerInfo, RevokedInfo, SyncInfo,
+    AgentInfo, ExportState, InviteInfo, Item, Match, MemberInfo, NodeStatus, PeerInfo, RevokedInfo, SyncInfo,
 };
 use super::input::AgentProfile;
 
@@ -65,6 +65,19 @@ pub enum Request {
         /// Only of this agent.
         agent: Option<Handle>,
         /// Items a page, 1 to 1,000.
+        limit: usize,
+        /// Where the page before ended.
+        cursor: Option<String>,
+    },
+    /// One page of the sessions whose id, title or messages have a text, newest first. Answer: [`Answer::Found`].
+    Search {
+        /// The text; case does not matter.
+        text: String,
+        /// Archived ones instead of the others.
+        archived: bool,
+        /// Only of this agent.
+        agent: Option<Handle>,
+        /// Items a page, at most 100.
         limit: usize,
         /// Where the page before ended.
         cursor: Option<String>,
@@ -226,6 +239,13 @@ pub enum Answer {
     Sessions {
         /// Newest first.
         items: Vec<Item>,
+        /// Where the next page begins.
+        next_cursor: Option<String>,
+    },
+    /// A page of what was found. It may be short or empty and not be the last: the work for one page is bounded.
+    Found {
+        /// Newest first, each with the line that has the text; `None` where only its id or title has.
+        items: Vec<(Item, Option<Match>)>,
         /// Where the next page begins.
         next_cursor: Option<String>,
     },

@@ -292,6 +292,9 @@ impl Shell {
             Effect::Commit { seq, batch } => self.disk.commit(seq, batch),
             Effect::Load { stream } => self.disk.load(stream, &self.spawner),
             Effect::LoadAside { places } => self.disk.load_aside(places, &self.spawner),
+            Effect::Search { ticket, streams, text } => {
+                self.disk.search(ticket, streams, text, &self.spawner);
+            }
             Effect::Answer { ticket, answer } => {
                 if let Some(reply) = self.asked.remove(&ticket) {
                     // Who hung up wants no answer.

@@ -22,6 +22,9 @@ pub(super) fn effect(effect: &Effect, names: &Names) -> (&'static str, String) {
         Effect::Commit { seq, batch } => commit(*seq, batch),
         Effect::Load { stream } => ("load", short(stream.as_bytes())),
         Effect::LoadAside { places } => ("load-aside", format!("{} records", places.len())),
+        Effect::Search { ticket, streams, .. } => {
+            ("search", format!("{} sessions for request {ticket}", streams.len()))
+        }
         Effect::Answer { ticket, answer } => {
             let answer = match answer {
                 Ok(answer) => first_word(answer),

@@ -283,13 +283,56 @@ pub(in crate::http) struct Shown {
     pub(in crate::http) session: Detail,
 }
 
-/// One page of the list.
+/// One page of the list, or of what was found.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct Sessions {
-    pub(in crate::http) sessions: Vec<Item>,
+    sessions: Vec<Listed>,
     /// Where the next page begins; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::http) next_cursor: Option<String>,
+    next_cursor: Option<String>,
+}
+
+impl Sessions {
+    /// A page of the list.
+    pub(in crate::http) fn listed(items: &[info::Item], next_cursor: Option<String>) -> Self {
+        let listed = |item| Listed { item: Item::from(item), found: None };
+        Self { sessions: items.iter().map(listed).collect(), next_cursor }
+    }
+
+    /// A page of what was found.
+    pub(in crate::http) fn found(
+        items: Vec<(info::Item, Option<info::Match>)>,
+        next_cursor: Option<String>,
+    ) -> Self {
+        let listed = |(item, found): (info::Item, Option<info::Match>)| Listed {
+            item: Item::from(&item),
+            found: Some(found.map(Match::from)),
+        };
+        Self { sessions: items.into_iter().map(listed).collect(), next_cursor }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Listed {
+    #[serde(flatten)]
+    item: Item,
+    /// There when a text was looked for: the first line that has it; null where only the id or the title has.
+    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
+    found: Option<Option<Match>>,
+}
+
+/// Where a session has the text that was looked for.
+#[derive(Debug, Serialize, ToSchema)]
+struct Match {
+    line_number: u64,
+    /// At most 160 characters around it, without line ends.
+    excerpt: String,
+}
+
+impl From<info::Match> for Match {
+    fn from(found: info::Match) -> Self {
+        Self { line_number: found.line_number, excerpt: found.excerpt }
+    }
 }
 
 /// Session ids.

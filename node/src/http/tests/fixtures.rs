@@ -8,7 +8,7 @@ use starling_crdt::view::{Archived, Author, Completed, Failed, Line, Processing,
 
 use crate::machine::activity::PermissionInfo;
 use crate::machine::info::{
-    AgentInfo, DeviceInfo, ExportState, InviteInfo, Item, MemberInfo, NodeStatus, PeerInfo, SyncInfo,
+    AgentInfo, DeviceInfo, ExportState, InviteInfo, Item, Match, MemberInfo, NodeStatus, PeerInfo, SyncInfo,
     WaitingInfo,
 };
 
@@ -224,4 +224,8 @@ pub(super) fn status() -> NodeStatus {
 
 pub(super) fn invite() -> InviteInfo {
     InviteInfo { id: "inv-1".to_owned(), handle: handle("bob"), expires_at_ms: START_MS, used_by: None }
+}
+
+pub(super) fn found() -> Match {
+    Match { line_number: 2, excerpt: "all is well".to_owned() }
 }

@@ -83,6 +83,10 @@ impl Model {
             Request::List { .. } => {
                 Answer::Sessions { items: vec![f::item()], next_cursor: Some("next".to_owned()) }
             }
+            Request::Search { .. } => Answer::Found {
+                items: vec![(f::item(), Some(f::found())), (f::item(), None)],
+                next_cursor: None,
+            },
             Request::Show { session } if session != f::session() => {
                 return Err(Rejection::new(Code::QuickSessionNotFound, "no such session"));
             }
