@@ -80,7 +80,7 @@ function more(peer) {
   return h(
     "div",
     { class: "peer-more" },
-    peer.last_error ? h("p", { class: "error-text small" }, peer.last_error) : null,
+    peer.last_error ? h("p", { class: peer.connected ? "small quiet" : "error-text small" }, peer.connected ? `Before it was reached: ${peer.last_error}` : peer.last_error) : null,
     pinged === undefined ? null : h("p", { class: "small" }, `Last ping: ${rtt(pinged)}.`),
     h(
       "details",
