@@ -3,12 +3,13 @@
 //! It parses a request into a [`Request`](crate::machine::request::Request), asks the node's loop over a bounded
 //! channel ([`Ask`]) and renders the answer as JSON; it decides nothing and stores nothing. In reading order: `ask` (the
 //! way to the loop), `auth` (who may call), `extract` and `parse` (bytes to types), `sessions`, `turns`, `workspace`,
-//! `agents` and `device` (the endpoints), `events` (what listeners hear), `dto` and `problem` (the JSON), `openapi`, `serve`.
+//! `agents`, `device` and `doctor` (the endpoints), `events` (what listeners hear), `dto` and `problem` (the JSON), `openapi`, `serve`.
 
 mod agents;
 mod ask;
 mod auth;
 mod device;
+mod doctor;
 mod dto;
 mod events;
 mod extract;
@@ -48,6 +49,8 @@ pub use serve::{ServeError, serve_tcp, serve_unix};
 use auth::{Door, Keys};
 use problem::Problem;
 
+use crate::config::Home;
+use crate::logs::Logs;
 use crate::machine::request::Code;
 use crate::spawner::Spawner;
 
@@ -66,6 +69,12 @@ pub struct HttpConfig {
     pub events: Events,
     /// What the agents of this device said on stderr.
     pub logs: AgentLogs,
+    /// What the node itself said.
+    pub log: Logs,
+    /// Where the node keeps its things: looked at by `GET /doctor`.
+    pub home: Home,
+    /// The clock, ms since 1970.
+    pub now_ms: fn() -> u64,
     /// Starts connection tasks.
     pub spawner: Spawner,
     /// Random bytes for login codes.
@@ -82,6 +91,9 @@ struct Shared {
     ask: Ask,
     events: Events,
     logs: AgentLogs,
+    log: Logs,
+    home: Home,
+    now_ms: fn() -> u64,
     event_seats: Arc<Semaphore>,
     keys: Keys,
     http: Option<SocketAddr>,
@@ -99,6 +111,9 @@ impl Context {
             ask: config.ask,
             events: config.events,
             logs: config.logs,
+            log: config.log,
+            home: config.home,
+            now_ms: config.now_ms,
             event_seats: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
             http: config.http,
             spawner: config.spawner,
@@ -161,13 +176,17 @@ fn private_routes() -> OpenApiRouter<App> {
         .routes(routes!(permissions::list))
         .routes(routes!(permissions::answer))
         .routes(routes!(agents::logs))
+        .routes(routes!(agents::detected))
         .routes(routes!(workspace::members))
         .routes(routes!(workspace::remove_member))
         .routes(routes!(workspace::revoke_device))
         .routes(routes!(workspace::invites, workspace::invite))
         .routes(routes!(workspace::revoke_invite))
         .routes(routes!(device::peers, device::add_peer))
+        .routes(routes!(device::ping))
         .routes(routes!(device::status))
+        .routes(routes!(doctor::check))
+        .routes(routes!(doctor::logs))
         .routes(routes!(device::sync))
         .routes(routes!(device::pause))
         .routes(routes!(device::resume))

@@ -29,6 +29,7 @@ mod invites;
 pub mod joining;
 mod moving;
 mod peers;
+mod pinging;
 pub mod policy;
 pub mod profile;
 mod pushing;
@@ -72,6 +73,7 @@ use ingest::Frames;
 use input::{Effect, Input};
 use invites::Invites;
 use peers::Peers;
+use pinging::Pings;
 use pushing::Pusher;
 use recount::Recount;
 use relay::Asks;
@@ -152,6 +154,7 @@ pub struct Node {
     said: VecDeque<proto::Output>,
     saying: bool,
     waiters: Vec<input::Ticket>,
+    pings: Pings,
     roster_reads: Vec<showing::RosterRead>,
     /// When what a failed commit left undone is tried again.
     retry_ms: Option<u64>,
@@ -199,6 +202,7 @@ impl Node {
             said: VecDeque::new(),
             saying: false,
             waiters: Vec::new(),
+            pings: Pings::default(),
             roster_reads: Vec::new(),
             retry_ms: None,
             stopped: false,
@@ -255,7 +259,7 @@ impl Node {
         self.now = self.now.max(now_ms);
         match input {
             Input::Request { ticket, request } => self.on_request(ticket, request),
-            Input::Withdrawn(ticket) => self.waiters.retain(|waiter| *waiter != ticket),
+            Input::Withdrawn(ticket) => self.on_withdrawn(ticket),
             Input::Committed(seq) => self.on_committed(seq),
             Input::CommitFailed { batches, error } => self.on_commit_failed(&batches, &error),
             Input::Loaded { stream, records } => self.on_loaded(stream, records),
@@ -315,7 +319,8 @@ impl Node {
         self.stopping = true;
         self.cancel_all_turns();
         let stopping = Rejection::new(Code::ShuttingDown, "the node is stopping");
-        for ticket in std::mem::take(&mut self.waiters) {
+        let pinging = self.pings.take_all();
+        for ticket in std::mem::take(&mut self.waiters).into_iter().chain(pinging) {
             self.answer(ticket, Err(stopping.clone()));
         }
     }

@@ -153,6 +153,7 @@ impl Node {
                 last_seen_ms: self.last_seen(&agent.host),
                 running: running.and_then(|key| Some(self.slots.get(&key)?.row.as_ref()?.id)),
                 queued,
+                profile: self.hosting.profile(id).filter(|_| agent.host == self.me).cloned(),
             })
         });
         let mut agents: Vec<AgentInfo> = agents.collect();

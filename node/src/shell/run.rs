@@ -20,8 +20,9 @@ use super::setup::{self, Ready};
 use super::turns::{Places, Turns};
 use super::{failed, now_ms, random_32, spawner};
 use crate::cli::{Failure, UpOptions};
-use crate::config::Endpoint;
+use crate::config::{Endpoint, Home};
 use crate::http::{self, AgentLogs, Ask, Context, Events, HttpConfig, Question};
+use crate::logs::Logs;
 use crate::machine::Node;
 use crate::machine::input::{Effect, Input, NetInput, Ticket};
 use crate::machine::request::{Answer, Code, Rejection, Request};
@@ -39,7 +40,7 @@ const SERVE_TIME: Duration = Duration::from_secs(7);
 const ASKED_MANY: usize = 64;
 
 /// Runs the node until it is stopped.
-pub(super) async fn up(options: UpOptions) -> Result<(), Failure> {
+pub(super) async fn up(options: UpOptions, log: Logs) -> Result<(), Failure> {
     let mut ready = setup::prepare(&options)?;
     let http = setup::bind_http(&options, &mut ready.settings)?;
     let socket = options.home.prepare_socket()?;
@@ -53,6 +54,8 @@ pub(super) async fn up(options: UpOptions) -> Result<(), Failure> {
         ask: ask.clone(),
         events: Events::new(now_ms()),
         logs: AgentLogs::default(),
+        log,
+        home: options.home.clone(),
         stop: CancellationToken::new(),
     };
     let (founded, peers) = (ready.founded && options.demo_agent, ready.settings.peers.clone());
@@ -72,6 +75,7 @@ pub(super) async fn up(options: UpOptions) -> Result<(), Failure> {
         Endpoint { http: format!("http://{bound}"), socket: served.socket.clone(), pid: std::process::id() };
     options.home.write_endpoint(&endpoint)?;
     shell.spawner.spawn("greeting", greet(ask, options.clone(), bound, founded, peers));
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), http = %bound, "the node is up");
     let ended = shell.run(served.stop.clone()).await;
     shell.close(serving).await;
     options.home.clear_endpoint();
@@ -91,6 +95,8 @@ struct Served {
     ask: Ask,
     events: Events,
     logs: AgentLogs,
+    log: Logs,
+    home: Home,
     stop: CancellationToken,
 }
 
@@ -173,6 +179,9 @@ impl Shell {
             ask: served.ask.clone(),
             events: served.events.clone(),
             logs: served.logs.clone(),
+            log: served.log.clone(),
+            home: served.home.clone(),
+            now_ms,
             spawner: self.spawner.clone(),
             entropy: Arc::new(|| random_32().unwrap_or_default()),
             stop: served.stop.clone(),
