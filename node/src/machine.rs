@@ -29,6 +29,7 @@ mod invites;
 pub mod joining;
 mod moving;
 mod peers;
+mod pinging;
 pub mod policy;
 pub mod profile;
 mod pushing;
@@ -40,6 +41,7 @@ pub mod request;
 mod requests;
 pub mod restoring;
 mod revoking;
+mod roster;
 pub mod rows;
 pub mod search;
 pub mod segments;
@@ -56,10 +58,9 @@ use std::collections::{BTreeMap, VecDeque};
 use ed25519_dalek::SigningKey;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use starling_crdt::id::{AttemptId, DeviceKey, Handle, MemberId, SessionId, WorkspaceId};
-use starling_crdt::payload::Payload;
+use starling_crdt::id::{AttemptId, DeviceKey, MemberId, SessionId, WorkspaceId};
 use starling_crdt::roster::{Roster, Standing};
-use starling_crdt::signed::{Received, Signed, Unverified, Verified, device_key};
+use starling_crdt::signed::device_key;
 use starling_net::proto::{self, Proto};
 
 use aside::Aside;
@@ -73,10 +74,13 @@ use ingest::Frames;
 use input::{Effect, Input};
 use invites::Invites;
 use peers::Peers;
+use pinging::Pings;
 use pushing::Pusher;
 use recount::Recount;
 use relay::Asks;
 use request::{Answer, Code, Rejection};
+pub use roster::is_named;
+use roster::load_roster;
 use rows::Stored;
 use search::Searches;
 use slots::Slots;
@@ -155,6 +159,7 @@ pub struct Node {
     said: VecDeque<proto::Output>,
     saying: bool,
     waiters: Vec<input::Ticket>,
+    pings: Pings,
     roster_reads: Vec<showing::RosterRead>,
     /// When what a failed commit left undone is tried again.
     retry_ms: Option<u64>,
@@ -203,6 +208,7 @@ impl Node {
             said: VecDeque::new(),
             saying: false,
             waiters: Vec::new(),
+            pings: Pings::default(),
             roster_reads: Vec::new(),
             retry_ms: None,
             stopped: false,
@@ -259,10 +265,7 @@ impl Node {
         self.now = self.now.max(now_ms);
         match input {
             Input::Request { ticket, request } => self.on_request(ticket, request),
-            Input::Withdrawn(ticket) => {
-                self.waiters.retain(|waiter| *waiter != ticket);
-                self.searches.withdraw(ticket);
-            }
+            Input::Withdrawn(ticket) => self.on_withdrawn(ticket),
             Input::Committed(seq) => self.on_committed(seq),
             Input::CommitFailed { batches, error } => self.on_commit_failed(&batches, &error),
             Input::Loaded { stream, records } => self.on_loaded(stream, records),
@@ -323,7 +326,8 @@ impl Node {
         self.stopping = true;
         self.cancel_all_turns();
         let stopping = Rejection::new(Code::ShuttingDown, "the node is stopping");
-        for ticket in std::mem::take(&mut self.waiters) {
+        let pinging = self.pings.take_all();
+        for ticket in std::mem::take(&mut self.waiters).into_iter().chain(pinging) {
             self.answer(ticket, Err(stopping.clone()));
         }
     }
@@ -372,34 +376,4 @@ impl Node {
         let random = u128::from_be_bytes(self.random());
         AttemptId::from_parts(self.now, random)
     }
-}
-
-/// A name for whom the roster has none any more.
-fn nobody() -> Handle {
-    Handle::fit("unknown").unwrap_or_else(|| unreachable!("`unknown` is a handle"))
-}
-
-/// Whether the roster ever gave a device a place.
-#[must_use]
-pub fn is_named(roster: &Roster, device: &DeviceKey) -> bool {
-    roster.records().any(|record| names(record, device))
-}
-
-/// Whether a roster record gives a device a place.
-fn names(record: &Signed<Verified>, device: &DeviceKey) -> bool {
-    match &record.record().payload {
-        Payload::Found { .. } => record.record().author == *device,
-        Payload::AddDevice { device: added, .. } => added == device,
-        _ => false,
-    }
-}
-
-fn load_roster(workspace: WorkspaceId, records: &[Vec<u8>]) -> Result<Roster, BootError> {
-    let mut roster = Roster::new(workspace);
-    for wire in records {
-        if let Ok(Received::Record(record)) = Signed::<Unverified>::decode(wire) {
-            roster.offer(record.trust());
-        }
-    }
-    if roster.heads().is_empty() { Err(BootError::NoRoster) } else { Ok(roster) }
 }

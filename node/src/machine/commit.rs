@@ -353,7 +353,7 @@ impl Node {
     /// The row of the list.
     pub(super) fn item(&self, row: &IndexRow) -> Item {
         let standing = self.standing();
-        let nobody = super::nobody;
+        let nobody = super::roster::nobody;
         Item {
             id: row.id,
             title: row.title.clone(),

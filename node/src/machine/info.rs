@@ -7,6 +7,7 @@ use starling_crdt::id::{DeviceKey, Handle, RecordId, SessionId};
 use starling_crdt::view::Status;
 
 use super::activity::Activity;
+use super::profile::AgentProfile;
 
 /// A row of the session list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub struct AgentInfo {
     pub running: Option<SessionId>,
     /// Inputs that wait for it here.
     pub queued: usize,
+    /// How this device runs it; `None` for those of other devices.
+    pub profile: Option<AgentProfile>,
 }
 
 /// A member of the workspace.

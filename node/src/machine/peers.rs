@@ -68,6 +68,13 @@ impl Peers {
         self.listen.iter()
     }
 
+    /// The newest round trip to a connected device, in microseconds.
+    pub(super) fn note_rtt(&mut self, device: &DeviceKey, micros: u64) {
+        if let Some(link) = self.links.get_mut(device) {
+            link.rtt_micros = Some(micros);
+        }
+    }
+
     /// Whether a device is connected and let in.
     pub(super) fn is_connected(&self, device: &DeviceKey) -> bool {
         self.links.get(device).is_some_and(|link| link.accepted)
@@ -131,11 +138,8 @@ impl Node {
             NetInput::Frame { peer, bytes } => self.feed(proto::Input::Frame { peer, bytes }),
             NetInput::Gossip { from, token, bytes } => self.on_gossip(from, token, &bytes),
             NetInput::Discovered { peer, addresses } => self.learn(peer, addresses),
-            NetInput::Rtt { peer, micros } => {
-                if let Some(link) = self.peers.links.get_mut(&peer) {
-                    link.rtt_micros = Some(micros);
-                }
-            }
+            NetInput::Rtt { peer, micros } => self.peers.note_rtt(&peer, micros),
+            NetInput::Pong { peer, result } => self.on_pong(peer, result),
             NetInput::DialFailed { peer, error } => self.on_dial_failed(peer, error),
         }
     }
@@ -164,6 +168,7 @@ impl Node {
             return;
         };
         self.forget_requests_of(&peer);
+        self.on_unreachable(peer);
         let now = self.now;
         if let Some(state) = self.peers.peers.get_mut(&peer) {
             state.back_off(now);

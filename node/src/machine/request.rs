@@ -109,6 +109,11 @@ pub enum Request {
     Members,
     /// Answer: [`Answer::Peers`].
     Peers,
+    /// Measure the round trip to a connected device now. Answer: [`Answer::Pong`].
+    Ping {
+        /// The device.
+        device: DeviceKey,
+    },
     /// Answer: [`Answer::Status`].
     Status,
     /// Answer: [`Answer::Sync`]. With `wait`, answered when every connected peer has what we have.
@@ -266,6 +271,13 @@ pub enum Answer {
     Members(Vec<MemberInfo>),
     /// Peers that are known.
     Peers(Vec<PeerInfo>),
+    /// The round trip to a device.
+    Pong {
+        /// The device.
+        device: DeviceKey,
+        /// Microseconds.
+        rtt_micros: u64,
+    },
     /// The node.
     Status(Box<NodeStatus>),
     /// The exchange with peers.
@@ -320,6 +332,8 @@ pub enum Code {
     QuickSessionInvalidState,
     RequestIdReused,
     HandleTaken,
+    /// 425: the device has to be connected for this.
+    PeerNotConnected,
     BodyTooLarge,
     NotJson,
     InvalidTitle,
@@ -354,6 +368,7 @@ impl Code {
             Self::QuickSessionInvalidState => (409, "quick_session_invalid_state"),
             Self::RequestIdReused => (409, "request_id_reused"),
             Self::HandleTaken => (409, "handle_taken"),
+            Self::PeerNotConnected => (425, "peer_not_connected"),
             Self::BodyTooLarge => (413, "body_too_large"),
             Self::NotJson => (415, "not_json"),
             Self::InvalidTitle => (422, "invalid_title"),

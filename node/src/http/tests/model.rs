@@ -108,6 +108,7 @@ impl Model {
                 return Err(Rejection::new(Code::NotFound, "no member is called so"));
             }
             Request::Peers | Request::AddPeer { .. } => Answer::Peers(vec![f::peer()]),
+            Request::Ping { device } => Answer::Pong { device, rtt_micros: 250 },
             Request::Status => Answer::Status(Box::new(f::status())),
             Request::Sync { .. } | Request::Pause(_) => Answer::Sync(f::sync()),
             Request::Invite { handle, .. } => Answer::Invited {

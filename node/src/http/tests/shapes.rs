@@ -298,12 +298,24 @@ async fn an_agent_of_the_command_line_and_what_it_said() {
     node.end().await;
 }
 
+/// How the agent of this device is run.
+fn profile() -> Value {
+    json!({
+        "kind": "exec", "command": ["no-such-codex", "--fast"], "script": null, "exec_profile": "codex", "cwd": "/srv/code",
+        "env": ["KEY"], "allow": ["alice"], "mode": null,
+        "policy": {
+            "on_interrupt": "fail", "permissions": "host", "turn_seconds": 3600, "silence_seconds": 300,
+            "turns_per_hour": 240, "memory_mb": 8192,
+        },
+    })
+}
+
 #[tokio::test]
 async fn the_workspace_and_its_people() {
     let node = Node::start().await;
     let agents = json!({ "agents": [{
         "handle": "scribe", "host": "d1".repeat(32), "host_label": "laptop", "owner": "alice", "here": true,
-        "online": true, "last_seen": null, "running": SESSION, "queued": 2,
+        "online": true, "last_seen": null, "running": SESSION, "queued": 2, "profile": profile(),
     }] });
     assert_eq!(node.call("GET", "/im/agents").send().await.json(), agents);
     let body = json!({
