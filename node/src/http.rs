@@ -183,6 +183,7 @@ fn private_routes() -> OpenApiRouter<App> {
         .routes(routes!(device::shutdown))
         .routes(routes!(metrics::show))
         .routes(routes!(events::listen))
+        .routes(routes!(events::lately))
         .routes(routes!(login::link))
         .routes(routes!(openapi::show))
 }

@@ -8,15 +8,17 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt, stream};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::App;
 use super::dto;
@@ -131,6 +133,27 @@ pub(super) async fn listen(
     let stream = Listener::new(events, seen, seat, app.closing).into_stream();
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
     Ok(Sse::new(stream).keep_alive(keep_alive).into_response())
+}
+
+/// What agents did lately.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Lately {
+    /// Number of the newest event of any kind: what `/events` says after it is not in here.
+    latest: u64,
+    /// `activity` events as `/events` carries them, oldest first: as many as are kept.
+    #[schema(value_type = Vec<Object>)]
+    activity: Vec<Box<RawValue>>,
+}
+
+/// The activity of agents that is still kept, for a client that comes later: bounded, and forgotten when the node ends.
+#[utoipa::path(get, path = "/activity", tag = "device", responses((status = 200, body = Lately), Problem))]
+pub(super) async fn lately(State(app): State<App>) -> Json<Lately> {
+    let (latest, kept) = {
+        let ring = app.shared().events.ring();
+        (ring.latest(), ring.of("activity"))
+    };
+    let read = |event: Arc<Event>| RawValue::from_string(event.data.clone()).ok();
+    Json(Lately { latest, activity: kept.into_iter().filter_map(read).collect() })
 }
 
 struct Listener {

@@ -66,6 +66,11 @@ impl Ring {
         }
     }
 
+    /// The kept events of one kind, in order.
+    pub(super) fn of(&self, kind: &str) -> Vec<Arc<Event>> {
+        self.events.iter().filter(|event| event.kind == kind).cloned().collect()
+    }
+
     /// What comes after the event `seen`.
     pub(super) fn after(&self, seen: u64) -> Read {
         let latest = self.latest();

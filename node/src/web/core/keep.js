@@ -112,7 +112,7 @@ export function togglePin(id) {
  * @param {string} name
  */
 export function flag(name) {
-  return read(`flag.${name}`, false) === true;
+  return read(`flag.${name}`, /** @type {unknown} */ (null)) === true;
 }
 
 /** @param {string} name */

@@ -47,10 +47,13 @@ export function listen() {
 /**
  * @param {EventSource} source
  * @param {string} name
- * @param {(data: any) => void} handle
+ * @param {(data: any, number: number) => void} handle
  */
 function on(source, name, handle) {
-  source.addEventListener(name, (event) => handle(JSON.parse(/** @type {MessageEvent} */ (event).data)));
+  source.addEventListener(name, (event) => {
+    const { data, lastEventId } = /** @type {MessageEvent} */ (event);
+    handle(JSON.parse(data), Number(lastEventId));
+  });
 }
 
 /** The stream was refused: find out why, and try again unless a login is missing. */

@@ -111,9 +111,16 @@ export function hearAnswer(id, news) {
   if (item && news.revision > item.revision) hearSession({ ...item, ...news });
 }
 
-/** @param {import("./types.js").ActivityEvent} event */
-export function hearActivity(event) {
-  noteActivity(state, event);
+/** Events that came before it was known what had been before them. @type {[import("./types.js").ActivityEvent, number][] | null} */
+let early = [];
+
+/**
+ * @param {import("./types.js").ActivityEvent} event
+ * @param {number} number of the event
+ */
+export function hearActivity(event, number) {
+  if (early) early.push([event, number]);
+  else noteActivity(state, event, Date.now());
   if (event.kind === "permission") void loadPermissions();
   changed();
 }
@@ -254,6 +261,17 @@ export const loadPermissions = coalesced(async () => {
   state.permissions = (await get("/im/permissions")).permissions;
 });
 
+/** Reads what agents did before this page was opened, once. */
+export async function loadActivity() {
+  if (!early) return;
+  const { latest, activity } = await get("/activity");
+  for (const event of activity) noteActivity(state, event, 0);
+  for (const [event, number] of early ?? []) if (number > latest) noteActivity(state, event, Date.now());
+  early = null;
+  for (const detail of state.details.values()) settleTurns(state, detail);
+  changed();
+}
+
 /** Sessions that were asked for and were not there may have come. */
 export function askAgainForMissing() {
   for (const id of state.missing.keys()) void loadDetail(id);
@@ -265,7 +283,7 @@ export async function loadAll() {
   if (state.standing !== "ready") return;
   const lists = [loadList("open", true)];
   if (state.listed.archived !== "none") lists.push(loadList("archived", true));
-  await Promise.all([loadRoster(), loadPermissions(), ...lists]);
+  await Promise.all([loadRoster(), loadPermissions(), loadActivity().catch(fail), ...lists]);
   for (const id of state.details.keys()) void loadDetail(id);
   askAgainForMissing();
 }

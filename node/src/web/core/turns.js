@@ -22,7 +22,7 @@
 /**
  * @typedef {object} Told
  * @property {number} number
- * @property {number} at ms
+ * @property {number} at ms; 0 for what was before this page
  * @property {ActivityEvent} event
  */
 
@@ -36,18 +36,19 @@ let told = 0;
 /**
  * @param {State} state
  * @param {ActivityEvent} event
+ * @param {number} at ms; 0 when it is not known
  */
-export function noteActivity(state, event) {
+export function noteActivity(state, event, at) {
   const turn = turnOf(state, event.session_id, event.attempt_id);
   apply(turn, event);
   const last = state.told.at(-1);
   if (event.kind === "text" && last?.event.kind === "text" && last.event.attempt_id === event.attempt_id) {
     last.event = { ...last.event, text: bounded((last.event.text ?? "") + (event.text ?? "")) };
-    last.at = Date.now();
+    last.at = at;
     return;
   }
   told += 1;
-  state.told.push({ number: told, at: Date.now(), event });
+  state.told.push({ number: told, at, event });
   if (state.told.length > TOLD_MAX) state.told.shift();
 }
 
