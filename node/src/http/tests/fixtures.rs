@@ -8,8 +8,8 @@ use starling_crdt::view::{Archived, Author, Completed, Failed, Line, Processing,
 
 use crate::machine::activity::PermissionInfo;
 use crate::machine::info::{
-    AgentInfo, DeviceInfo, ExportState, InviteInfo, Item, Match, MemberInfo, NodeStatus, PeerInfo, SyncInfo,
-    WaitingInfo,
+    AgentInfo, Delivery, DeviceInfo, ExportState, InviteInfo, Item, Match, MemberInfo, NodeStatus, PeerInfo,
+    SyncInfo, WaitingInfo,
 };
 
 /// The session that is always there.
@@ -228,4 +228,9 @@ pub(super) fn invite() -> InviteInfo {
 
 pub(super) fn found() -> Match {
     Match { line_number: 2, excerpt: "all is well".to_owned() }
+}
+
+/// Where the lines of [`view`] are: the last one nowhere else.
+pub(super) fn delivery() -> Delivery {
+    Delivery { devices: 2, on: vec![2, 1] }
 }
