@@ -5,7 +5,7 @@
 //! all that others may see of it follows in `commit`, after [`Input::Committed`] (INV-3). In reading order: `input`,
 //! `request` and `info` (the two doors), `rows` (what is stored), `task` and
 //! `slots` (sessions in memory), `commit`, `writing` (what
-//! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `hosting` and `dispatch` (turns), `interrupted`, `moving`, `activity`, `relay`, `context`, `policy`, `peers`, `sync`, `invites`, `report`, `search`, `export_plan`, `segments`, `pushing`.
+//! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `hosting` and `dispatch` (turns), `interrupted`, `moving`, `activity`, `relay`, `context`, `policy`, `peers`, `sync`, `delivery`, `invites`, `report`, `search`, `export_plan`, `segments`, `pushing`.
 
 pub mod activity;
 mod after;
@@ -13,6 +13,7 @@ mod aside;
 mod commit;
 mod company;
 pub mod context;
+mod delivery;
 mod depth;
 mod dispatch;
 pub mod exec;
@@ -67,6 +68,7 @@ use aside::Aside;
 pub use aside::Place;
 use commit::Commits;
 use context::Contexts;
+use delivery::Deliveries;
 use export_plan::Exporter;
 pub use genesis::{Founded, found};
 use hosting::Hosting;
@@ -144,6 +146,7 @@ pub struct Node {
     frames: Frames,
     proto: Proto,
     peers: Peers,
+    deliveries: Deliveries,
     invites: Invites,
     hosting: Hosting,
     contexts: Contexts,
@@ -194,6 +197,7 @@ impl Node {
             frames: Frames::default(),
             proto: Proto::new(config),
             peers: Peers::load(&boot.stored.peers),
+            deliveries: Deliveries::default(),
             invites: Invites::load(&boot.stored.invites),
             hosting: Hosting::load(&boot.stored.profiles),
             searches: Searches::default(),
@@ -293,6 +297,7 @@ impl Node {
             }
         }
         self.plan_push();
+        self.note_deliveries();
         self.slots.evict();
         self.stop_if_idle();
         if let Some(at) = self.wakes.values().min() {

@@ -39,6 +39,15 @@ pub struct Match {
     pub excerpt: String,
 }
 
+/// Where the lines of a session are known to be. It may lag, or say fewer than there are; never more.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// Other devices of the workspace in good standing.
+    pub devices: usize,
+    /// On how many of them each line is, in order; where it ends, on none as far as is known.
+    pub on: Vec<usize>,
+}
+
 /// An agent of the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentInfo {

@@ -7,7 +7,7 @@ use starling_net::proto::{self, DropReason};
 
 use super::Node;
 use super::company;
-use super::info::{Notice, PeerInfo};
+use super::info::PeerInfo;
 use super::input::{Effect, NetEffect, NetInput};
 use super::rows::{self, PeerRow};
 use crate::store::Space;
@@ -150,13 +150,13 @@ impl Node {
         let link = Link { address: can_be_dialled.then_some(address), accepted: false, rtt_micros: None };
         self.peers.links.insert(peer, link);
         self.feed(proto::Input::Connected { peer, outbound });
-        self.effects.push(Effect::Notify(Notice::Peers));
+        self.deliveries.peers_changed();
     }
 
     fn on_disconnected(&mut self, peer: DeviceKey) {
         self.unlink(peer);
         self.feed(proto::Input::Disconnected { peer });
-        self.effects.push(Effect::Notify(Notice::Peers));
+        self.deliveries.peers_changed();
         self.answer_waiters();
         self.redial(false);
         self.look_for_company();
@@ -269,7 +269,7 @@ impl Node {
         if !pause {
             self.redial(true);
         }
-        self.effects.push(Effect::Notify(Notice::Peers));
+        self.deliveries.peers_changed();
     }
 
     pub(super) fn on_drop(&mut self, peer: DeviceKey, reason: &DropReason) {
@@ -281,7 +281,7 @@ impl Node {
         if let Some(state) = self.peers.peers.get_mut(&peer).filter(|_| for_cause) {
             state.next_dial_ms = now + BACKOFF_MS_DROPPED;
         }
-        self.effects.push(Effect::Notify(Notice::Peers));
+        self.deliveries.peers_changed();
         self.answer_waiters();
         self.redial(false);
         self.look_for_company();
@@ -302,7 +302,7 @@ impl Node {
             state.learn([address]);
         }
         self.keep_peer(peer);
-        self.effects.push(Effect::Notify(Notice::Peers));
+        self.deliveries.peers_changed();
         self.look_for_company();
         self.tell_open_requests(peer);
     }

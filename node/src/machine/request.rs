@@ -9,7 +9,8 @@ use starling_crdt::view::{Status, View};
 
 use super::activity::PermissionInfo;
 use super::info::{
-    AgentInfo, ExportState, InviteInfo, Item, Match, MemberInfo, NodeStatus, PeerInfo, RevokedInfo, SyncInfo,
+    AgentInfo, Delivery, ExportState, InviteInfo, Item, Match, MemberInfo, NodeStatus, PeerInfo, RevokedInfo,
+    SyncInfo,
 };
 use super::input::AgentProfile;
 
@@ -215,6 +216,8 @@ pub enum Answer {
         view: Arc<View>,
         /// Made by this call.
         new: bool,
+        /// Where it is known to be: nowhere else yet.
+        delivery: Delivery,
     },
     /// A message was written, or had been by an identical call.
     Written {
@@ -260,6 +263,8 @@ pub enum Answer {
         view: Arc<View>,
         /// The session that it goes on from, if that one is known here.
         continues: Option<SessionId>,
+        /// Where its lines are known to be.
+        delivery: Delivery,
     },
     /// Ids.
     Ids(Vec<SessionId>),

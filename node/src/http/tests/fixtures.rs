@@ -9,8 +9,8 @@ use starling_crdt::view::{Archived, Author, Completed, Failed, Line, Processing,
 use crate::machine::activity::PermissionInfo;
 use crate::machine::exec::ExecProfile;
 use crate::machine::info::{
-    AgentInfo, DeviceInfo, ExportState, InviteInfo, Item, Match, MemberInfo, NodeStatus, PeerInfo, SyncInfo,
-    WaitingInfo,
+    AgentInfo, Delivery, DeviceInfo, ExportState, InviteInfo, Item, Match, MemberInfo, NodeStatus, PeerInfo,
+    SyncInfo, WaitingInfo,
 };
 use crate::machine::input::{AgentKind, AgentProfile};
 use crate::machine::policy::AgentPolicy;
@@ -247,4 +247,9 @@ pub(super) fn invite() -> InviteInfo {
 
 pub(super) fn found() -> Match {
     Match { line_number: 2, excerpt: "all is well".to_owned() }
+}
+
+/// Where the lines of [`view`] are: the last one nowhere else.
+pub(super) fn delivery() -> Delivery {
+    Delivery { devices: 2, on: vec![2, 1] }
 }

@@ -41,15 +41,15 @@ fn meta() -> Value {
 fn entries() -> [Value; 3] {
     [
         json!({
-            "message_id": "01".repeat(32), "line_number": 1, "sealed": true, "lost": false, "point_to": 0, "author": "alice",
+            "message_id": "01".repeat(32), "line_number": 1, "sealed": true, "lost": false, "on_devices": 2, "point_to": 0, "author": "alice",
             "timestamp": "2026-07-11T00:00:01.007Z", "body": "Please check.", "links": [],
         }),
         json!({
-            "message_id": "02".repeat(32), "line_number": 2, "sealed": true, "lost": false, "point_to": 1, "author": "scribe",
+            "message_id": "02".repeat(32), "line_number": 2, "sealed": true, "lost": false, "on_devices": 1, "point_to": 1, "author": "scribe",
             "timestamp": "2026-07-11T00:00:02.007Z", "body": "Done.", "links": [],
         }),
         json!({
-            "message_id": "03".repeat(32), "line_number": 3, "sealed": false, "lost": false, "point_to": 0, "author": "alice",
+            "message_id": "03".repeat(32), "line_number": 3, "sealed": false, "lost": false, "on_devices": 0, "point_to": 0, "author": "alice",
             "timestamp": "2026-07-11T00:00:03.007Z",
             "body": format!("see session:{SESSION}:L000001, (session:{SESSION})"),
             "links": [
@@ -61,12 +61,12 @@ fn entries() -> [Value; 3] {
 }
 
 fn detail() -> Value {
-    json!({ "meta": meta(), "entries": entries(), "archived": false, "warnings": [], "uncounted": 0 })
+    json!({ "meta": meta(), "entries": entries(), "archived": false, "devices": 2, "warnings": [], "uncounted": 0 })
 }
 
 #[test]
 fn an_archived_session_has_its_own_fields() {
-    let json = serde_json::to_value(Detail::whole(&f::archived_view())).unwrap();
+    let json = serde_json::to_value(Detail::whole(&f::archived_view(), &f::delivery())).unwrap();
     assert_eq!(json["archived"], true);
     let want = json!({
         "id": SESSION,
@@ -89,7 +89,7 @@ fn an_archived_session_has_its_own_fields() {
 
 #[test]
 fn meta_keeps_the_order_of_the_export() {
-    let text = serde_json::to_string(&Detail::whole(&f::view())).unwrap();
+    let text = serde_json::to_string(&Detail::whole(&f::view(), &f::delivery())).unwrap();
     let at = |field: &str| text.find(&format!("\"{field}\":")).unwrap();
     let order = [
         "id",
