@@ -11,6 +11,7 @@ mod machine {
     mod common;
     mod contexts;
     mod crashes;
+    mod delivery;
     mod disk;
     mod exports;
     mod joining;

@@ -9,7 +9,7 @@ use super::client::{Answer, Call, paths};
 use super::failure::Failure;
 use super::model::{Invite, Invites, Members, Peers, Revoked};
 use super::render::{clean, count, until};
-use super::{Context, render};
+use super::{Context, ping, render};
 use crate::machine::request::Code;
 use starling_crdt::id::Handle;
 
@@ -135,6 +135,7 @@ async fn members(cx: &mut Context) -> Result<(), Failure> {
 /// `starling peer`.
 pub(super) async fn peer(cx: &mut Context, verb: PeerVerb) -> Result<(), Failure> {
     let call = match verb {
+        PeerVerb::Ping { peer, count } => return ping::run(cx, &peer, count).await,
         PeerVerb::List => Call::get(paths::PEERS),
         PeerVerb::Add { multiaddr } => Call::post(paths::PEERS, json!({ "address": multiaddr })).repeatable(),
     };

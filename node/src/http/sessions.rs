@@ -55,9 +55,9 @@ pub(super) async fn create(
         by_agent: new.by_agent.map(|text| parse::handle("by_agent", &text)).transpose()?,
     };
     match ask.ask(request).await? {
-        Answer::Created { view, new } => {
+        Answer::Created { view, new, delivery } => {
             let status = if new { StatusCode::CREATED } else { StatusCode::OK };
-            Ok((status, Json(dto::Created::from(&*view))))
+            Ok((status, Json(dto::Created::new(&view, &delivery))))
         }
         other => Err(Problem::unexpected(&other)),
     }
@@ -130,8 +130,8 @@ pub(super) async fn show(
 ) -> Result<Json<dto::Shown>, Problem> {
     let limit = parse::bounded_limit(params.limit)?;
     match ask.ask(Request::Show { session }).await? {
-        Answer::Session { view, continues } => {
-            let detail = dto::Detail::part(&view, params.since, limit).continuing(continues);
+        Answer::Session { view, continues, delivery } => {
+            let detail = dto::Detail::part(&view, &delivery, params.since, limit).continuing(continues);
             Ok(Json(dto::Shown { session: detail }))
         }
         other => Err(Problem::unexpected(&other)),

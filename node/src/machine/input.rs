@@ -134,6 +134,13 @@ pub enum NetInput {
         /// Round trip in microseconds.
         micros: u64,
     },
+    /// What came of [`NetEffect::Ping`]. None comes when the peer is gone meanwhile.
+    Pong {
+        /// The peer.
+        peer: DeviceKey,
+        /// Round trip in microseconds, or why there is none.
+        result: Result<u64, String>,
+    },
     /// A dial came to nothing.
     DialFailed {
         /// The peer, where the address named one.
@@ -305,6 +312,11 @@ pub enum NetEffect {
         peer: Option<DeviceKey>,
         /// Where.
         addresses: Vec<String>,
+    },
+    /// Measure the round trip to a connected peer, then report [`NetInput::Pong`].
+    Ping {
+        /// The peer.
+        peer: DeviceKey,
     },
     /// Cut all connections to a peer.
     Disconnect {

@@ -53,6 +53,7 @@ impl Node {
             Request::Permit { session, request, allow } => self.on_permit(ticket, session, request, allow),
             Request::Members => self.answer(ticket, Ok(self.members())),
             Request::Peers => self.answer(ticket, Ok(Answer::Peers(self.peer_infos()))),
+            Request::Ping { device } => self.on_ping(ticket, device),
             Request::Status => self.answer(ticket, Ok(self.status())),
             Request::Sync { wait } => self.on_sync(ticket, wait),
             Request::Pause(pause) => {

@@ -358,7 +358,9 @@ impl Node {
     fn show(&mut self, key: StreamKey, ticket: Ticket) {
         let answer = self.view(&key).map(|view| {
             let before = view.continues.and_then(|previous| self.slots.get(&previous)?.row.as_ref());
-            super::Answer::Session { continues: before.map(|row| row.id), view }
+            let delivery =
+                self.session(&key).map(|session| self.delivery(session, &view)).unwrap_or_default();
+            super::Answer::Session { continues: before.map(|row| row.id), view, delivery }
         });
         self.answer(
             ticket,

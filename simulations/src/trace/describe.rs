@@ -73,6 +73,7 @@ fn net(effect: &NetEffect, names: &Names) -> (&'static str, String) {
             let peer = peer.as_ref().map_or_else(|| "anyone".to_owned(), name);
             ("dial", format!("{peer} at {}", addresses.join(" ")))
         }
+        NetEffect::Ping { peer } => ("ping", name(peer)),
         NetEffect::Disconnect { peer } => ("disconnect", name(peer)),
     }
 }
