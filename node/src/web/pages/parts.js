@@ -135,14 +135,20 @@ function under(row, columns) {
 }
 
 /**
- * A labelled control.
+ * A labelled control. The hint is beside the label: it describes the control and is no part of its name.
  *
  * @param {string} label
  * @param {import("../core/dom.js").VElement} control
- * @param {Child} [hint]
+ * @param {string} [hint]
  */
 export function field(label, control, hint) {
-  return h("label", { key: label, class: "field" }, h("span", { class: "field-name" }, label), control, hint ? h("span", { class: "small quiet" }, hint) : null);
+  const described = hint ? { ...control, props: { "aria-description": hint, ...control.props } } : control;
+  return h(
+    "div",
+    { key: label, class: "field" },
+    h("label", null, h("span", { class: "field-name" }, label), described),
+    hint ? h("span", { class: "small quiet", "aria-hidden": "true" }, hint) : null,
+  );
 }
 
 /**
