@@ -5,6 +5,7 @@ mod access;
 mod client;
 mod codes;
 mod fixtures;
+mod health;
 mod listening;
 mod model;
 mod openapi;
