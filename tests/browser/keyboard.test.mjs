@@ -147,6 +147,26 @@ test('a click in the panel pins the preview, which can be written into without l
   await gone(panel);
 });
 
+test('a session that is open in the panel and below it has one draft, and references go where they are dropped', async (world) => {
+  const { page } = world;
+  const [here, other] = await several(world, 'Both', 'Elsewhere');
+  await show(page, here);
+  await field(page, here).fill('Begun here, ');
+  await page.keyboard.press('Control+k');
+  const panel = page.getByRole('dialog', { name: 'Go to a session' });
+  await panel.getByRole('option', { name: 'Both' }).click();
+  const above = panel.locator('textarea');
+  await holds(above, 'Begun here, ');
+  await above.press('End');
+  await above.pressSequentially('gone on there.');
+  await page.keyboard.press('Escape');
+  await gone(panel);
+  await holds(field(page, here), 'Begun here, gone on there.');
+  await row(page, other).dragTo(field(page, here));
+  await until('the reference', async () => (await field(page, here).inputValue()).includes(`session:${other}`));
+  await focusOn(page, `text-${here}`);
+});
+
 test('Tab goes through the whole page, and one always sees where it is', async (world) => {
   const { page } = world;
   const [id] = await several(world, 'Tabbed');
