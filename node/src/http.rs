@@ -2,14 +2,16 @@
 //!
 //! It parses a request into a [`Request`](crate::machine::request::Request), asks the node's loop over a bounded
 //! channel ([`Ask`]) and renders the answer as JSON; it decides nothing and stores nothing. In reading order: `ask` (the
-//! way to the loop), `auth` (who may call), `login` (browsers), `extract` and `parse` (bytes to types), `sessions`, `turns`, `workspace`,
-//! `agents` and `device` (the endpoints), `events` (what listeners hear), `dto` and `problem` (the JSON), `assets` (the page's files), `openapi`, `serve`.
+//! way to the loop), `auth` (who may call), `login` (browsers), `extract` and `parse` (bytes to types), `sessions`,
+//! `turns`, `workspace`, `agents`, `device` and `doctor` (the endpoints), `events` (what listeners hear), `dto` and
+//! `problem` (the JSON), `assets` (the page's files), `openapi`, `serve`.
 
 mod agents;
 mod ask;
 mod assets;
 mod auth;
 mod device;
+mod doctor;
 mod dto;
 mod events;
 mod extract;
@@ -52,6 +54,8 @@ use auth::{Door, Keys};
 use problem::Problem;
 use storage::Storage;
 
+use crate::config::Home;
+use crate::logs::Logs;
 use crate::machine::request::Code;
 use crate::spawner::Spawner;
 
@@ -72,6 +76,12 @@ pub struct HttpConfig {
     pub logs: AgentLogs,
     /// Measures what the node keeps on the disk.
     pub measure: Measure,
+    /// What the node itself said.
+    pub log: Logs,
+    /// Where the node keeps its things: looked at by `GET /doctor`.
+    pub home: Home,
+    /// The clock, ms since 1970.
+    pub now_ms: fn() -> u64,
     /// Starts connection tasks.
     pub spawner: Spawner,
     /// Random bytes for login codes.
@@ -88,6 +98,9 @@ struct Shared {
     ask: Ask,
     events: Events,
     logs: AgentLogs,
+    log: Logs,
+    home: Home,
+    now_ms: fn() -> u64,
     event_seats: Arc<Semaphore>,
     keys: Keys,
     http: Option<SocketAddr>,
@@ -106,6 +119,9 @@ impl Context {
             ask: config.ask,
             events: config.events,
             logs: config.logs,
+            log: config.log,
+            home: config.home,
+            now_ms: config.now_ms,
             event_seats: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
             http: config.http,
             storage: Storage::new(config.measure),
@@ -169,13 +185,17 @@ fn private_routes() -> OpenApiRouter<App> {
         .routes(routes!(permissions::list))
         .routes(routes!(permissions::answer))
         .routes(routes!(agents::logs))
+        .routes(routes!(agents::detected))
         .routes(routes!(workspace::members))
         .routes(routes!(workspace::remove_member))
         .routes(routes!(workspace::revoke_device))
         .routes(routes!(workspace::invites, workspace::invite))
         .routes(routes!(workspace::revoke_invite))
         .routes(routes!(device::peers, device::add_peer))
+        .routes(routes!(device::ping))
         .routes(routes!(device::status))
+        .routes(routes!(doctor::check))
+        .routes(routes!(doctor::logs))
         .routes(routes!(device::sync))
         .routes(routes!(device::pause))
         .routes(routes!(device::resume))

@@ -6,7 +6,7 @@ use starling_crdt::signed::id_of_wire;
 use starling_node::boot;
 use starling_node::machine::Place;
 use starling_node::machine::info::Notice;
-use starling_node::machine::input::{BatchSeq, Effect, Input, TurnInput};
+use starling_node::machine::input::{BatchSeq, Effect, Input, Ticket, TurnInput};
 use starling_node::machine::joining::Step;
 use starling_node::machine::request::Answer;
 use starling_node::machine::rows::{self, PeerRow};
@@ -99,6 +99,10 @@ impl World {
             Effect::LoadAside { places } => {
                 let at = self.now + between(&mut self.rng, (0, 3));
                 self.at(at, node, Event::LoadAside(places));
+            }
+            Effect::Search { ticket, streams, text } => {
+                let at = self.now + between(&mut self.rng, (0, 3));
+                self.at(at, node, Event::Search(ticket, streams, text));
             }
             Effect::Answer { ticket, answer } => {
                 match &answer {
@@ -251,6 +255,13 @@ impl World {
         let Some(sim) = self.nodes.get(node) else { return };
         let loaded = sim.store.as_ref().map_or(Err(StoreError::Closed), |store| boot::held(store, places));
         self.feed(node, Input::AsideLoaded(loaded.map_err(|error| error.to_string())));
+    }
+
+    pub(crate) fn on_search(&mut self, node: usize, ticket: Ticket, streams: &[StreamKey], text: &str) {
+        let Some(sim) = self.nodes.get(node) else { return };
+        let store = sim.store.as_ref();
+        let looked = store.map_or(Err(StoreError::Closed), |store| boot::search(store, streams, text));
+        self.feed(node, Input::Searched { ticket, looked: looked.map_err(|error| error.to_string()) });
     }
 
     fn take_steps(&mut self, node: usize, steps: Vec<Step>) {

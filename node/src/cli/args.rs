@@ -186,7 +186,7 @@ pub(super) struct UpArgs {
     /// A new workspace without the agent @scribe
     #[arg(long)]
     pub(super) no_demo_agent: bool,
-    /// Open the web page
+    /// Open the web page; the first start at a terminal of a desktop does so by itself
     #[arg(long)]
     pub(super) open: bool,
 }

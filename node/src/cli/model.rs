@@ -79,6 +79,16 @@ pub(super) struct Item {
     pub(super) status: String,
     pub(super) updated_at: String,
     pub(super) last_message_preview: String,
+    /// Where it has the text that was looked for.
+    #[serde(rename = "match")]
+    pub(super) found: Option<Match>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Match {
+    pub(super) line_number: u64,
+    pub(super) excerpt: String,
 }
 
 /// The answer to a write.

@@ -156,6 +156,9 @@ const fn words(code: Code) -> (&'static str, Option<&'static str>) {
             ("The request id was used for another request", Some("use a new request id for a new request"))
         }
         Code::HandleTaken => ("The handle is taken", Some("choose another handle")),
+        Code::PeerNotConnected => {
+            ("The device is not connected", Some("see `/peers` for why; it is called again by itself"))
+        }
         Code::BodyTooLarge => ("The body is too large", Some("send less than 256 KiB")),
         Code::NotJson => ("The content type is not JSON", Some("send `Content-Type: application/json`")),
         Code::InvalidTitle => {

@@ -13,6 +13,7 @@ use super::export_plan::ExportPlan;
 use super::info::{ExportState, Notice};
 pub use super::profile::{AgentKind, AgentProfile};
 use super::request::{Answer, Rejection, Request};
+use super::search::Looked;
 use crate::store::Batch;
 
 /// Names a client's question until it is answered.
@@ -50,6 +51,13 @@ pub enum Input {
     },
     /// Held records, as asked by [`Effect::LoadAside`], each under its id; or why they cannot be read.
     AsideLoaded(Result<Vec<(RecordId, Vec<u8>)>, String>),
+    /// Stored records were looked through, as asked by [`Effect::Search`].
+    Searched {
+        /// The question.
+        ticket: Ticket,
+        /// What was found, or why they cannot be read.
+        looked: Result<Looked, String>,
+    },
     /// Something of the network.
     Net(NetInput),
     /// A turn's process reported.
@@ -126,6 +134,13 @@ pub enum NetInput {
         /// Round trip in microseconds.
         micros: u64,
     },
+    /// What came of [`NetEffect::Ping`]. None comes when the peer is gone meanwhile.
+    Pong {
+        /// The peer.
+        peer: DeviceKey,
+        /// Round trip in microseconds, or why there is none.
+        result: Result<u64, String>,
+    },
     /// A dial came to nothing.
     DialFailed {
         /// The peer, where the address named one.
@@ -194,6 +209,16 @@ pub enum Effect {
     LoadAside {
         /// Where they are; one that is not there is left out.
         places: Vec<Place>,
+    },
+    /// Look through the stored messages of these sessions for a text, in this order and for a bounded time, then report
+    /// [`Input::Searched`].
+    Search {
+        /// The question.
+        ticket: Ticket,
+        /// Where.
+        streams: Vec<StreamKey>,
+        /// For what, as [`super::search::mentions`] wants it.
+        text: String,
     },
     /// Tell a client.
     Answer {
@@ -287,6 +312,11 @@ pub enum NetEffect {
         peer: Option<DeviceKey>,
         /// Where.
         addresses: Vec<String>,
+    },
+    /// Measure the round trip to a connected peer, then report [`NetInput::Pong`].
+    Ping {
+        /// The peer.
+        peer: DeviceKey,
     },
     /// Cut all connections to a peer.
     Disconnect {

@@ -28,7 +28,7 @@ impl Node {
             device: self.me,
             label: label.unwrap_or_else(|| "a restored home".to_owned()),
             workspace: starling_crdt::id::RecordId::from_bytes(*self.roster.workspace().as_bytes()),
-            handle: member.map_or_else(super::nobody, |member| member.handle.clone()),
+            handle: member.map_or_else(super::roster::nobody, |member| member.handle.clone()),
             revoked: !self.standing().stands(&self.me),
             listen: self.peers.listen().cloned().collect(),
             peers: self.peer_infos(),
@@ -153,6 +153,7 @@ impl Node {
                 last_seen_ms: self.last_seen(&agent.host),
                 running: running.and_then(|key| Some(self.slots.get(&key)?.row.as_ref()?.id)),
                 queued,
+                profile: self.hosting.profile(id).filter(|_| agent.host == self.me).cloned(),
             })
         });
         let mut agents: Vec<AgentInfo> = agents.collect();

@@ -9,7 +9,8 @@ use starling_crdt::view::{Status, View};
 
 use super::activity::PermissionInfo;
 use super::info::{
-    AgentInfo, ExportState, InviteInfo, Item, MemberInfo, NodeStatus, PeerInfo, RevokedInfo, SyncInfo,
+    AgentInfo, Delivery, ExportState, InviteInfo, Item, Match, MemberInfo, NodeStatus, PeerInfo, RevokedInfo,
+    SyncInfo,
 };
 use super::input::AgentProfile;
 
@@ -69,6 +70,19 @@ pub enum Request {
         /// Where the page before ended.
         cursor: Option<String>,
     },
+    /// One page of the sessions whose id, title or messages have a text, newest first. Answer: [`Answer::Found`].
+    Search {
+        /// The text; case does not matter.
+        text: String,
+        /// Archived ones instead of the others.
+        archived: bool,
+        /// Only of this agent.
+        agent: Option<Handle>,
+        /// Items a page, at most 100.
+        limit: usize,
+        /// Where the page before ended.
+        cursor: Option<String>,
+    },
     /// One session. Answer: [`Answer::Session`].
     Show {
         /// The session.
@@ -96,6 +110,11 @@ pub enum Request {
     Members,
     /// Answer: [`Answer::Peers`].
     Peers,
+    /// Measure the round trip to a connected device now. Answer: [`Answer::Pong`].
+    Ping {
+        /// The device.
+        device: DeviceKey,
+    },
     /// Answer: [`Answer::Status`].
     Status,
     /// Answer: [`Answer::Sync`]. With `wait`, answered when every connected peer has what we have.
@@ -197,6 +216,8 @@ pub enum Answer {
         view: Arc<View>,
         /// Made by this call.
         new: bool,
+        /// Where it is known to be: nowhere else yet.
+        delivery: Delivery,
     },
     /// A message was written, or had been by an identical call.
     Written {
@@ -229,12 +250,21 @@ pub enum Answer {
         /// Where the next page begins.
         next_cursor: Option<String>,
     },
+    /// A page of what was found. It may be short or empty and not be the last: the work for one page is bounded.
+    Found {
+        /// Newest first, each with the line that has the text; `None` where only its id or title has.
+        items: Vec<(Item, Option<Match>)>,
+        /// Where the next page begins.
+        next_cursor: Option<String>,
+    },
     /// One session.
     Session {
         /// As it is now.
         view: Arc<View>,
         /// The session that it goes on from, if that one is known here.
         continues: Option<SessionId>,
+        /// Where its lines are known to be.
+        delivery: Delivery,
     },
     /// Ids.
     Ids(Vec<SessionId>),
@@ -246,6 +276,13 @@ pub enum Answer {
     Members(Vec<MemberInfo>),
     /// Peers that are known.
     Peers(Vec<PeerInfo>),
+    /// The round trip to a device.
+    Pong {
+        /// The device.
+        device: DeviceKey,
+        /// Microseconds.
+        rtt_micros: u64,
+    },
     /// The node.
     Status(Box<NodeStatus>),
     /// The exchange with peers.
@@ -300,6 +337,8 @@ pub enum Code {
     QuickSessionInvalidState,
     RequestIdReused,
     HandleTaken,
+    /// 425: the device has to be connected for this.
+    PeerNotConnected,
     BodyTooLarge,
     NotJson,
     InvalidTitle,
@@ -334,6 +373,7 @@ impl Code {
             Self::QuickSessionInvalidState => (409, "quick_session_invalid_state"),
             Self::RequestIdReused => (409, "request_id_reused"),
             Self::HandleTaken => (409, "handle_taken"),
+            Self::PeerNotConnected => (425, "peer_not_connected"),
             Self::BodyTooLarge => (413, "body_too_large"),
             Self::NotJson => (415, "not_json"),
             Self::InvalidTitle => (422, "invalid_title"),

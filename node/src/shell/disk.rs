@@ -16,7 +16,7 @@ use crate::git;
 use crate::machine::Place;
 use crate::machine::export_plan::ExportPlan;
 use crate::machine::info::ExportState;
-use crate::machine::input::{BatchSeq, Input};
+use crate::machine::input::{BatchSeq, Input, Ticket};
 use crate::machine::request::Code;
 use crate::spawner::Spawner;
 use crate::store::{Batch, LocalRow, Queue, Report, Space, Store, StoreError, SubmitError, Writer};
@@ -106,6 +106,15 @@ impl Disk {
             let records = records.map(|rows| rows.into_iter().map(|(_, wire)| wire).collect());
             let loaded = Input::Loaded { stream, records: records.map_err(|error| error.to_string()) };
             let _gone = inputs.blocking_send(loaded);
+        });
+    }
+
+    /// Looks through stored messages for a text, away from the loop.
+    pub(super) fn search(&self, ticket: Ticket, streams: Vec<StreamKey>, text: String, spawner: &Spawner) {
+        let (store, inputs) = (Arc::clone(&self.store), self.inputs.clone());
+        spawner.spawn_blocking("search", move || {
+            let looked = boot::search(&store, &streams, &text).map_err(|error| error.to_string());
+            let _gone = inputs.blocking_send(Input::Searched { ticket, looked });
         });
     }
 

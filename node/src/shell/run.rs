@@ -20,8 +20,9 @@ use super::setup::{self, Ready};
 use super::turns::{Places, Turns};
 use super::{failed, measure, now_ms, random_32, spawner};
 use crate::cli::{Failure, UpOptions};
-use crate::config::Endpoint;
+use crate::config::{Endpoint, Home};
 use crate::http::{self, AgentLogs, Ask, Context, Events, HttpConfig, Measure, Question};
+use crate::logs::Logs;
 use crate::machine::Node;
 use crate::machine::input::{Effect, Input, NetInput, Ticket};
 use crate::machine::request::{Answer, Code, Rejection, Request};
@@ -39,7 +40,7 @@ const SERVE_TIME: Duration = Duration::from_secs(7);
 const ASKED_MANY: usize = 64;
 
 /// Runs the node until it is stopped.
-pub(super) async fn up(options: UpOptions) -> Result<(), Failure> {
+pub(super) async fn up(options: UpOptions, log: Logs) -> Result<(), Failure> {
     let mut ready = setup::prepare(&options)?;
     let http = setup::bind_http(&options, &mut ready.settings)?;
     let socket = options.home.prepare_socket()?;
@@ -57,6 +58,8 @@ pub(super) async fn up(options: UpOptions) -> Result<(), Failure> {
             let home = options.home.clone();
             Arc::new(move || measure::sizes(&home))
         },
+        log,
+        home: options.home.clone(),
         stop: CancellationToken::new(),
     };
     let (founded, peers) = (ready.founded && options.demo_agent, ready.settings.peers.clone());
@@ -76,6 +79,7 @@ pub(super) async fn up(options: UpOptions) -> Result<(), Failure> {
         Endpoint { http: format!("http://{bound}"), socket: served.socket.clone(), pid: std::process::id() };
     options.home.write_endpoint(&endpoint)?;
     shell.spawner.spawn("greeting", greet(ask, options.clone(), bound, founded, peers));
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), http = %bound, "the node is up");
     let ended = shell.run(served.stop.clone()).await;
     shell.close(serving).await;
     options.home.clear_endpoint();
@@ -96,6 +100,8 @@ struct Served {
     events: Events,
     logs: AgentLogs,
     measure: Measure,
+    log: Logs,
+    home: Home,
     stop: CancellationToken,
 }
 
@@ -179,6 +185,9 @@ impl Shell {
             events: served.events.clone(),
             logs: served.logs.clone(),
             measure: served.measure.clone(),
+            log: served.log.clone(),
+            home: served.home.clone(),
+            now_ms,
             spawner: self.spawner.clone(),
             entropy: Arc::new(|| random_32().unwrap_or_default()),
             stop: served.stop.clone(),
@@ -292,6 +301,9 @@ impl Shell {
             Effect::Commit { seq, batch } => self.disk.commit(seq, batch),
             Effect::Load { stream } => self.disk.load(stream, &self.spawner),
             Effect::LoadAside { places } => self.disk.load_aside(places, &self.spawner),
+            Effect::Search { ticket, streams, text } => {
+                self.disk.search(ticket, streams, text, &self.spawner);
+            }
             Effect::Answer { ticket, answer } => {
                 if let Some(reply) = self.asked.remove(&ticket) {
                     // Who hung up wants no answer.

@@ -99,6 +99,7 @@ impl Turns {
             self.spawner.spawn("agent-shutdown", async move { old.shutdown().await });
         }
         let Some(profile) = profile else { return self.logs.remove(&agent) };
+        tracing::info!(%agent, "hosted here");
         let driver = self.driver(&agent, profile);
         let source = Arc::clone(&driver);
         self.logs.insert(agent.clone(), move || source.stderr_tail());
@@ -167,6 +168,7 @@ impl Turns {
             return;
         };
         self.make_room(&order.agent);
+        tracing::info!(agent = %order.agent, session = %order.session, attempt = %order.attempt, "a turn begins");
         let cancel = CancellationToken::new();
         let (words, hears) = mpsc::channel(1);
         let agent = order.agent.clone();

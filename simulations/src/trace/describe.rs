@@ -22,6 +22,9 @@ pub(super) fn effect(effect: &Effect, names: &Names) -> (&'static str, String) {
         Effect::Commit { seq, batch } => commit(*seq, batch),
         Effect::Load { stream } => ("load", short(stream.as_bytes())),
         Effect::LoadAside { places } => ("load-aside", format!("{} records", places.len())),
+        Effect::Search { ticket, streams, .. } => {
+            ("search", format!("{} sessions for request {ticket}", streams.len()))
+        }
         Effect::Answer { ticket, answer } => {
             let answer = match answer {
                 Ok(answer) => first_word(answer),
@@ -70,6 +73,7 @@ fn net(effect: &NetEffect, names: &Names) -> (&'static str, String) {
             let peer = peer.as_ref().map_or_else(|| "anyone".to_owned(), name);
             ("dial", format!("{peer} at {}", addresses.join(" ")))
         }
+        NetEffect::Ping { peer } => ("ping", name(peer)),
         NetEffect::Disconnect { peer } => ("disconnect", name(peer)),
     }
 }

@@ -34,7 +34,7 @@ pub(in crate::cli) enum SessionVerb {
     },
     /// Sessions, newest first
     #[command(
-        after_help = "Examples:\n  starling session list\n  starling session list --archived --agent scribe"
+        after_help = "Examples:\n  starling session list\n  starling session list --archived --agent scribe\n  starling session list --search 'release notes'"
     )]
     List {
         /// The closed ones instead
@@ -43,6 +43,9 @@ pub(in crate::cli) enum SessionVerb {
         /// Only with this agent
         #[arg(long, value_name = "H", value_parser = values::handle)]
         agent: Option<Handle>,
+        /// Only those whose id, title or messages have this text; case does not matter
+        #[arg(long, value_name = "TEXT", value_parser = values::search)]
+        search: Option<String>,
         /// At most so many; all of them if not given
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         limit: Option<u32>,

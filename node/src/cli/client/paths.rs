@@ -38,16 +38,23 @@ pub(in crate::cli) fn turn(attempt: AttemptId, verb: &str) -> String {
     format!("/turns/{attempt}/{verb}")
 }
 
+/// Which sessions a list is to have.
+#[derive(Debug, Default)]
+pub(in crate::cli) struct Wanted {
+    pub(in crate::cli) archived: bool,
+    pub(in crate::cli) agent: Option<Handle>,
+    /// A text in their ids, titles or messages.
+    pub(in crate::cli) search: Option<String>,
+}
+
 /// One page of the list.
-pub(in crate::cli) fn page(
-    archived: bool,
-    agent: Option<&Handle>,
-    limit: usize,
-    cursor: Option<&str>,
-) -> String {
-    let mut path = format!("{SESSIONS}?archived={archived}&limit={limit}");
-    if let Some(agent) = agent {
+pub(in crate::cli) fn page(which: &Wanted, limit: usize, cursor: Option<&str>) -> String {
+    let mut path = format!("{SESSIONS}?archived={}&limit={limit}", which.archived);
+    if let Some(agent) = &which.agent {
         path.push_str(&format!("&agent_id={agent}"));
+    }
+    if let Some(text) = &which.search {
+        path.push_str(&format!("&q={}", in_query(text)));
     }
     if let Some(cursor) = cursor {
         path.push_str("&cursor=");
@@ -104,10 +111,12 @@ mod tests {
 
     #[test]
     fn a_cursor_is_safe_in_a_query() {
-        let path = page(true, Some(&"scribe".parse().unwrap()), 10, Some("a&b=c d/é"));
+        let which =
+            Wanted { archived: true, agent: Some("scribe".parse().unwrap()), search: Some("a&b".to_owned()) };
+        let path = page(&which, 10, Some("a&b=c d/é"));
         assert_eq!(
             path,
-            "/im/quick-sessions?archived=true&limit=10&agent_id=scribe&cursor=a%26b%3Dc%20d%2F%C3%A9"
+            "/im/quick-sessions?archived=true&limit=10&agent_id=scribe&q=a%26b&cursor=a%26b%3Dc%20d%2F%C3%A9"
         );
     }
 }

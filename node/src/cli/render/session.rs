@@ -25,7 +25,10 @@ fn row(item: &Item, now_ms: u64) -> String {
     );
     let who = format!("{}  @{}", clean(&item.id), clean(&item.agent_id));
     let room = WIDTH.saturating_sub(CHIP_COLUMNS + who.chars().count() + 2);
-    let preview = one_line(&item.last_message_preview, room);
+    let preview = match &item.found {
+        Some(found) => one_line(&format!("L{}: {}", found.line_number, found.excerpt), room),
+        None => one_line(&item.last_message_preview, room),
+    };
     let second = format!("{}{who}  {preview}", " ".repeat(CHIP_COLUMNS));
     format!("{first}\n{}\n", styled(style::DIM, second.trim_end()))
 }

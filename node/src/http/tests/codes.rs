@@ -6,7 +6,7 @@ use super::Node;
 use super::fixtures::{ABSENT, ATTEMPT, SECRET, SESSION};
 use crate::machine::request::Code;
 
-const ALL: [Code; 27] = [
+const ALL: [Code; 28] = [
     Code::InvalidQuickSessionId,
     Code::InvalidReference,
     Code::MalformedJson,
@@ -25,6 +25,7 @@ const ALL: [Code; 27] = [
     Code::QuickSessionInvalidState,
     Code::RequestIdReused,
     Code::HandleTaken,
+    Code::PeerNotConnected,
     Code::BodyTooLarge,
     Code::NotJson,
     Code::InvalidTitle,

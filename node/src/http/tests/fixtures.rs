@@ -7,10 +7,13 @@ use starling_crdt::text::{Body, Reason, RequestId, Summary, Title};
 use starling_crdt::view::{Archived, Author, Completed, Failed, Line, Processing, Status, View};
 
 use crate::machine::activity::PermissionInfo;
+use crate::machine::exec::ExecProfile;
 use crate::machine::info::{
-    AgentInfo, DeviceInfo, ExportState, InviteInfo, Item, MemberInfo, NodeStatus, PeerInfo, SyncInfo,
-    WaitingInfo,
+    AgentInfo, Delivery, DeviceInfo, ExportState, InviteInfo, Item, Match, MemberInfo, NodeStatus, PeerInfo,
+    SyncInfo, WaitingInfo,
 };
+use crate::machine::input::{AgentKind, AgentProfile};
+use crate::machine::policy::AgentPolicy;
 
 /// The session that is always there.
 pub(super) const SESSION: &str = "qs-01JZZZZZZZZZZZZZZZZZZZZZZZ";
@@ -154,6 +157,22 @@ pub(super) fn agent() -> AgentInfo {
         last_seen_ms: None,
         running: Some(session()),
         queued: 2,
+        profile: Some(profile()),
+    }
+}
+
+/// How that agent is run.
+pub(super) fn profile() -> AgentProfile {
+    AgentProfile {
+        kind: AgentKind::Exec {
+            profile: ExecProfile::Codex,
+            command: vec!["no-such-codex".to_owned(), "--fast".to_owned()],
+        },
+        cwd: Some("/srv/code".to_owned()),
+        env: vec!["KEY".to_owned()],
+        allow: vec![handle("alice")],
+        policy: AgentPolicy::DEFAULT,
+        mode: None,
     }
 }
 
@@ -224,4 +243,13 @@ pub(super) fn status() -> NodeStatus {
 
 pub(super) fn invite() -> InviteInfo {
     InviteInfo { id: "inv-1".to_owned(), handle: handle("bob"), expires_at_ms: START_MS, used_by: None }
+}
+
+pub(super) fn found() -> Match {
+    Match { line_number: 2, excerpt: "all is well".to_owned() }
+}
+
+/// Where the lines of [`view`] are: the last one nowhere else.
+pub(super) fn delivery() -> Delivery {
+    Delivery { devices: 2, on: vec![2, 1] }
 }

@@ -41,15 +41,15 @@ fn meta() -> Value {
 fn entries() -> [Value; 3] {
     [
         json!({
-            "message_id": "01".repeat(32), "line_number": 1, "sealed": true, "lost": false, "point_to": 0, "author": "alice",
+            "message_id": "01".repeat(32), "line_number": 1, "sealed": true, "lost": false, "on_devices": 2, "point_to": 0, "author": "alice",
             "timestamp": "2026-07-11T00:00:01.007Z", "body": "Please check.", "links": [],
         }),
         json!({
-            "message_id": "02".repeat(32), "line_number": 2, "sealed": true, "lost": false, "point_to": 1, "author": "scribe",
+            "message_id": "02".repeat(32), "line_number": 2, "sealed": true, "lost": false, "on_devices": 1, "point_to": 1, "author": "scribe",
             "timestamp": "2026-07-11T00:00:02.007Z", "body": "Done.", "links": [],
         }),
         json!({
-            "message_id": "03".repeat(32), "line_number": 3, "sealed": false, "lost": false, "point_to": 0, "author": "alice",
+            "message_id": "03".repeat(32), "line_number": 3, "sealed": false, "lost": false, "on_devices": 0, "point_to": 0, "author": "alice",
             "timestamp": "2026-07-11T00:00:03.007Z",
             "body": format!("see session:{SESSION}:L000001, (session:{SESSION})"),
             "links": [
@@ -61,12 +61,12 @@ fn entries() -> [Value; 3] {
 }
 
 fn detail() -> Value {
-    json!({ "meta": meta(), "entries": entries(), "archived": false, "warnings": [], "uncounted": 0 })
+    json!({ "meta": meta(), "entries": entries(), "archived": false, "devices": 2, "warnings": [], "uncounted": 0 })
 }
 
 #[test]
 fn an_archived_session_has_its_own_fields() {
-    let json = serde_json::to_value(Detail::whole(&f::archived_view())).unwrap();
+    let json = serde_json::to_value(Detail::whole(&f::archived_view(), &f::delivery())).unwrap();
     assert_eq!(json["archived"], true);
     let want = json!({
         "id": SESSION,
@@ -89,7 +89,7 @@ fn an_archived_session_has_its_own_fields() {
 
 #[test]
 fn meta_keeps_the_order_of_the_export() {
-    let text = serde_json::to_string(&Detail::whole(&f::view())).unwrap();
+    let text = serde_json::to_string(&Detail::whole(&f::view(), &f::delivery())).unwrap();
     let at = |field: &str| text.find(&format!("\"{field}\":")).unwrap();
     let order = [
         "id",
@@ -184,6 +184,32 @@ async fn a_page_of_the_list() {
 }
 
 #[tokio::test]
+async fn a_page_of_what_was_found() {
+    let node = Node::start().await;
+    let path = "/im/quick-sessions?q=%20Well%20done%20&archived=true&agent_id=scribe&limit=7&cursor=next";
+    let reply = node.call("GET", path).send().await.json();
+    assert_eq!(reply["sessions"][0]["id"], SESSION);
+    assert_eq!(reply["sessions"][0]["match"], json!({ "line_number": 2, "excerpt": "all is well" }));
+    let second = reply["sessions"][1].as_object().unwrap();
+    assert_eq!(second.get("match"), Some(&Value::Null), "the key is there when a text was looked for");
+    let want = Request::Search {
+        text: "Well done".to_owned(),
+        archived: true,
+        agent: Some(f::handle("scribe")),
+        limit: 7,
+        cursor: Some("next".to_owned()),
+    };
+    assert_eq!(node.model.take_asked(), [want]);
+    let long = format!("/im/quick-sessions?q={}", "%E5%A5%BD".repeat(200));
+    assert_eq!(node.call("GET", &long).send().await.status, 200, "characters count, not bytes");
+    for bad in ["", "%20", "%00", "a%0Ab", &"x".repeat(201)] {
+        let reply = node.call("GET", &format!("/im/quick-sessions?q={bad}")).send().await;
+        assert_eq!(reply.problem(), (422, "invalid_field".to_owned()), "{bad}");
+    }
+    node.end().await;
+}
+
+#[tokio::test]
 async fn writes_to_a_session() {
     let node = Node::start().await;
     let one = format!("/im/quick-sessions/{SESSION}");
@@ -272,12 +298,24 @@ async fn an_agent_of_the_command_line_and_what_it_said() {
     node.end().await;
 }
 
+/// How the agent of this device is run.
+fn profile() -> Value {
+    json!({
+        "kind": "exec", "command": ["no-such-codex", "--fast"], "script": null, "exec_profile": "codex", "cwd": "/srv/code",
+        "env": ["KEY"], "allow": ["alice"], "mode": null,
+        "policy": {
+            "on_interrupt": "fail", "permissions": "host", "turn_seconds": 3600, "silence_seconds": 300,
+            "turns_per_hour": 240, "memory_mb": 8192,
+        },
+    })
+}
+
 #[tokio::test]
 async fn the_workspace_and_its_people() {
     let node = Node::start().await;
     let agents = json!({ "agents": [{
         "handle": "scribe", "host": "d1".repeat(32), "host_label": "laptop", "owner": "alice", "here": true,
-        "online": true, "last_seen": null, "running": SESSION, "queued": 2,
+        "online": true, "last_seen": null, "running": SESSION, "queued": 2, "profile": profile(),
     }] });
     assert_eq!(node.call("GET", "/im/agents").send().await.json(), agents);
     let body = json!({

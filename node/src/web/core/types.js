@@ -146,6 +146,8 @@
  * @property {string | null} profile
  * @property {string[]} command
  * @property {boolean} installed
+ * @property {string | null} [program]
+ * @property {string | null} [version]
  * @property {string | null} note
  */
 

@@ -15,6 +15,7 @@ import { dragging } from "./chip.js";
 import { newestFirst } from "./order.js";
 import { plain } from "./plain.js";
 import { asks, shownStatus, statusChip } from "./status.js";
+import { isCut, sentinel, windowed } from "./window.js";
 
 /** @typedef {import("../core/types.js").Item} Item */
 /** @typedef {import("../core/dom.js").VElement} VElement */
@@ -45,6 +46,7 @@ const rows = new Map();
  */
 export function listPane(selected) {
   const items = shownItems();
+  const shown = windowed(items, `${ui.archived} ${ui.agent} ${ui.search}`);
   return h(
     "section",
     { key: "list", class: "pane list-pane", "aria-label": "Sessions" },
@@ -55,7 +57,7 @@ export function listPane(selected) {
       h("a", { class: "button primary", href: link("new"), "aria-keyshortcuts": "c" }, icon("plus"), "New"),
     ),
     filters(),
-    h("div", { class: "scroll", "data-list": true }, items.length === 0 ? nothing() : groups(items, selected), tail()),
+    h("div", { class: "scroll", "data-list": true }, items.length === 0 ? nothing() : groups(shown, selected), isCut(items.length) ? sentinel() : null, tail()),
   );
 }
 
