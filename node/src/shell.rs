@@ -6,6 +6,7 @@
 mod clock;
 mod desk;
 mod disk;
+mod examine;
 mod greeting;
 mod join;
 mod measure;
@@ -33,10 +34,10 @@ use crate::spawner::{Spawn, Spawner, Task};
 /// What is kept for `starling logs`: what our own parts say, and what goes wrong in others.
 const KEPT: &str = "warn,starling_node=debug,starling_net=debug";
 
-/// Clock and randomness for the command line.
+/// Clock, randomness and a look into the store, for the command line.
 #[must_use]
 pub const fn ambient() -> Ambient {
-    Ambient { now_ms, random }
+    Ambient { now_ms, random, hosted: examine::hosted }
 }
 
 #[allow(clippy::disallowed_methods, reason = "the shell reads the clock for everybody")]

@@ -226,7 +226,12 @@ async fn show(cx: &mut Context, target: &Target) -> Result<(), Failure> {
     if cx.out.json {
         return cx.out.document(&answer.body);
     }
-    let text = render::session::show(&answer.parse()?, cx.now_ms());
+    let body: SessionBody = answer.parse()?;
+    let mut text = render::session::show(&body, cx.now_ms());
+    if body.session.meta.status == "running" {
+        let open: Permissions = cx.client.ask(Call::get(paths::PERMISSIONS)).await?.parse()?;
+        text += &render::session::permissions(&body.session.meta.id, &open.permissions);
+    }
     cx.out.data(&text)
 }
 

@@ -4,6 +4,7 @@
 mod access;
 mod client;
 mod codes;
+mod device;
 mod fixtures;
 mod listening;
 mod model;

@@ -9,6 +9,7 @@ pub(in crate::cli) const PERMISSIONS: &str = "/im/permissions";
 pub(in crate::cli) const MEMBERS: &str = "/im/members";
 pub(in crate::cli) const INVITES: &str = "/invites";
 pub(in crate::cli) const PEERS: &str = "/peers";
+pub(in crate::cli) const DOCTOR: &str = "/doctor";
 pub(in crate::cli) const STATUS: &str = "/status";
 pub(in crate::cli) const SYNC: &str = "/sync";
 pub(in crate::cli) const SYNC_WAIT: &str = "/sync?wait=true";
@@ -61,6 +62,16 @@ pub(in crate::cli) fn page(which: &Wanted, limit: usize, cursor: Option<&str>) -
         path.push_str(&in_query(cursor));
     }
     path
+}
+
+/// The log's lines after this number.
+pub(in crate::cli) fn logs(since: u64) -> String {
+    format!("/logs?since={since}")
+}
+
+/// `device` is a key in full.
+pub(in crate::cli) fn ping(device: &str) -> String {
+    format!("{PEERS}/{}/ping", in_query(device))
 }
 
 /// The ids that begin with `prefix`.

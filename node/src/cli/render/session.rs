@@ -1,6 +1,6 @@
 //! Sessions and their lines as text.
 
-use super::super::model::{Entry, Item, Meta, SessionBody};
+use super::super::model::{Entry, Item, Meta, Permission, SessionBody};
 use super::{WIDTH, age, chip, clean, count, one_line, padded, style, styled, wrapped};
 
 /// Columns of the status chip.
@@ -84,6 +84,27 @@ fn head(meta: &Meta, now_ms: u64) -> String {
     )
 }
 
+/// What a session's turn waits for, and how it is answered.
+pub(in crate::cli) fn permissions(session: &str, open: &[Permission]) -> String {
+    let ours = open.iter().filter(|one| one.session_id == session);
+    let line = |one: &Permission| {
+        let asked = styled(
+            style::CARE,
+            &format!("? it waits for a permission: {}\n", one_line(&one.title, WIDTH - 30)),
+        );
+        let number = one.request;
+        let how = if one.can_answer {
+            format!(
+                "  starling session allow {session} {number}\n  starling session deny {session} {number}\n"
+            )
+        } else {
+            "  only whoever uses the device that hosts the agent can answer it\n".to_owned()
+        };
+        format!("{asked}{}", clean(&how))
+    };
+    ours.map(line).collect()
+}
+
 /// One line of a session: who, when, what. A line number that may still move has a `~`.
 pub(in crate::cli) fn entry(entry: &Entry, agent: &str, now_ms: u64) -> String {
     let by_agent = entry.author == agent;
@@ -147,6 +168,27 @@ mod tests {
         assert!(shown.contains("\n2 records by devices that were removed, not counted\n"), "{shown}");
         assert!(shown.contains("\ncontinues session:qs-01JYYYYYYYYYYYYYYYYYYYYYYY\n"), "{shown}");
         assert!(shown.contains("L000002 (lost its place) ↩ L000001"), "{shown}");
+    }
+
+    #[test]
+    fn a_turn_that_waits_for_a_permission_says_how_it_is_answered() {
+        let of = |session: &str, can_answer| Permission {
+            session_id: session.to_owned(),
+            request: 3,
+            title: "rm -rf \u{1b} build ".repeat(9),
+            can_answer,
+        };
+        let shown = permissions("qs-1", &[of("qs-2", true), of("qs-1", true)]);
+        let shown = strip_str(&shown).to_string();
+        assert!(
+            shown.ends_with("…\n  starling session allow qs-1 3\n  starling session deny qs-1 3\n"),
+            "{shown}"
+        );
+        assert!(
+            shown.lines().all(|line| line.chars().count() <= WIDTH) && shown.lines().count() == 3,
+            "{shown}"
+        );
+        assert!(permissions("qs-1", &[of("qs-1", false)]).contains("hosts the agent"));
     }
 
     #[test]
