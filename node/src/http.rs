@@ -22,6 +22,7 @@ mod parse;
 mod permissions;
 mod policy;
 mod problem;
+mod qr;
 mod serve;
 mod sessions;
 mod storage;

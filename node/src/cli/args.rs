@@ -237,7 +237,7 @@ pub(super) struct JoinArgs {
 pub(super) enum InviteVerb {
     /// Make a ticket: for one device, once
     #[command(
-        after_help = "Examples:\n  starling invite create\n  starling invite create --as bob --expires 1h"
+        after_help = "Examples:\n  starling invite create --qr\n  starling invite create --as bob --expires 1h"
     )]
     Create {
         /// Whose device it will be [default: yours]
@@ -246,6 +246,9 @@ pub(super) enum InviteVerb {
         /// How long the ticket is good
         #[arg(long, value_name = "DUR", default_value = "24h", value_parser = values::duration)]
         expires: Duration,
+        /// Show it as a QR code too
+        #[arg(long)]
+        qr: bool,
     },
     /// Tickets, and whether they are open, used or expired
     #[command(after_help = "Example:\n  starling invite list")]

@@ -306,6 +306,7 @@ pub(super) struct Invites {
 pub(super) struct Invite {
     pub(super) id: String,
     pub(super) ticket: String,
+    pub(super) qr: Option<Vec<String>>,
     pub(super) handle: String,
     pub(super) expires_at: String,
     pub(super) used_by: Option<String>,

@@ -339,6 +339,7 @@ pub(super) async fn invite(
     match ask.ask(request).await? {
         Answer::Invited { ticket, id, handle, expires_at_ms } => {
             let invited = dto::Invited {
+                qr: super::qr::rows(&ticket),
                 ticket,
                 id,
                 handle: handle.to_string(),

@@ -46,6 +46,13 @@ export class Node {
     return node;
   }
 
+  /** A new node as a newcomer has it, with the built-in agent. @param {string} handle */
+  static async fresh(handle) {
+    const node = new Node();
+    await node.up('--handle', handle);
+    return node;
+  }
+
   /** A further device of `inviter`'s member, or the first of another one, that is up. @param {Node} inviter @param {string} handle */
   static async joined(inviter, handle) {
     const node = new Node();

@@ -6,7 +6,7 @@ import { line, visit } from './hub.mjs';
 /** @typedef {{ name: string, go: (page: Page) => Promise<void>, leave?: (page: Page) => Promise<void> }} Place */
 
 /** Pages of the node, by their names in the address. */
-export const PAGES = ['overview'];
+export const PAGES = ['overview', 'activity', 'agents', 'peers', 'sync', 'members', 'invites', 'doctor'];
 
 /** @param {import('./workspace.mjs').Workspace} world @returns {Place[]} */
 export function places({ ids }) {

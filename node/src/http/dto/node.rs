@@ -255,6 +255,9 @@ impl From<info::PushState> for Push {
 pub(in crate::http) struct Invited {
     /// What `starling join` takes.
     pub(in crate::http) ticket: String,
+    /// The ticket as a QR code: rows of modules without the quiet zone, `1` is dark. Null when it is too long for one.
+    #[schema(required)]
+    pub(in crate::http) qr: Option<Vec<String>>,
     /// What the list calls it.
     pub(in crate::http) id: String,
     pub(in crate::http) handle: String,

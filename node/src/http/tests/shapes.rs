@@ -334,7 +334,7 @@ async fn invitations() {
     assert_eq!(node.call("DELETE", "/invites/inv-1").send().await.json(), invites);
     let reply = node.call("POST", "/invites").json(&json!({})).send().await;
     let want = json!({
-        "ticket": "starling1ticket", "id": "inv-1", "handle": "alice", "expires_at": "2026-07-11T00:00:00.000Z",
+        "ticket": "starling1ticket", "qr": reply.json()["qr"], "id": "inv-1", "handle": "alice", "expires_at": "2026-07-11T00:00:00.000Z",
     });
     assert_eq!((reply.status.as_u16(), reply.json()), (201, want));
     let body = json!({ "handle": "bob", "expires_in_seconds": 60 });

@@ -46,7 +46,7 @@ export function thread(id, line, embedded = false) {
       },
       h("div", { class: "thread-lines", role: "log", "aria-label": "Messages" }, body(detail, line)),
     ),
-    foot(detail),
+    foot(detail, embedded),
   );
 }
 
@@ -189,8 +189,8 @@ function standing(detail) {
   return null;
 }
 
-/** @param {Detail} detail */
-function foot(detail) {
+/** @param {Detail} detail @param {boolean} embedded */
+function foot(detail, embedded) {
   const { meta } = detail;
   if (detail.archived) {
     return h(
@@ -210,7 +210,8 @@ function foot(detail) {
       label: `Message to @${meta.agent_id}`,
       placeholder: meta.status === "running" ? `@${meta.agent_id} is working; write on, it is answered next` : `Message @${meta.agent_id}`,
       action: "Send",
-      autofocus: true,
+      // In a panel the focus stays with the choice.
+      autofocus: !embedded,
       send: async (text, request) => {
         await post(sessionPath(meta.id, "messages"), { body: text, request_id: request });
         await loadDetail(meta.id);
