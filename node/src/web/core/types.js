@@ -221,6 +221,7 @@
  * @property {string} [version]
  * @property {{home: string, store_bytes: number, export_bytes: number}} [storage]
  * @property {boolean} [can_join]
+ * @property {string | null} [join_error]
  */
 
 /**

@@ -3,7 +3,7 @@
  * workspace, so it is away for a moment; when it answers again the page is loaded anew.
  */
 
-import { get, post, words } from "../core/api.js";
+import { ApiError, get, post, words } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { changed, state } from "../core/store.js";
@@ -17,8 +17,8 @@ const page = { ticket: "", stage: "", error: "" };
 
 const STAGES = {
   asking: "The node takes the ticket…",
-  waiting: "The node calls the device that made the ticket, and begins anew in its workspace. That takes some seconds.",
-  late: "The node has not got in yet. Is the other device running, and can it be reached? The ticket is kept, and tried again.",
+  waiting: "The node calls the device that made the ticket, and begins anew in its workspace. That takes up to a minute, in which this page has no answer from it.",
+  late: "The node has not come back. Look at what it says in its terminal, or start it again with `starling up`.",
 };
 
 export function joining() {
@@ -43,32 +43,37 @@ export function joining() {
 }
 
 async function join() {
-  const before = state.status?.workspace;
+  const before = state.status;
   stage("asking");
   try {
     // What people copy may be the whole command.
-    await post("/join", { ticket: page.ticket.trim().replace(/^starling\s+join\s+/, "") });
+    await post("/join", { ticket: page.ticket.trim().replace(/^starling\s+join\s+/i, "") });
   } catch (error) {
     page.error = words(error);
     return stage("");
   }
   stage("waiting");
   const until = Date.now() + PATIENCE_MS;
+  let away = false;
   while (Date.now() < until) {
     await new Promise((done) => setTimeout(done, ASK_MS));
-    if (await joined(before)) return location.reload();
+    const now = await status();
+    if (now === "signed_out" || (now && now.workspace !== before?.workspace)) return location.reload();
+    if (now?.join_error && (away || now.started_at !== before?.started_at)) {
+      page.error = `It has not joined, and goes on as it was: ${now.join_error}`;
+      return stage("");
+    }
+    away ||= now === null;
   }
   stage("late");
 }
 
-/** @param {string | undefined} before the workspace that it was in */
-async function joined(before) {
+/** @returns {Promise<import("../core/types.js").Status | "signed_out" | null>} nothing while the node is away */
+async function status() {
   try {
-    await get("/healthz");
-    return (await get("/status")).workspace !== before;
+    return await get("/status");
   } catch (error) {
-    // Away, or with new secrets: then a login is asked for, which the page anew says.
-    return error instanceof Error && "status" in error && error.status === 401;
+    return error instanceof ApiError && error.status === 401 ? "signed_out" : null;
   }
 }
 
