@@ -33,10 +33,12 @@ export const get = (path) => call("GET", path);
 export const post = (path, body) => call("POST", path, body ?? {});
 
 /**
+ * With a body, because a write by cookie has to show by its content type that no form of another site sent it.
+ *
  * @param {string} path
  * @returns {Promise<any>}
  */
-export const remove = (path) => call("DELETE", path);
+export const remove = (path) => call("DELETE", path, {});
 
 /**
  * @param {string} method
