@@ -31,7 +31,9 @@ pub(super) async fn run(cx: &mut Context, verb: ConfigVerb) -> Result<(), Failur
             let setting = find(&key)?;
             let values = if unset { None } else { Some(values) };
             check_addresses(setting, values.as_deref().unwrap_or_default())?;
-            Settings::set(&cx.home, setting, values.as_deref())?;
+            Settings::set(&cx.home, setting, values.as_deref()).map_err(|error| {
+                Failure::from(error).hint(format!("nothing was changed; {key} takes {}", setting.takes()))
+            })?;
             cx.out.note(&format!("{key} is set in {}", cx.home.config_file().display()));
             if cx.client.ask(Call::get(paths::HEALTH)).await.is_ok() {
                 cx.out.note(

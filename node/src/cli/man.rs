@@ -44,9 +44,17 @@ fn add(command: &Command, name: &str, pages: &mut Vec<(String, Vec<u8>)>) -> io:
         add(verb, &format!("{name}-{}", verb.get_name()), pages)?;
     }
     let mut page = Vec::new();
-    clap_mangen::Man::new(command.clone().display_name(name.to_owned())).render(&mut page)?;
-    pages.push((format!("{name}.1"), page));
+    let source = concat!("starling ", env!("CARGO_PKG_VERSION"));
+    let man = clap_mangen::Man::new(command.clone().display_name(name.to_owned()));
+    man.source(source).manual("Starling").render(&mut page)?;
+    pages.push((format!("{name}.1"), with_examples(&String::from_utf8_lossy(&page)).into_bytes()));
     Ok(())
+}
+
+/// What stands after the help is examples, and the manual has a heading for those.
+fn with_examples(page: &str) -> String {
+    let page = page.replacen(".SH EXTRA\nExamples:\n", ".SH EXAMPLES\n", 1);
+    page.replacen(".SH EXTRA\nExample:\n", ".SH EXAMPLES\n", 1).replacen(".SH EXTRA\n", ".SH EXAMPLES\n", 1)
 }
 
 #[cfg(test)]
@@ -62,7 +70,11 @@ mod tests {
         };
         assert!(page("starling.1").contains(".TH starling 1"), "{}", page("starling.1"));
         let new = page("starling-session-new.1");
-        assert!(new.contains("\\-\\-agent") && new.contains("git diff"), "{new}");
+        assert!(
+            new.contains("\\-\\-agent") && new.contains(".SH EXAMPLES\n") && new.contains("git diff"),
+            "{new}"
+        );
+        assert!(!new.contains("Examples:"), "{new}");
         assert!(pages.iter().all(|(name, _)| !name.contains("agent-guard") && !name.contains("man.1")));
     }
 }

@@ -64,6 +64,20 @@ impl Setting {
         }
     }
 
+    /// What it may be, in words.
+    #[must_use]
+    pub const fn takes(self) -> &'static str {
+        match self {
+            Self::Label => "a name of a few words",
+            Self::Mdns => "true or false",
+            Self::Peers => "multiaddrs, such as /ip4/192.0.2.1/udp/4001/quic-v1",
+            Self::ListenQuic => "multiaddrs, such as /ip4/0.0.0.0/udp/4001/quic-v1",
+            Self::ListenTcp => "multiaddrs, such as /ip4/0.0.0.0/tcp/4001",
+            Self::ListenHttp => "a loopback address, such as 127.0.0.1:8080",
+            Self::ExportRemote => "a path, a URL or host:path",
+        }
+    }
+
     /// The setting of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {

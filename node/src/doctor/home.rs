@@ -45,18 +45,15 @@ pub(crate) fn of_home(home: &Home, now_ms: u64) -> Vec<Check> {
 fn permissions(home: &Home) -> Check {
     let (id, title) = ("home", "Home");
     let files = [home.node_key(), home.recovery_key(), home.store(), home.run_dir().join("token")];
-    let dirs = [home.run_dir(), home.export(), home.agents()];
+    // What is in a home that is closed is out of reach, whatever its own mode; keys are refused all the same.
+    let dirs =
+        [home.run_dir(), home.export(), home.agents()].into_iter().filter(|_| may_others(home.dir(), 0o077));
     let open: Vec<PathBuf> = files.into_iter().chain(dirs).filter(|path| may_others(path, 0o077)).collect();
     if !open.is_empty() {
         let names: Vec<String> = open.iter().map(|path| path.display().to_string()).collect();
         let names = names.join(" ");
         let detail = format!("others may read {names}");
-        return Check::fail(
-            id,
-            title,
-            detail,
-            format!("`chmod go-rwx {names}`, and if others use this machine, make new keys"),
-        );
+        return Check::fail(id, title, detail, format!("`chmod go-rwx {names}`"));
     }
     let dir = home.dir();
     if may_others(dir, 0o022) {

@@ -6,6 +6,7 @@ mod client;
 mod codes;
 mod device;
 mod fixtures;
+mod health;
 mod listening;
 mod model;
 mod openapi;

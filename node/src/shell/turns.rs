@@ -2,6 +2,7 @@
 //! and waits to be told whether to ask for the title or to close. What the agent does meanwhile is shown to listeners.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,7 +123,8 @@ impl Turns {
     fn spec(&self, agent: &Handle, profile: AgentProfile) -> AgentSpec {
         let scratch = || {
             let dir = self.scratch.join(agent.as_str());
-            if let Err(error) = std::fs::create_dir_all(&dir) {
+            // Not as the umask says: what an agent makes there is nobody else's.
+            if let Err(error) = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir) {
                 tracing::warn!(%error, dir = %dir.display(), "no directory for the agent");
             }
             dir

@@ -76,15 +76,3 @@ async fn this_device() {
     assert!(asked.contains(&Request::Pause(true)) && asked.contains(&Request::Pause(false)));
     node.end().await;
 }
-
-#[tokio::test]
-async fn figures_for_prometheus() {
-    let node = Node::start().await;
-    let reply = node.call("GET", "/metrics").send().await;
-    assert!(reply.header("content-type").starts_with("text/plain; version=0.0.4"));
-    let text = String::from_utf8(reply.bytes.to_vec()).unwrap();
-    let active = "# TYPE starling_sessions gauge\nstarling_sessions{status=\"active\"} 2\n";
-    assert!(text.contains(active), "{text}");
-    assert!(text.contains("\nstarling_sessions_waiting 1\n") && text.ends_with('\n'), "{text}");
-    node.end().await;
-}

@@ -60,7 +60,7 @@ function agentFilter(told) {
   handles.delete("");
   const set = (/** @type {string} */ value) => ((page.agent = value), changed());
   const options = [...handles].sort().map((handle) => /** @type {[string, string]} */ ([handle, `@${handle}`]));
-  return field("Agent", select(page.agent, set, [["", "All agents"], ...options]));
+  return field("activity", "Agent", select(page.agent, set, [["", "All agents"], ...options]));
 }
 
 /** Who has work at the moment, whether or not something was heard. */

@@ -168,18 +168,18 @@ export function agentForm(form, how) {
 
 /** @param {Form} form @param {Set} set */
 function handleField(form, set) {
-  return field("Handle", input(form.handle, (handle) => set({ handle }), { required: true, maxlength: "40", placeholder: "helper" }), "Everybody in the workspace calls it so. Letters a–z, digits and single hyphens.");
+  return field(form.key, "Handle", input(form.handle, (handle) => set({ handle }), { required: true, maxlength: "40", placeholder: "helper" }), "Everybody in the workspace calls it so. Letters a–z, digits and single hyphens.");
 }
 
 /** @param {Form} form @param {Set} set */
 function programFields(form, set) {
   const command = input(form.command, (text) => set({ command: text }), { class: "mono", placeholder: form.kind === "exec" ? form.profile : "npx -y @zed-industries/claude-code-acp", required: form.kind === "acp" });
   return [
-    field("Kind", select(form.kind, (kind) => set({ kind }), KINDS)),
-    form.kind === "exec" ? field("Which one", select(form.profile, (profile) => set({ profile }), PROFILES)) : null,
+    field(form.key, "Kind", select(form.kind, (kind) => set({ kind }), KINDS)),
+    form.kind === "exec" ? field(form.key, "Which one", select(form.profile, (profile) => set({ profile }), PROFILES)) : null,
     form.kind === "demo"
-      ? field("Script", input(form.script, (script) => set({ script }), { class: "mono", placeholder: "/home/me/demo.txt" }), "Path of a file with one step a line. Empty: the built-in answers.")
-      : h("div", { key: "command", class: "wide-field" }, field("Command", command, form.kind === "exec" ? "Program and first arguments. Empty: the program of that name." : "Program and arguments, with quotes as in a shell. Nothing is expanded.")),
+      ? field(form.key, "Script", input(form.script, (script) => set({ script }), { class: "mono", placeholder: "/home/me/demo.txt" }), "Path of a file with one step a line. Empty: the built-in answers.")
+      : h("div", { key: "command", class: "wide-field" }, field(form.key, "Command", command, form.kind === "exec" ? "Program and first arguments. Empty: the program of that name." : "Program and arguments, with quotes as in a shell. Nothing is expanded.")),
   ];
 }
 
@@ -199,15 +199,15 @@ function policyFields(form, set) {
   const number = (/** @type {keyof Form & string} */ name, /** @type {Record<string, string>} */ more) =>
     input(String(form[name]), (value) => set({ [name]: value }), { type: "number", inputmode: "decimal", required: true, ...more });
   return [
-    field("Working directory", input(form.cwd, (cwd) => set({ cwd }), { class: "mono", placeholder: "/home/me/project" }), "An absolute path. Empty: a directory of its own."),
-    field("Who answers its permission requests", select(form.permissions, (permissions) => set({ permissions }), PERMISSIONS), "Nobody’s answer within 10 minutes is a refusal."),
-    field("Whose sessions start turns", input(form.allow, (allow) => set({ allow }), { placeholder: state.members.map((member) => member.handle).join(" ") }), "Handles. Empty: every member’s."),
-    field("Variables that it may see", input(form.env, (env) => set({ env }), { class: "mono", placeholder: "ANTHROPIC_API_KEY" }), "Names only, beyond HOME, PATH and the like."),
-    form.kind === "acp" ? field("Mode", input(form.mode, (mode) => set({ mode })), "By the agent’s own name for it. Empty: the agent’s usual one.") : null,
-    field("A turn that the node’s stop interrupts", select(form.interrupt, (interrupt) => set({ interrupt }), INTERRUPTS)),
-    field("Longest turn, in minutes", number("turnMinutes", { min: "0.02", max: "1440", step: "any" })),
-    field("Longest silence, in minutes", number("silenceMinutes", { min: "0.02", max: "1440", step: "any" }), "Without a sign of it, its turn is ended. Waiting for a person is no silence."),
-    field("Turns an hour", number("turnsPerHour", { min: "0", max: "100000", step: "1" }), "0: any number."),
-    field("Memory, in MB", number("memory", { min: "0", step: "1" }), "For it and all that it starts (Linux). 0: any amount."),
+    field(form.key, "Working directory", input(form.cwd, (cwd) => set({ cwd }), { class: "mono", placeholder: "/home/me/project" }), "An absolute path. Empty: a directory of its own."),
+    field(form.key, "Who answers its permission requests", select(form.permissions, (permissions) => set({ permissions }), PERMISSIONS), "Nobody’s answer within 10 minutes is a refusal."),
+    field(form.key, "Whose sessions start turns", input(form.allow, (allow) => set({ allow }), { placeholder: state.members.map((member) => member.handle).join(" ") }), "Handles. Empty: every member’s."),
+    field(form.key, "Variables that it may see", input(form.env, (env) => set({ env }), { class: "mono", placeholder: "ANTHROPIC_API_KEY" }), "Names only, beyond HOME, PATH and the like."),
+    form.kind === "acp" ? field(form.key, "Mode", input(form.mode, (mode) => set({ mode })), "By the agent’s own name for it. Empty: the agent’s usual one.") : null,
+    field(form.key, "A turn that the node’s stop interrupts", select(form.interrupt, (interrupt) => set({ interrupt }), INTERRUPTS)),
+    field(form.key, "Longest turn, in minutes", number("turnMinutes", { min: "0.02", max: "1440", step: "any" })),
+    field(form.key, "Longest silence, in minutes", number("silenceMinutes", { min: "0.02", max: "1440", step: "any" }), "Without a sign of it, its turn is ended. Waiting for a person is no silence."),
+    field(form.key, "Turns an hour", number("turnsPerHour", { min: "0", max: "100000", step: "1" }), "0: any number."),
+    field(form.key, "Memory, in MB", number("memory", { min: "0", step: "1" }), "For it and all that it starts (Linux). 0: any amount."),
   ];
 }

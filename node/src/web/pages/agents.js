@@ -208,7 +208,7 @@ function askHandOver(agent) {
       ? h("p", null, "This is the only device of the workspace: there is nobody to take it.")
       : [
           h("p", null, "Its history goes along; its program does not. The other device takes it by adding it on its own page, under Agents, “Host it here”. Until then nothing new is begun."),
-          field("To", select(form.to, (value) => ((form.to = value), changed()), options)),
+          field("handover", "To", select(form.to, (value) => ((form.to = value), changed()), options)),
         ],
     done: async () => {
       await post(`/im/agents/${encodeURIComponent(agent.handle)}/handover`, { device: form.to });

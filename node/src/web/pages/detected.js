@@ -41,7 +41,7 @@ function found(all) {
     installed.length === 0 ? empty("No agent that is known by name was found on this machine.") : h("ul", { class: "found" }, installed.map(way)),
     missing.length === 0
       ? null
-      : h("details", { key: "missing" }, h("summary", { class: "small quiet" }, `${missing.length} more that are known, and not installed`), h("ul", { class: "found" }, missing.map(way))),
+      : h("details", { key: "missing" }, h("summary", { class: "small quiet" }, `${missing.length} known ${missing.length === 1 ? "way is" : "ways are"} not installed`), h("ul", { class: "found" }, missing.map(way))),
   ];
 }
 

@@ -3,6 +3,7 @@
  * what is asked, and what follows, is said by the page that opens it.
  */
 
+import { words } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { changed } from "../core/store.js";
 import { doing, isOpen } from "../core/ui.js";
@@ -23,10 +24,13 @@ const ID = "question";
 
 /** @type {Question | null} */
 let open = null;
+/** Why it was not done. It is told inside, because nothing is above a dialog. */
+let error = "";
 
 /** @param {Question} question */
 export function ask(question) {
   open = question;
+  error = "";
   changed();
 }
 
@@ -52,8 +56,13 @@ export function dialog() {
   const ready = !busy && (question.ready?.() ?? true);
   const act = () =>
     doing(ID, async () => {
-      await question.done();
-      if (open === question) closeDialog();
+      try {
+        error = "";
+        await question.done();
+        if (open === question) closeDialog();
+      } catch (thrown) {
+        error = words(thrown);
+      }
     });
   return h(
     "dialog",
@@ -67,6 +76,7 @@ export function dialog() {
       { class: "question-form", on: { submit: (event) => (event.preventDefault(), ready && void act()) } },
       h("h2", { id: "question-title" }, question.title),
       question.body(),
+      error ? h("p", { class: "error-text", role: "alert" }, error) : null,
       h(
         "div",
         { class: "row question-foot" },

@@ -29,9 +29,10 @@ export function graph(status, selected, select) {
   const middle = places.length === 1 ? MIDDLE - REACH / 2 : MIDDLE;
   const online = status.peers.filter((peer) => peer.connected).length;
   const dense = status.peers.length > RING_MAX;
+  const size = dense ? "graph-dense" : status.peers.length <= 2 ? "graph-few" : "";
   return h(
     "div",
-    { class: `graph ${dense ? "graph-dense" : ""}`, role: "group", "aria-label": `This node and ${status.peers.length} peers, ${online} of them connected` },
+    { class: `graph ${size}`, role: "group", "aria-label": `This node and ${status.peers.length} peers, ${online} of them connected` },
     h(
       "svg",
       { class: "edges", viewBox: "0 0 100 100", preserveAspectRatio: "none", "aria-hidden": "true", focusable: "false" },

@@ -70,8 +70,8 @@ function creating() {
           ? choice("person", person, () => set(() => (form.person = true)), "For another person", "A new member of the workspace, or a further device of one.")
           : h("p", { class: "small quiet" }, "Other people are invited by the founder and by admins."),
       ),
-      person ? field("Handle", handle, "Letters a–z, digits and single hyphens. It stays with the person.") : null,
-      field("Good for", select(form.expires, (value) => set(() => (form.expires = value)), EXPIRIES)),
+      person ? field("invite", "Handle", handle, "Letters a–z, digits and single hyphens. It stays with the person.") : null,
+      field("invite", "Good for", select(form.expires, (value) => set(() => (form.expires = value)), EXPIRIES)),
       h("div", { class: "wide-field row" }, action("invite", [icon("key"), "Make a ticket"], () => {}, { type: "submit", class: "primary" }), h("span", { id: "invite-error", class: "error-text small", role: "alert" }, form.error)),
     ),
   );

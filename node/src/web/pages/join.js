@@ -31,7 +31,7 @@ export function joining() {
     h(
       "form",
       { class: "join-form", on: { submit: (event) => (event.preventDefault(), void join()) } },
-      field("Ticket", h("textarea", {
+      field("join", "Ticket", h("textarea", {
         class: "ticket-field", rows: "3", spellcheck: "false", autocomplete: "off", disabled: busy, "aria-invalid": page.error ? "true" : null, "aria-describedby": "join-told",
         prop: { value: page.ticket },
         on: { input: (/** @type {any} */ event) => ((page.ticket = event.target.value), (page.error = ""), changed()) },

@@ -126,7 +126,7 @@ function takeOut(one) {
         choice("none", form.keepNone, () => set(() => (form.keepNone = true)), "Keep only what others built upon", "For a stolen device: its messages go, but those that somebody in good standing answered."),
       ),
       h("p", { class: "small quiet" }, "What is on that device stays readable there: nothing can call it back."),
-      field(`Type “${one.name}” to confirm`, input(form.typed, (value) => set(() => (form.typed = value)))),
+      field("confirm", `Type “${one.name}” to confirm`, input(form.typed, (value) => set(() => (form.typed = value)))),
     ],
     done: async () => {
       const told = await post(one.path, { keep_none: form.keepNone });

@@ -135,14 +135,23 @@ function under(row, columns) {
 }
 
 /**
- * A labelled control.
+ * A labelled control. The hint describes the control and is no part of its name.
  *
+ * @param {string} scope of the form, so that names may come again in another one
  * @param {string} label
  * @param {import("../core/dom.js").VElement} control
- * @param {Child} [hint]
+ * @param {string} [hint]
  */
-export function field(label, control, hint) {
-  return h("label", { key: label, class: "field" }, h("span", { class: "field-name" }, label), control, hint ? h("span", { class: "small quiet" }, hint) : null);
+export function field(scope, label, control, hint) {
+  const id = `${scope}-${label}`.toLowerCase().replace(/[^a-z0-9]+/g, "-");
+  const describes = hint ? `${id}-hint` : null;
+  return h(
+    "div",
+    { key: label, class: "field" },
+    h("label", { for: id, class: "field-name" }, label),
+    h(control.tag, { "aria-describedby": describes, ...control.props, id }, control.children),
+    hint ? h("span", { id: describes, class: "small quiet" }, hint) : null,
+  );
 }
 
 /**

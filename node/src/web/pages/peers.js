@@ -80,7 +80,7 @@ function more(peer) {
   return h(
     "div",
     { class: "peer-more" },
-    peer.last_error ? h("p", { class: "error-text small" }, peer.last_error) : null,
+    peer.last_error ? h("p", { class: peer.connected ? "small quiet" : "error-text small" }, peer.connected ? `Before it was reached: ${peer.last_error}` : peer.last_error) : null,
     pinged === undefined ? null : h("p", { class: "small" }, `Last ping: ${rtt(pinged)}.`),
     h(
       "details",
@@ -115,7 +115,7 @@ function adding() {
     h(
       "form",
       { class: "inline-form", on: { submit: (event) => (event.preventDefault(), page.address.trim() && void add()) } },
-      field("Address of a peer", input(page.address, set, { placeholder: "/ip4/192.0.2.7/udp/4001/quic-v1/p2p/12D3Koo…", "aria-invalid": page.error ? "true" : null, "aria-describedby": "address-error" })),
+      field("peer", "Address of a peer", input(page.address, set, { placeholder: "/ip4/192.0.2.7/udp/4001/quic-v1/p2p/12D3Koo…", "aria-invalid": page.error ? "true" : null, "aria-describedby": "address-error" })),
       action("add peer", [icon("plus"), "Add"], () => {}, { type: "submit", class: "primary", ...(page.address.trim() ? {} : { disabled: true }) }),
     ),
     h("p", { id: "address-error", class: "error-text small", role: "alert" }, page.error),
