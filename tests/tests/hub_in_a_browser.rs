@@ -42,3 +42,8 @@ fn what_the_pages_about_the_node_say_is_so() {
 fn a_newcomer_is_led_to_the_first_answer_and_the_second_device() {
     in_a_browser("firstminute");
 }
+
+#[test]
+fn messages_are_markdown_and_nothing_more() {
+    in_a_browser("messages");
+}

@@ -33,7 +33,7 @@ export const get = (path) => call("GET", path);
 export const post = (path, body) => call("POST", path, body ?? {});
 
 /**
- * With a body, because a write by cookie has to show by its content type that no form of another site sent it.
+ * With a body, because of its type: the node takes no write without one from a browser.
  *
  * @param {string} path
  * @returns {Promise<any>}
