@@ -16,6 +16,8 @@ for (const [button, state, answer] of /** @type {const} */ ([['Allow once', 'All
     const card = there.getByRole('group', { name: '@asker asks for a permission' });
     await card.getByText('Delete the old logs').waitFor();
     await page.getByText('answered on the device that hosts the agent').waitFor();
+    await row(page, id).getByText('Asks', { exact: true }).waitFor();
+    await row(there, id).getByText('Asks you').waitFor();
     await card.getByRole('button', { name: button }).click();
     await gone(card);
     await line(page, 2).getByText('Done as you said.').waitFor();

@@ -32,3 +32,18 @@ fn a_thousand_sessions_are_no_burden() {
 fn every_page_can_be_used_by_everybody() {
     in_a_browser("everywhere");
 }
+
+#[test]
+fn what_the_pages_about_the_node_say_is_so() {
+    in_a_browser("nodepages");
+}
+
+#[test]
+fn a_newcomer_is_led_to_the_first_answer_and_the_second_device() {
+    in_a_browser("firstminute");
+}
+
+#[test]
+fn messages_are_markdown_and_nothing_more() {
+    in_a_browser("messages");
+}

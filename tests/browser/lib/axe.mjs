@@ -29,7 +29,6 @@ export async function accessible(page, where) {
   const grave = found.filter(({ impact }) => GRAVE.includes(impact));
   const words = grave.map(({ id, impact, help, nodes }) => `${impact}: ${id}: ${help}: ${nodes.map(told).join('; ')}`);
   assert.equal(words.length, 0, `${where}: ${words.join('\n')}`);
-  return found.map(({ id, impact }) => `${where}: ${id} (${impact})`);
 }
 
 /** @param {Violation['nodes'][number]} node */

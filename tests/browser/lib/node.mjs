@@ -39,9 +39,10 @@ export class Node {
     all.add(this);
   }
 
-  /** A new workspace, founded by `handle`, without agents; its node is up. @param {string} handle */
-  static async founded(handle) {
+  /** A new workspace, founded by `handle`, without agents; its node is up. @param {string} handle @param {string} [label] */
+  static async founded(handle, label) {
     const node = new Node();
+    if (label) await node.cli('config', 'set', 'label', label);
     await node.up('--handle', handle, '--no-demo-agent');
     return node;
   }
@@ -53,11 +54,11 @@ export class Node {
     return node;
   }
 
-  /** A further device of `inviter`'s member, or the first of another one, that is up. @param {Node} inviter @param {string} handle */
-  static async joined(inviter, handle) {
+  /** A further device of `inviter`'s member, or the first of another one, that is up. @param {Node} inviter @param {string} handle @param {string[]} options */
+  static async joined(inviter, handle, ...options) {
     const node = new Node();
     const invite = JSON.parse(await inviter.cli('invite', 'create', '--as', handle));
-    await node.cli('join', invite.ticket);
+    await node.cli('join', invite.ticket, ...options);
     await node.up();
     return node;
   }

@@ -53,8 +53,8 @@ const name = (node, id, title) => node.post(`/im/quick-sessions/${id}/title`, { 
 
 /** Makes it. @returns {Promise<Workspace>} */
 export async function workspace() {
-  const a = await Node.founded('alice');
-  const b = await Node.joined(a, 'alice');
+  const a = await Node.founded('alice', 'desk');
+  const b = await Node.joined(a, 'alice', '--label', 'laptop');
   await connected(a);
   await a.host('scribe');
   for (const [agent, steps] of Object.entries(AGENTS)) await b.host(agent, ...steps);
