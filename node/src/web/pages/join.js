@@ -26,7 +26,7 @@ export function joining() {
   return section(
     "Join a workspace",
     null,
-    h("p", { class: "quiet" }, "This node has a workspace of its own that nobody used yet. With a ticket from another device it joins that one’s workspace instead."),
+    h("p", { class: "quiet" }, "With a ticket from another device, this node joins that one’s workspace. The workspace that it began for itself, which nobody used yet, is given up for it."),
     h("p", { class: "note note-warn" }, icon("key"), h("span", null, "A ticket is a key, good once. Use only one that you got from somebody you trust: you will share what is written in that workspace.")),
     h(
       "form",
@@ -37,9 +37,16 @@ export function joining() {
         on: { input: (/** @type {any} */ event) => ((page.ticket = event.target.value), (page.error = ""), changed()) },
       })),
       h("div", { class: "row" }, h("button", { type: "submit", class: "primary", disabled: busy || page.ticket.trim() === "" }, busy ? "Joining…" : "Join")),
-      h("p", { id: "join-told", class: page.error ? "error-text" : "quiet", role: page.error ? "alert" : "status" }, page.error || (page.stage ? STAGES[page.stage] : "")),
+      h("p", { id: "join-told", class: page.error ? "error-text" : "quiet", role: page.error ? "alert" : "status" }, told()),
     ),
   );
+}
+
+function told() {
+  if (page.error) return page.error;
+  if (page.stage) return STAGES[page.stage];
+  const last = state.status?.join_error;
+  return last ? `The last time it came to nothing: ${last}` : "";
 }
 
 async function join() {
