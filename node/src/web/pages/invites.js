@@ -14,7 +14,7 @@ import { joining } from "./join.js";
 import { choice } from "./members.js";
 import { action, copied, empty, field, head, input, section, select, shortKey, table, tag } from "./parts.js";
 import { qr } from "./qr.js";
-import { absent, reading } from "./reading.js";
+import { absent, loading, reading } from "./reading.js";
 
 /** @typedef {import("../core/types.js").Invite} Invite */
 /** @typedef {import("../core/types.js").Invited} Invited */
@@ -33,10 +33,12 @@ addEventListener("hashchange", () => (form.made = null));
 
 /** @returns {import("../core/dom.js").Child[]} */
 export function invites() {
+  const lead = "A ticket lets one device into the workspace, once.";
+  if (!state.status) return [head("Invites", lead), loading()];
   list.want(state.members);
   return [
-    head("Invites", "A ticket lets one device into the workspace, once."),
-    state.status?.can_join ? joining() : null,
+    head("Invites", lead),
+    state.status.can_join ? joining() : null,
     form.made ? ticket(form.made) : creating(),
     section("Tickets of this device", null, absent(list) ?? tickets(list.data ?? [])),
   ];
