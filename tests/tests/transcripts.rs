@@ -22,13 +22,30 @@ fn folder() -> PathBuf {
 fn play(name: &str, home: &Path, names: &[(&'static str, String)]) {
     let cases = trycmd::TestCases::new();
     cases.register_bin("starling", starling());
-    cases.env("STARLING_HOME", home.to_str().unwrap()).env("NO_COLOR", "1").env("STARLING_SOCKET", "");
-    cases.env("PATH", "/usr/bin:/bin").env("LC_ALL", "C.UTF-8").timeout(Duration::from_secs(60));
+    cases.env("STARLING_HOME", home.to_str().unwrap()).env("NO_COLOR", "1");
+    cases
+        .env("PATH", "/usr/bin:/bin")
+        .env("LC_ALL", "C.UTF-8")
+        .env("XDG_CONFIG_HOME", "/nowhere")
+        .timeout(Duration::from_secs(60));
     for (name, text) in names {
         cases.insert_var(name, text.clone()).unwrap();
     }
     cases.case(folder().join(format!("{name}.trycmd")));
     cases.run();
+}
+
+/// An empty home whose device is called so.
+fn called(label: &str) -> Node {
+    let node = Node::new();
+    let _set = node.cli(&["config", "set", "label", label]).ok();
+    node
+}
+
+fn founded() -> Node {
+    let mut node = called("desk");
+    node.up_with(&["--handle", "alice", "--no-demo-agent"], true);
+    node
 }
 
 /// What names a node's own texts.
@@ -40,17 +57,16 @@ fn names(node: &Node) -> Vec<(&'static str, String)> {
         all.iter().filter_map(|it| it.as_str()).find(|it| it.contains(kind)).unwrap().to_owned()
     };
     let device = node.device();
-    let label = node.status()["label"].as_str().unwrap().to_owned();
     vec![
         ("[HOME]", node.home().to_str().unwrap().to_owned()),
         ("[WEB]", text("http")),
+        ("[ADDRESS]", text("http").replace("http://", "")),
         ("[WORKSPACE]", text("workspace")),
         ("[QUIC]", listen("/udp/")),
         ("[TCP]", listen("/tcp/")),
-        ("[KEY16]", device.get(..16).unwrap().to_owned()),
-        ("[KEY12]", device.get(..12).unwrap().to_owned()),
+        ("[KEYLONG]", device.get(..16).unwrap().to_owned()),
+        ("[KEYSHORT]", device.get(..12).unwrap().to_owned()),
         ("[DEVICE]", device),
-        ("[LABEL]", label),
     ]
 }
 
@@ -61,14 +77,14 @@ fn host(node: &Node, agent: &str, script: &str) {
 
 #[test]
 fn a_first_session() {
-    let node = Node::founded_by("alice");
+    let node = founded();
     let _added = node.cli(&["agent", "add", "scribe", "--demo"]).ok();
     play("session", &node.home(), &names(&node));
 }
 
 #[test]
 fn turns_that_wait_and_turns_that_fail() {
-    let node = Node::founded_by("alice");
+    let node = founded();
     host(&node, "careful", ASKS);
     host(&node, "broken", FAILS);
     let id = "qs-01JZZZZZZZZZZZZZZZZZZZZZZA";
@@ -82,13 +98,13 @@ fn turns_that_wait_and_turns_that_fail() {
 
 #[test]
 fn mistakes_and_what_is_said_to_them() {
-    let node = Node::founded_by("alice");
+    let node = founded();
     play("mistakes", &node.home(), &names(&node));
 }
 
 #[test]
 fn a_node_and_its_home() {
-    let mut node = Node::founded_by("alice");
+    let mut node = founded();
     let names = names(&node);
     play("node", &node.home(), &names);
     node.stop();
@@ -97,17 +113,17 @@ fn a_node_and_its_home() {
 
 #[test]
 fn two_devices() {
-    let a = Node::founded_by("alice");
-    let mut b = Node::new();
+    let a = founded();
+    let mut b = called("laptop");
     join(&a, &b, "bob");
-    b.up();
+    b.up_with(&[], true);
     wait_for("the two meet", PATIENCE, || {
         let peers = a.api().get("/peers").body;
         (peers["peers"][0]["in_step"] == true).then_some(())
     });
     let mut names = names(&a);
     let device = b.device();
-    names.extend([("[BOBS12]", device.get(..12).unwrap().to_owned()), ("[BOBS]", device)]);
+    names.extend([("[BOBSHORT]", device.get(..12).unwrap().to_owned()), ("[BOBS]", device)]);
     play("devices", &a.home(), &names);
 }
 
@@ -123,7 +139,7 @@ fn compare(name: &str, said: &str, names: &[(&'static str, String)]) {
 
 #[test]
 fn what_up_and_join_say() {
-    let mut node = Node::new();
+    let mut node = called("desk");
     let quic = "/ip4/127.0.0.1/udp/0/quic-v1";
     let lines = node.spawn_up(&["--handle", "alice", "--no-mdns", "--http", "127.0.0.1:0", "--listen", quic]);
     let end = Instant::now() + PATIENCE;
@@ -134,10 +150,9 @@ fn what_up_and_join_say() {
     }
     let home = ("[HOME]", node.home().to_str().unwrap().to_owned());
     let status = node.status();
-    let label = ("[LABEL]", status["label"].as_str().unwrap().to_owned());
     let web = ("[WEB]", status["http"].as_str().unwrap().to_owned());
     let address = ("[QUIC]", status["listen"][0].as_str().unwrap().to_owned());
-    compare("up.txt", &greeting, &[home, label, web, address]);
+    compare("up.txt", &greeting, &[home, web, address]);
 
     let invite = node.cli(&["invite", "create", "--as", "bob"]).json();
     let other = Node::new();
