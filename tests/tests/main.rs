@@ -28,4 +28,5 @@ mod real_agents;
 mod revoked_device;
 mod seen_from_afar;
 mod title_gate;
+mod transcripts;
 mod waits_while_the_agent_is_away;

@@ -97,8 +97,7 @@ fn key(home: &Home) -> Check {
 fn recovery(home: &Home) -> Check {
     let path = home.recovery_key();
     if path.exists() {
-        let detail =
-            format!("{} is on this device, and nobody knows whether a copy is elsewhere", path.display());
+        let detail = "recovery.key is still in this home; whether there is a copy elsewhere, nobody knows";
         let hint = "`starling recovery show` prints it: keep a copy elsewhere, then remove the file";
         return Check::warn("recovery", "Recovery key", detail, hint);
     }

@@ -179,7 +179,9 @@ impl Node {
                     .collect(),
             }
         });
-        Answer::Members(members.collect())
+        let mut members: Vec<MemberInfo> = members.collect();
+        members.sort_by(|one, other| one.handle.cmp(&other.handle));
+        Answer::Members(members)
     }
 }
 

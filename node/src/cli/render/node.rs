@@ -168,13 +168,15 @@ fn agent(agent: &Agent, now_ms: u64) -> String {
         None => styled(style::DIM, &seen(agent.last_seen.as_deref(), now_ms)),
     };
     let queued = if agent.queued == 0 { String::new() } else { format!("  {} queued", agent.queued) };
-    let name = one_line(&format!("@{}", agent.handle), WHO_COLUMNS - 14);
-    format!(
-        "{} {}{}  {work}{queued}\n",
-        dot(agent.online),
-        padded(&name, WHO_COLUMNS - 14),
-        padded(&place, 22)
-    )
+    let name = clean(&format!("@{}", agent.handle));
+    // A handle is there to be typed: a long one is not cut, it has a line of its own.
+    let room = WHO_COLUMNS - 14;
+    let name = if name.chars().count() < room {
+        padded(&name, room)
+    } else {
+        format!("{name}\n{}", " ".repeat(room + 2))
+    };
+    format!("{} {name}{}  {work}{queued}\n", dot(agent.online), padded(&place, 22))
 }
 
 /// A member and the devices below it.

@@ -5,6 +5,8 @@ use super::{WIDTH, age, chip, clean, count, one_line, padded, style, styled, wra
 
 /// Columns of the status chip.
 const CHIP_COLUMNS: usize = 12;
+/// Columns of an agent's handle beside a session's id; a longer one is cut.
+const AGENT_COLUMNS: usize = 22;
 /// Columns of an age such as `59 min ago`.
 const AGE_COLUMNS: usize = 10;
 
@@ -23,7 +25,8 @@ fn row(item: &Item, now_ms: u64) -> String {
         padded(&styled(style::BOLD, &title), room),
         styled(style::DIM, &format!("{age:>AGE_COLUMNS$}"))
     );
-    let who = format!("{}  @{}", clean(&item.id), clean(&item.agent_id));
+    let agent = one_line(&format!("@{}", item.agent_id), AGENT_COLUMNS);
+    let who = format!("{}  {agent}", clean(&item.id));
     let room = WIDTH.saturating_sub(CHIP_COLUMNS + who.chars().count() + 2);
     let preview = match &item.found {
         Some(found) => one_line(&format!("L{}: {}", found.line_number, found.excerpt), room),
@@ -216,7 +219,8 @@ mod tests {
             },
             Item {
                 id: "qs-01JYYYYYYYYYYYYYYYYYYYYYYY".to_owned(),
-                agent_id: "scribe".to_owned(),
+                agent_id: "a".repeat(39),
+                last_message_preview: "words\n".repeat(30),
                 status: "needs_title".to_owned(),
                 ..Item::default()
             },
