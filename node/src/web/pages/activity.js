@@ -10,7 +10,7 @@ import { changed, state } from "../core/store.js";
 import { clockOf } from "../core/time.js";
 import { isOpen, toggle } from "../core/ui.js";
 import { permissionCards } from "../hub/permission.js";
-import { field, head, select, tag } from "./parts.js";
+import { counted, field, head, select, tag } from "./parts.js";
 
 /** @typedef {import("../core/turns.js").Told} Told */
 /** @typedef {import("../core/types.js").ActivityEvent} ActivityEvent */
@@ -120,7 +120,7 @@ function groupCard(group) {
       running ? h("span", { class: "status status-working" }, "Working") : tag("", "over"),
       clock(group.at),
     ),
-    more > 0 ? h("button", { type: "button", class: "quiet-button", "aria-expanded": String(all), on: { click: () => toggle(`turn ${group.key}`) } }, all ? "Show fewer steps" : `Show ${more} earlier steps`) : null,
+    more > 0 ? h("button", { type: "button", class: "quiet-button", "aria-expanded": String(all), on: { click: () => toggle(`turn ${group.key}`) } }, all ? "Show fewer steps" : `Show ${counted(more, "earlier step")}`) : null,
     h("ol", { class: "turn-steps" }, shown.map(step)),
   );
 }
