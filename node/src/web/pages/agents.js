@@ -13,7 +13,7 @@ import { agentForm, blank, editing, filled, INTERRUPTS, openForm, PERMISSIONS } 
 import { joinCommand } from "./command.js";
 import { adding } from "./detected.js";
 import { ask } from "./dialog.js";
-import { action, counted, empty, facts, field, head, lamp, select, shortKey, tag, when } from "./parts.js";
+import { action, counted, empty, facts, field, head, lamp, seen, select, shortKey, tag } from "./parts.js";
 import { absent, fresh, loading, reading } from "./reading.js";
 
 /** @typedef {import("../core/types.js").Agent} Agent */
@@ -79,7 +79,7 @@ function cardHead(agent, ...actions) {
 function host(agent) {
   if (agent.here) return "this device";
   const label = `${agent.host_label || shortKey(agent.host)} of @${agent.owner}`;
-  return agent.online ? label : h("span", null, `${label}, last seen `, when(agent.last_seen));
+  return agent.online ? label : h("span", null, `${label}, `, seen(agent.last_seen));
 }
 
 /** @param {Agent} agent */

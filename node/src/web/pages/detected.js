@@ -59,7 +59,7 @@ function way(one) {
   const form = forms.get(key) ?? blank(key, { handle: free(one.handle), kind: one.kind, profile: one.profile ?? "claude", command: joinCommand(one.command) });
   forms.set(key, form);
   const set = setter(form);
-  const add = () => save(form, () => forms.delete(key));
+  const add = () => save(form, () => forms.clear());
   return h(
     "li",
     { key, "data-detected": one.handle },

@@ -15,8 +15,9 @@ import { rtt } from "./transport.js";
 /** More than these stand on two rings, without their second lines. */
 const RING_MAX = 8;
 const MIDDLE = 50;
-/** How far the outer ring is from the middle. */
+/** How far the outer ring is from the middle, to the side and up and down, where names need room. */
 const REACH = 36;
+const REACH_UP = 31;
 
 /**
  * @param {import("../core/types.js").Status} status
@@ -55,10 +56,11 @@ function placed(peers) {
   return peers.map((peer, at) => {
     const first = at < inner;
     const count = first ? inner : peers.length - inner;
-    const begin = count === 2 ? 0 : -Math.PI / 2;
+    // Nobody stands right below the middle, where its name is.
+    const begin = -Math.PI / 2 + (count % 2 === 0 ? Math.PI / count : 0);
     const angle = begin + (2 * Math.PI * (first ? at : at - inner + 0.5)) / count;
     const reach = first && inner < peers.length ? 0.52 : 1;
-    return { peer, x: MIDDLE + Math.cos(angle) * REACH * reach, y: MIDDLE + Math.sin(angle) * REACH * reach };
+    return { peer, x: MIDDLE + Math.cos(angle) * REACH * reach, y: MIDDLE + Math.sin(angle) * REACH_UP * reach };
   });
 }
 
@@ -74,12 +76,12 @@ function node({ peer, x, y }, selected, select) {
   return h(
     "button",
     {
-      key: peer.device, type: "button", class: `graph-node ${peer.connected ? "graph-on" : "graph-off"}`, "aria-pressed": String(selected),
-      style: at(x, y), title: name, on: { click: select },
+      key: peer.device, type: "button", class: `graph-node ${peer.connected ? "graph-on" : "graph-off"} ${y < MIDDLE - 1 ? "graph-up" : ""}`, "aria-pressed": String(selected),
+      style: at(x, y), title: name, "aria-label": `${name}, ${peer.connected ? "connected" : "not connected"}`, on: { click: select },
     },
     h("span", { class: "graph-disc" }, icon(peer.connected ? "device" : "offline")),
     h("b", null, name),
-    h("span", { class: "small quiet" }, peer.handle ? `@${peer.handle}` : "", h("span", { class: "hidden" }, peer.connected ? ", connected" : ", not connected")),
+    h("span", { class: "small quiet" }, peer.handle ? `@${peer.handle}` : ""),
   );
 }
 

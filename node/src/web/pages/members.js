@@ -10,7 +10,7 @@ import { link } from "../core/router.js";
 import { changed, loadRoster, loadStatus, state } from "../core/store.js";
 import { toast } from "../core/ui.js";
 import { ask } from "./dialog.js";
-import { copied, counted, field, head, input, lamp, shortKey, tag, when } from "./parts.js";
+import { copied, counted, field, head, input, lamp, seen, shortKey, tag } from "./parts.js";
 import { fresh, loading } from "./reading.js";
 
 /** @typedef {import("../core/types.js").Member} Member */
@@ -67,7 +67,7 @@ function deviceRow(device, may) {
       "div",
       { class: "device-words" },
       h("span", { class: "row" }, lamp(device.online || device.here, h("b", null, name)), device.here ? tag("ok", "this device") : null),
-      h("span", { class: "quiet small indent row" }, copied(device.device, "device key", shortKey(device.device)), h("span", null, device.here || device.online ? "online" : ["last seen ", when(device.last_seen)]), agents.length > 0 ? h("span", null, `hosts ${agents.join(", ")}`) : null),
+      h("span", { class: "quiet small indent row" }, copied(device.device, "device key", shortKey(device.device)), h("span", null, device.here || device.online ? "online" : seen(device.last_seen)), agents.length > 0 ? h("span", null, `hosts ${agents.join(", ")}`) : null),
     ),
     device.here
       ? h("span", { class: "small quiet aside-note" }, "Can only be revoked from another device.")

@@ -10,7 +10,7 @@ import { link } from "../core/router.js";
 import { company, loadStatus, state } from "../core/store.js";
 import { exact, span, until } from "../core/time.js";
 import { doing, toast } from "../core/ui.js";
-import { action, copied, counted, empty, facts, head, lamp, section, shortKey, size, tag, when } from "./parts.js";
+import { action, copied, counted, empty, facts, head, lamp, section, seen, shortKey, size, tag, when } from "./parts.js";
 import { fresh, loading } from "./reading.js";
 import { waitingList } from "./waiting.js";
 
@@ -148,7 +148,7 @@ function devices() {
               "li",
               { key: device.device },
               lamp(device.online || device.here, device.label || shortKey(device.device)),
-              h("span", { class: "quiet small" }, `@${device.handle} · `, device.here ? "this device" : device.online ? "online" : ["last seen ", when(device.last_seen)]),
+              h("span", { class: "quiet small" }, `@${device.handle} · `, device.here ? "this device" : device.online ? "online" : seen(device.last_seen)),
             ),
           ),
         ),

@@ -79,6 +79,15 @@ export function when(at) {
   return at ? h("time", { datetime: at, title: exact(at) }, ago(at)) : "never";
 }
 
+/**
+ * When somebody who is away was here.
+ *
+ * @param {string | null | undefined} at RFC 3339
+ */
+export function seen(at) {
+  return at ? ["last seen ", when(at)] : "never seen";
+}
+
 /** @param {boolean} on @param {Child} words */
 export function lamp(on, words) {
   return h("span", { class: "lamp" }, h("span", { class: `dot ${on ? "dot-on" : "dot-off"}`, "aria-hidden": "true" }), words);

@@ -80,7 +80,7 @@ function more(peer) {
   return h(
     "div",
     { class: "peer-more" },
-    peer.last_error ? h("p", { class: peer.connected ? "small quiet" : "error-text small" }, peer.connected ? `Before it was reached: ${peer.last_error}` : peer.last_error) : null,
+    peer.last_error && !peer.connected ? h("p", { class: "error-text small" }, peer.last_error) : null,
     pinged === undefined ? null : h("p", { class: "small" }, `Last ping: ${rtt(pinged)}.`),
     h(
       "details",
@@ -89,6 +89,7 @@ function more(peer) {
       peer.addresses.length === 0
         ? h("p", { class: "small quiet" }, "It has to call this node, or you add an address below.")
         : h("ul", { class: "addresses" }, peer.addresses.map((each) => h("li", { key: each }, copied(each, "address")))),
+      peer.last_error && peer.connected ? h("p", { class: "small quiet" }, `Before it was reached: ${peer.last_error}`) : null,
     ),
   );
 }

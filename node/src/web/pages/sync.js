@@ -79,7 +79,7 @@ function peers(status) {
       counted(peer.records_sent, "record"),
       counted(peer.records_received, "record"),
     ],
-    more: peer.last_error && !peer.connected ? h("span", { class: "error-text small" }, peer.last_error) : null,
+    more: peer.last_error && !peer.connected && !status.paused ? h("span", { class: "error-text small" }, peer.last_error) : null,
   })));
 }
 

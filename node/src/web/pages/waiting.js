@@ -4,7 +4,7 @@ import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { link } from "../core/router.js";
 import { state } from "../core/store.js";
-import { empty, upper, when } from "./parts.js";
+import { empty, seen, upper } from "./parts.js";
 
 /**
  * @param {import("../core/types.js").Waiting[]} waiting
@@ -24,7 +24,7 @@ export function waitingList(waiting, none) {
           "div",
           null,
           h("a", { href: link("sessions", each.session) }, state.sessions.get(each.session)?.title ?? "Untitled session"),
-          h("span", { class: "quiet small block" }, `${upper(each.reason)}`, each.last_seen ? [". Its node was last seen ", when(each.last_seen)] : null, "."),
+          h("span", { class: "quiet small block" }, `${upper(each.reason)}`, each.last_seen ? [". Its node was ", seen(each.last_seen)] : null, "."),
         ),
       ),
     ),
