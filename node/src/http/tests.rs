@@ -87,7 +87,7 @@ impl Node {
             ask,
             events: events.clone(),
             logs: logs.clone(),
-            measure: Arc::new(|| Sizes { home: "/home/a/b".to_owned(), store_bytes: 1, export_bytes: 2 }),
+            measure: Arc::new(|| Sizes { home: "/srv/a/b".to_owned(), store_bytes: 1, export_bytes: 2 }),
             log: log.clone(),
             home: crate::config::Home::at(home.path()).unwrap(),
             now_ms: || fixtures::START_MS,

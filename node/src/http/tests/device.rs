@@ -49,7 +49,7 @@ async fn this_device() {
     let export = json!({ "commit": "c0".repeat(20), "tree": "7e".repeat(20) });
     let status = json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "storage": { "home": "/home/a/b", "store_bytes": 1, "export_bytes": 2 },
+        "storage": { "home": "/srv/a/b", "store_bytes": 1, "export_bytes": 2 },
         "device": "d1".repeat(32), "label": "laptop", "workspace": "aa".repeat(32), "handle": "alice",
         "revoked": false,
         "http": format!("http://{}", node.http), "listen": ["/ip4/127.0.0.1/udp/4000/quic-v1"], "peers": [],

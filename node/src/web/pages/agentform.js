@@ -178,7 +178,7 @@ function programFields(form, set) {
     field(form.key, "Kind", select(form.kind, (kind) => set({ kind }), KINDS)),
     form.kind === "exec" ? field(form.key, "Which one", select(form.profile, (profile) => set({ profile }), PROFILES)) : null,
     form.kind === "demo"
-      ? field(form.key, "Script", input(form.script, (script) => set({ script }), { class: "mono", placeholder: "/home/me/demo.txt" }), "Path of a file with one step a line. Empty: the built-in answers.")
+      ? field(form.key, "Script", input(form.script, (script) => set({ script }), { class: "mono", placeholder: "/srv/starling/demo.txt" }), "Path of a file with one step a line. Empty: the built-in answers.")
       : h("div", { key: "command", class: "wide-field" }, field(form.key, "Command", command, form.kind === "exec" ? "Program and first arguments. Empty: the program of that name." : "Program and arguments, with quotes as in a shell. Nothing is expanded.")),
   ];
 }
@@ -199,7 +199,7 @@ function policyFields(form, set) {
   const number = (/** @type {keyof Form & string} */ name, /** @type {Record<string, string>} */ more) =>
     input(String(form[name]), (value) => set({ [name]: value }), { type: "number", inputmode: "decimal", required: true, ...more });
   return [
-    field(form.key, "Working directory", input(form.cwd, (cwd) => set({ cwd }), { class: "mono", placeholder: "/home/me/project" }), "An absolute path. Empty: a directory of its own."),
+    field(form.key, "Working directory", input(form.cwd, (cwd) => set({ cwd }), { class: "mono", placeholder: "/srv/project" }), "An absolute path. Empty: a directory of its own."),
     field(form.key, "Who answers its permission requests", select(form.permissions, (permissions) => set({ permissions }), PERMISSIONS), "Nobody’s answer within 10 minutes is a refusal."),
     field(form.key, "Whose sessions start turns", input(form.allow, (allow) => set({ allow }), { placeholder: state.members.map((member) => member.handle).join(" ") }), "Handles. Empty: every member’s."),
     field(form.key, "Variables that it may see", input(form.env, (env) => set({ env }), { class: "mono", placeholder: "ANTHROPIC_API_KEY" }), "Names only, beyond HOME, PATH and the like."),
