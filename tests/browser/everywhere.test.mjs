@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { accessible } from './lib/axe.mjs';
 import { launch } from './lib/browser.mjs';
+import { Node } from './lib/node.mjs';
 import { places } from './lib/places.mjs';
 import { signIn } from './lib/story.mjs';
 import { workspace } from './lib/workspace.mjs';
@@ -16,7 +17,7 @@ let world;
 /** @type {import('playwright-core').Browser} */
 let browser;
 before(async () => void ([world, browser] = await Promise.all([workspace(), launch()])), { timeout: 90_000 });
-after(async () => void (await Promise.allSettled([browser?.close(), world?.close()])));
+after(async () => void (await Promise.allSettled([browser?.close(), Node.closeAll()])));
 
 /**
  * Goes everywhere and collects what is wrong, so that one look shows all of it.

@@ -27,7 +27,7 @@ before(async () => {
   await node.cli('agent', 'add', 'quiet', '--demo', '--allow', 'bob');
   for (let at = 0; at < SESSIONS; at += 20) await Promise.all(Array.from({ length: 20 }, (_, more) => make(at + more)));
 }, { timeout: 120_000 });
-after(async () => void (await Promise.allSettled([browser?.close(), node?.close()])));
+after(async () => void (await Promise.allSettled([browser?.close(), Node.closeAll()])));
 
 /** @param {number} number */
 async function make(number) {

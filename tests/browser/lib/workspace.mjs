@@ -49,7 +49,7 @@ echo '{"type":"result","subtype":"success","is_error":false,"session_id":"s-1"}'
 /** Another title of the same session. @param {Node} node @param {string} id @param {string} title */
 const name = (node, id, title) => node.post(`/im/quick-sessions/${id}/title`, { title });
 
-/** @typedef {{ a: Node, b: Node, ids: Record<string, string>, close: () => Promise<void> }} Workspace */
+/** @typedef {{ a: Node, b: Node, ids: Record<string, string> }} Workspace */
 
 /** Makes it. @returns {Promise<Workspace>} */
 export async function workspace() {
@@ -65,7 +65,7 @@ export async function workspace() {
   for (const agent of ['scribe', 'claude', 'nightly', ...Object.keys(AGENTS)]) await a.knows(agent);
   const ids = await sessions(a);
   await waiting(a, b, ids);
-  return { a, b, ids, close: async () => void (await Promise.all([a.close(), b.close()])) };
+  return { a, b, ids };
 }
 
 /** Sessions in all states but waiting. @param {Node} a */
