@@ -5,7 +5,7 @@
 //! all that others may see of it follows in `commit`, after [`Input::Committed`] (INV-3). In reading order: `input`,
 //! `request` and `info` (the two doors), `rows` (what is stored), `task` and
 //! `slots` (sessions in memory), `commit`, `writing` (what
-//! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `hosting` and `dispatch` (turns), `interrupted`, `moving`, `activity`, `relay`, `context`, `policy`, `peers`, `sync`, `delivery`, `invites`, `report`, `search`, `export_plan`, `segments`, `pushing`.
+//! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `hosting` and `dispatch` (turns), `interrupted`, `moving`, `activity`, `relay`, `context`, `policy`, `peers`, `sync`, `delivery`, `invites`, `leaving`, `report`, `search`, `export_plan`, `segments`, `pushing`.
 
 pub mod activity;
 mod after;
@@ -28,7 +28,9 @@ pub mod input;
 mod interrupted;
 mod invites;
 pub mod joining;
+mod leaving;
 mod moving;
+mod named;
 mod peers;
 pub mod policy;
 pub mod profile;
@@ -57,10 +59,9 @@ use std::collections::{BTreeMap, VecDeque};
 use ed25519_dalek::SigningKey;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use starling_crdt::id::{AttemptId, DeviceKey, Handle, MemberId, SessionId, WorkspaceId};
-use starling_crdt::payload::Payload;
+use starling_crdt::id::{AttemptId, DeviceKey, MemberId, SessionId, WorkspaceId};
 use starling_crdt::roster::{Roster, Standing};
-use starling_crdt::signed::{Received, Signed, Unverified, Verified, device_key};
+use starling_crdt::signed::device_key;
 use starling_net::proto::{self, Proto};
 
 use aside::Aside;
@@ -74,6 +75,8 @@ use hosting::Hosting;
 use ingest::Frames;
 use input::{Effect, Input};
 use invites::Invites;
+pub use named::is_named;
+use named::{load_roster, nobody};
 use peers::Peers;
 use pushing::Pusher;
 use recount::Recount;
@@ -377,34 +380,4 @@ impl Node {
         let random = u128::from_be_bytes(self.random());
         AttemptId::from_parts(self.now, random)
     }
-}
-
-/// A name for whom the roster has none any more.
-fn nobody() -> Handle {
-    Handle::fit("unknown").unwrap_or_else(|| unreachable!("`unknown` is a handle"))
-}
-
-/// Whether the roster ever gave a device a place.
-#[must_use]
-pub fn is_named(roster: &Roster, device: &DeviceKey) -> bool {
-    roster.records().any(|record| names(record, device))
-}
-
-/// Whether a roster record gives a device a place.
-fn names(record: &Signed<Verified>, device: &DeviceKey) -> bool {
-    match &record.record().payload {
-        Payload::Found { .. } => record.record().author == *device,
-        Payload::AddDevice { device: added, .. } => added == device,
-        _ => false,
-    }
-}
-
-fn load_roster(workspace: WorkspaceId, records: &[Vec<u8>]) -> Result<Roster, BootError> {
-    let mut roster = Roster::new(workspace);
-    for wire in records {
-        if let Ok(Received::Record(record)) = Signed::<Unverified>::decode(wire) {
-            roster.offer(record.trust());
-        }
-    }
-    if roster.heads().is_empty() { Err(BootError::NoRoster) } else { Ok(roster) }
 }

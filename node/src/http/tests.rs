@@ -2,6 +2,7 @@
 //! notes what it was asked. Each file holds one property of the interface.
 
 mod access;
+mod asked;
 mod client;
 mod codes;
 mod fixtures;
@@ -84,6 +85,7 @@ impl Node {
             events: events.clone(),
             logs: logs.clone(),
             measure: Arc::new(|| Sizes { home: "/home/a/b".to_owned(), store_bytes: 1, export_bytes: 2 }),
+            join_error: None,
             spawner: spawner(),
             entropy: Arc::new(move || [drawn.fetch_add(1, Ordering::Relaxed); 32]),
             stop: stop.clone(),

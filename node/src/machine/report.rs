@@ -37,6 +37,7 @@ impl Node {
             push: self.pusher.as_ref().map(Pusher::state),
             waiting: self.waiting(),
             paused: self.proto.is_paused(),
+            can_join: self.can_join(),
             started_at_ms: self.started_at_ms,
         }))
     }

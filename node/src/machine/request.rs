@@ -13,6 +13,7 @@ use super::info::{
     SyncInfo,
 };
 use super::input::AgentProfile;
+use super::ticket::Ticket;
 
 /// What a client asks. Texts and ids are parsed already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,6 +173,8 @@ pub enum Request {
         /// Whether what it wrote, as far as it is held here, stays counted.
         keep: bool,
     },
+    /// Give this workspace up, which is unused, and join another one. Answer: [`Answer::Joining`].
+    Join(Ticket),
     /// Bring the export up to date now. Answer: [`Answer::Exported`].
     Export,
 }
@@ -288,6 +291,8 @@ pub enum Answer {
     },
     /// What lost its standing.
     Revoked(RevokedInfo),
+    /// The node stops, and begins anew once it has joined.
+    Joining,
     /// Open invitations.
     Invites(Vec<InviteInfo>),
     /// The export's state.
@@ -325,6 +330,9 @@ pub enum Code {
     QuickSessionInvalidState,
     RequestIdReused,
     HandleTaken,
+    HomeInUse,
+    InviteExpired,
+    InvalidTicket,
     BodyTooLarge,
     NotJson,
     InvalidTitle,
@@ -359,6 +367,9 @@ impl Code {
             Self::QuickSessionInvalidState => (409, "quick_session_invalid_state"),
             Self::RequestIdReused => (409, "request_id_reused"),
             Self::HandleTaken => (409, "handle_taken"),
+            Self::HomeInUse => (409, "home_in_use"),
+            Self::InviteExpired => (403, "invite_expired"),
+            Self::InvalidTicket => (422, "invalid_ticket"),
             Self::BodyTooLarge => (413, "body_too_large"),
             Self::NotJson => (415, "not_json"),
             Self::InvalidTitle => (422, "invalid_title"),

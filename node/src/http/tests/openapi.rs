@@ -40,6 +40,7 @@ const ENDPOINTS: [&str; 40] = [
     "GET /invites",
     "POST /invites",
     "DELETE /invites/{id}",
+    "POST /join",
     "POST /export",
     "POST /shutdown",
     "GET /events",
