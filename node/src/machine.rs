@@ -5,11 +5,12 @@
 //! all that others may see of it follows in `commit`, after [`Input::Committed`] (INV-3). In reading order: `input`,
 //! `request` and `info` (the two doors), `rows` (what is stored), `task` and
 //! `slots` (sessions in memory), `commit`, `writing` (what
-//! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `hosting` and `dispatch` (turns), `interrupted`, `moving`, `activity`, `relay`, `context`, `policy`, `peers`, `sync`, `delivery`, `invites`, `report`, `search`, `export_plan`, `segments`, `pushing`.
+//! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `hosting` and `dispatch` (turns), `interrupted`, `moving`, `activity`, `relay`, `context`, `policy`, `peers`, `sync`, `delivery`, `invites`, `leaving`, `report`, `search`, `export_plan`, `segments`, `pushing`.
 
 pub mod activity;
 mod after;
 mod aside;
+mod code;
 mod commit;
 mod company;
 pub mod context;
@@ -28,7 +29,9 @@ pub mod input;
 mod interrupted;
 mod invites;
 pub mod joining;
+mod leaving;
 mod moving;
+mod named;
 mod peers;
 mod pinging;
 pub mod policy;
@@ -42,7 +45,6 @@ pub mod request;
 mod requests;
 pub mod restoring;
 mod revoking;
-mod roster;
 pub mod rows;
 pub mod search;
 pub mod segments;
@@ -75,14 +77,14 @@ use hosting::Hosting;
 use ingest::Frames;
 use input::{Effect, Input};
 use invites::Invites;
+pub use named::is_named;
+use named::load_roster;
 use peers::Peers;
 use pinging::Pings;
 use pushing::Pusher;
 use recount::Recount;
 use relay::Asks;
 use request::{Answer, Code, Rejection};
-pub use roster::is_named;
-use roster::load_roster;
 use rows::Stored;
 use search::Searches;
 use slots::Slots;

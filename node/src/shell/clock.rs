@@ -58,3 +58,17 @@ mod tests {
         assert_eq!(clock.advance(1_000_000, after(1_200)), 2_000_100);
     }
 }
+
+pub(super) async fn sleep(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+pub(super) async fn expired(deadline: &mut Option<std::pin::Pin<Box<tokio::time::Sleep>>>) {
+    match deadline {
+        Some(deadline) => deadline.as_mut().await,
+        None => std::future::pending().await,
+    }
+}
