@@ -80,7 +80,6 @@ use invites::Invites;
 pub use named::is_named;
 use named::load_roster;
 use peers::Peers;
-use pinging::Pings;
 use pushing::Pusher;
 use recount::Recount;
 use relay::Asks;
@@ -164,7 +163,7 @@ pub struct Node {
     said: VecDeque<proto::Output>,
     saying: bool,
     waiters: Vec<input::Ticket>,
-    pings: Pings,
+    pings: pinging::Pings,
     roster_reads: Vec<showing::RosterRead>,
     /// When what a failed commit left undone is tried again.
     retry_ms: Option<u64>,
@@ -214,7 +213,7 @@ impl Node {
             said: VecDeque::new(),
             saying: false,
             waiters: Vec::new(),
-            pings: Pings::default(),
+            pings: pinging::Pings::default(),
             roster_reads: Vec::new(),
             retry_ms: None,
             stopped: false,
@@ -332,10 +331,8 @@ impl Node {
     fn on_shutdown(&mut self) {
         self.stopping = true;
         self.cancel_all_turns();
-        let stopping = Rejection::new(Code::ShuttingDown, "the node is stopping");
-        let pinging = self.pings.take_all();
-        for ticket in std::mem::take(&mut self.waiters).into_iter().chain(pinging) {
-            self.answer(ticket, Err(stopping.clone()));
+        for ticket in self.take_waiting() {
+            self.answer(ticket, Err(Rejection::new(Code::ShuttingDown, "the node is stopping")));
         }
     }
 
