@@ -77,11 +77,13 @@ function node({ peer, x, y }, selected, select) {
     "button",
     {
       key: peer.device, type: "button", class: `graph-node ${peer.connected ? "graph-on" : "graph-off"} ${y < MIDDLE - 1 ? "graph-up" : ""}`, "aria-pressed": String(selected),
-      style: at(x, y), title: name, "aria-label": `${name} ${peer.handle ? `@${peer.handle}` : ""}, ${peer.connected ? "connected" : "not connected"}`, on: { click: select },
+      style: at(x, y), title: name, on: { click: select },
     },
     h("span", { class: "graph-disc" }, icon(peer.connected ? "device" : "offline")),
     h("b", null, name),
+    " ",
     h("span", { class: "small quiet" }, peer.handle ? `@${peer.handle}` : ""),
+    h("span", { class: "hidden" }, peer.connected ? ", connected" : ", not connected"),
   );
 }
 
