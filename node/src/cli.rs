@@ -66,6 +66,9 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a node may take to end its turns and to close its store.
 const DOWN_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Agents that a home hosts, and how each is run.
+pub type Hosted = Vec<(Handle, AgentProfile)>;
+
 /// Clock, randomness and the store, from the shell.
 #[derive(Debug, Clone, Copy)]
 pub struct Ambient {
@@ -74,7 +77,7 @@ pub struct Ambient {
     /// Fills the buffer from the operating system's random source.
     pub random: fn(&mut [u8]) -> io::Result<()>,
     /// Opens the store of a home whose node does not run: the agents that it hosts, or why it cannot be read.
-    pub hosted: fn(&Home) -> Result<Vec<(Handle, AgentProfile)>, Failure>,
+    pub hosted: fn(&Home) -> Result<Hosted, Failure>,
 }
 
 /// What the user asked for.

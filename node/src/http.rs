@@ -3,7 +3,7 @@
 //! It parses a request into a [`Request`](crate::machine::request::Request), asks the node's loop over a bounded
 //! channel ([`Ask`]) and renders the answer as JSON; it decides nothing and stores nothing. In reading order: `ask` (the
 //! way to the loop), `auth` (who may call), `login` (browsers), `extract` and `parse` (bytes to types), `sessions`,
-//! `turns`, `workspace`, `agents`, `device` and `doctor` (the endpoints), `events` (what listeners hear), `dto` and
+//! `turns`, `workspace`, `invites`, `agents`, `device` and `doctor` (the endpoints), `events` (what listeners hear), `dto` and
 //! `problem` (the JSON), `assets` (the page's files), `openapi`, `serve`.
 
 mod agents;
@@ -15,6 +15,7 @@ mod doctor;
 mod dto;
 mod events;
 mod extract;
+mod invites;
 mod login;
 mod metrics;
 mod openapi;
@@ -83,6 +84,8 @@ pub struct HttpConfig {
     pub home: Home,
     /// The clock, ms since 1970.
     pub now_ms: fn() -> u64,
+    /// Why a join that this node was told to do came to nothing.
+    pub join_error: Option<String>,
     /// Starts connection tasks.
     pub spawner: Spawner,
     /// Random bytes for login codes.
@@ -106,6 +109,7 @@ struct Shared {
     keys: Keys,
     http: Option<SocketAddr>,
     storage: Storage,
+    join_error: Option<String>,
     spawner: Spawner,
     stop: CancellationToken,
 }
@@ -126,6 +130,7 @@ impl Context {
             event_seats: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
             http: config.http,
             storage: Storage::new(config.measure),
+            join_error: config.join_error,
             spawner: config.spawner,
             stop: config.stop,
         }))
@@ -190,8 +195,9 @@ fn private_routes() -> OpenApiRouter<App> {
         .routes(routes!(workspace::members))
         .routes(routes!(workspace::remove_member))
         .routes(routes!(workspace::revoke_device))
-        .routes(routes!(workspace::invites, workspace::invite))
-        .routes(routes!(workspace::revoke_invite))
+        .routes(routes!(invites::list, invites::create))
+        .routes(routes!(invites::revoke))
+        .routes(routes!(invites::join))
         .routes(routes!(device::peers, device::add_peer))
         .routes(routes!(device::ping))
         .routes(routes!(device::status))

@@ -5,11 +5,12 @@
 //! all that others may see of it follows in `commit`, after [`Input::Committed`] (INV-3). In reading order: `input`,
 //! `request` and `info` (the two doors), `rows` (what is stored), `task` and
 //! `slots` (sessions in memory), `commit`, `writing` (what
-//! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `hosting` and `dispatch` (turns), `interrupted`, `moving`, `activity`, `relay`, `context`, `policy`, `peers`, `sync`, `delivery`, `invites`, `report`, `search`, `export_plan`, `segments`, `pushing`.
+//! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `hosting` and `dispatch` (turns), `interrupted`, `moving`, `activity`, `relay`, `context`, `policy`, `peers`, `sync`, `delivery`, `invites`, `leaving`, `report`, `search`, `export_plan`, `segments`, `pushing`.
 
 pub mod activity;
 mod after;
 mod aside;
+mod code;
 mod commit;
 mod company;
 pub mod context;
@@ -28,7 +29,9 @@ pub mod input;
 mod interrupted;
 mod invites;
 pub mod joining;
+mod leaving;
 mod moving;
+mod named;
 mod peers;
 mod pinging;
 pub mod policy;
@@ -42,7 +45,6 @@ pub mod request;
 mod requests;
 pub mod restoring;
 mod revoking;
-mod roster;
 pub mod rows;
 pub mod search;
 pub mod segments;
@@ -75,14 +77,13 @@ use hosting::Hosting;
 use ingest::Frames;
 use input::{Effect, Input};
 use invites::Invites;
+pub use named::is_named;
+use named::load_roster;
 use peers::Peers;
-use pinging::Pings;
 use pushing::Pusher;
 use recount::Recount;
 use relay::Asks;
 use request::{Answer, Code, Rejection};
-pub use roster::is_named;
-use roster::load_roster;
 use rows::Stored;
 use search::Searches;
 use slots::Slots;
@@ -162,7 +163,7 @@ pub struct Node {
     said: VecDeque<proto::Output>,
     saying: bool,
     waiters: Vec<input::Ticket>,
-    pings: Pings,
+    pings: pinging::Pings,
     roster_reads: Vec<showing::RosterRead>,
     /// When what a failed commit left undone is tried again.
     retry_ms: Option<u64>,
@@ -212,7 +213,7 @@ impl Node {
             said: VecDeque::new(),
             saying: false,
             waiters: Vec::new(),
-            pings: Pings::default(),
+            pings: pinging::Pings::default(),
             roster_reads: Vec::new(),
             retry_ms: None,
             stopped: false,
@@ -330,10 +331,8 @@ impl Node {
     fn on_shutdown(&mut self) {
         self.stopping = true;
         self.cancel_all_turns();
-        let stopping = Rejection::new(Code::ShuttingDown, "the node is stopping");
-        let pinging = self.pings.take_all();
-        for ticket in std::mem::take(&mut self.waiters).into_iter().chain(pinging) {
-            self.answer(ticket, Err(stopping.clone()));
+        for ticket in self.take_waiting() {
+            self.answer(ticket, Err(Rejection::new(Code::ShuttingDown, "the node is stopping")));
         }
     }
 

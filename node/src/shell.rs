@@ -23,6 +23,8 @@ use std::future::Future;
 use std::io::{self, IsTerminal};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use run::Ended;
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -103,8 +105,41 @@ pub async fn up(options: UpOptions) -> Result<(), Failure> {
     keep_logs(&logs);
     options.home.create()?;
     let _lock = options.home.lock()?;
-    boxed(join::before_up(&options)).await?;
-    boxed(run::up(options, logs)).await
+    let stop = CancellationToken::new();
+    greeting::stop_on_signals(&spawner(), stop.clone());
+    unless(&stop, join::before_up(&options)).await?;
+    boxed(up_again_and_again(options, logs, &stop)).await
+}
+
+/// Runs the node; when it has stopped to join another workspace, joins that and runs it again, at the same address.
+async fn up_again_and_again(
+    mut options: UpOptions,
+    logs: Logs,
+    stop: &CancellationToken,
+) -> Result<(), Failure> {
+    let mut join_error = None;
+    while !stop.is_cancelled() {
+        let Ended::ToJoin { http } =
+            boxed(run::up(options.clone(), logs.clone(), join_error, stop.child_token())).await?
+        else {
+            break;
+        };
+        options = UpOptions { http: Some(http), open: false, ..options };
+        join_error = unless(stop, join::again(&options)).await?;
+    }
+    Ok(())
+}
+
+/// Does something that takes time, unless the node is to stop: then nothing comes of it.
+async fn unless<T: Default>(
+    stop: &CancellationToken,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => Ok(T::default()),
+        done = boxed(work) => done,
+    }
 }
 
 /// Joins a workspace.

@@ -152,8 +152,8 @@ impl World {
             }
             Effect::Stopped | Effect::Permit { .. } | Effect::Notify(_) => self.keep_word(node, effect),
             Effect::Fatal(_) => self.exit(node),
-            // No remote is set here.
-            Effect::Host { .. } | Effect::Push { .. } => {}
+            // No remote is set here, and nobody moves to another workspace.
+            Effect::Host { .. } | Effect::Push { .. } | Effect::Rejoin { .. } => {}
         }
     }
 

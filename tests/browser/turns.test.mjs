@@ -57,7 +57,7 @@ test('a turn is stopped by button, and the session can be written in', async ({ 
 
 test('when the other device goes, it is said, sessions wait for it, and they go on when it is back', async ({ page, a, b }) => {
   const banner = page.locator('[data-banner="offline"]');
-  await page.getByText('1 of 1 device online').waitFor();
+  await page.getByText('other device online').waitFor();
   await gone(banner);
   await b.stop();
   await banner.getByText('Offline').waitFor();

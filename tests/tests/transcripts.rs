@@ -115,7 +115,7 @@ fn a_node_and_its_home() {
 fn two_devices() {
     let a = founded();
     let mut b = called("laptop");
-    join(&a, &b, "bob");
+    let _joined = join(&a, &b, "bob");
     b.up_with(&[], true);
     wait_for("the two meet", PATIENCE, || {
         let peers = a.api().get("/peers").body;
@@ -125,6 +125,15 @@ fn two_devices() {
     let device = b.device();
     names.extend([("[BOBSHORT]", device.get(..12).unwrap().to_owned()), ("[BOBS]", device)]);
     play("devices", &a.home(), &names);
+
+    b.stop();
+    wait_for("the other one is gone", PATIENCE, || {
+        (a.api().get("/peers").body["peers"][0]["connected"] == false).then_some(())
+    });
+    a.cli(&["peer", "ping", "bob"]).fails(8, "peer_not_connected");
+    let away = a.cli(&["doctor"]).json();
+    let peers = away["checks"].as_array().unwrap().iter().find(|check| check["id"] == "peers").unwrap();
+    assert_eq!(peers["state"], "warn", "{peers}");
 }
 
 /// Compares with a file beside the transcripts.

@@ -132,7 +132,7 @@ pub(super) enum Verb {
     /// Agents, and those that this device hosts
     #[command(
         subcommand,
-        after_help = "Example:\n  starling agent add claude --acp npx -y @zed-industries/claude-code-acp"
+        after_help = "Example:\n  starling agent add claude --acp npx -y @agentclientprotocol/claude-agent-acp"
     )]
     Agent(AgentVerb),
     /// Serve a turn's tools to its agent, over stdin and stdout (MCP)

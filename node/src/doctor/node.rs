@@ -214,6 +214,7 @@ mod tests {
             push: None,
             waiting: Vec::new(),
             paused: false,
+            can_join: false,
             started_at_ms: 0,
         }
     }

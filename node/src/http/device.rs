@@ -99,7 +99,9 @@ pub(super) async fn status(State(app): State<App>) -> Result<Json<dto::Status>, 
     match shared.ask.ask(Request::Status).await? {
         Answer::Status(status) => {
             let sizes = shared.storage.sizes(Instant::now(), &shared.spawner).await;
-            Ok(Json(dto::Status::new(*status, app.web_address(), sizes)))
+            Ok(Json(
+                dto::Status::new(*status, app.web_address(), sizes).after_join(shared.join_error.clone()),
+            ))
         }
         other => Err(Problem::unexpected(&other)),
     }

@@ -2,6 +2,7 @@
 //! notes what it was asked. Each file holds one property of the interface.
 
 mod access;
+mod asked;
 mod client;
 mod codes;
 mod device;
@@ -91,6 +92,7 @@ impl Node {
             log: log.clone(),
             home: crate::config::Home::at(home.path()).unwrap(),
             now_ms: || fixtures::START_MS,
+            join_error: None,
             spawner: spawner(),
             entropy: Arc::new(move || [drawn.fetch_add(1, Ordering::Relaxed); 32]),
             stop: stop.clone(),

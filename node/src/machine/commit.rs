@@ -355,7 +355,7 @@ impl Node {
     /// The row of the list.
     pub(super) fn item(&self, row: &IndexRow) -> Item {
         let standing = self.standing();
-        let nobody = super::roster::nobody;
+        let nobody = super::named::nobody;
         Item {
             id: row.id,
             title: row.title.clone(),

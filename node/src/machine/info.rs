@@ -153,6 +153,8 @@ pub struct NodeStatus {
     pub waiting: Vec<WaitingInfo>,
     /// Whether the exchange with peers is cut.
     pub paused: bool,
+    /// Whether it could join another workspace: its own is unused, or it is no member of it yet.
+    pub can_join: bool,
     /// When the node started, ms.
     pub started_at_ms: u64,
 }

@@ -14,6 +14,7 @@ use super::info::{ExportState, Notice};
 pub use super::profile::{AgentKind, AgentProfile};
 use super::request::{Answer, Rejection, Request};
 use super::search::Looked;
+use super::ticket;
 use crate::store::Batch;
 
 /// Names a client's question until it is answered.
@@ -271,6 +272,14 @@ pub enum Effect {
     Notify(Notice),
     /// Come back with [`Input::Tick`] at this time, ms. A later one replaces it.
     WakeAt(u64),
+    /// Keep this invitation, then answer the question that brought it; after [`Effect::Stopped`] join that workspace and
+    /// begin anew.
+    Rejoin {
+        /// The question. Answer: [`Answer::Joining`].
+        ticket: Ticket,
+        /// The invitation.
+        invitation: ticket::Ticket,
+    },
     /// Everything is answered and stored: the shell may stop.
     Stopped,
     /// What is in memory can no longer be trusted to be on disk: the shell stops, and a new start reads the store.

@@ -16,14 +16,13 @@ const PINGING_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Pings(BTreeMap<DeviceKey, Vec<Ticket>>);
 
-impl Pings {
-    /// All who wait; they are forgotten.
-    pub(super) fn take_all(&mut self) -> Vec<Ticket> {
-        std::mem::take(&mut self.0).into_values().flatten().collect()
-    }
-}
-
 impl Node {
+    /// All who wait for peers; they are forgotten.
+    pub(super) fn take_waiting(&mut self) -> Vec<Ticket> {
+        let pinging = std::mem::take(&mut self.pings.0).into_values().flatten();
+        std::mem::take(&mut self.waiters).into_iter().chain(pinging).collect()
+    }
+
     pub(super) fn on_ping(&mut self, ticket: Ticket, device: DeviceKey) {
         if self.standing().member_of(&device).is_none() || device == self.me {
             let detail = "no other device of the workspace has this key";

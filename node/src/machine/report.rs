@@ -28,7 +28,7 @@ impl Node {
             device: self.me,
             label: label.unwrap_or_else(|| "a restored home".to_owned()),
             workspace: starling_crdt::id::RecordId::from_bytes(*self.roster.workspace().as_bytes()),
-            handle: member.map_or_else(super::roster::nobody, |member| member.handle.clone()),
+            handle: member.map_or_else(super::named::nobody, |member| member.handle.clone()),
             revoked: !self.standing().stands(&self.me),
             listen: self.peers.listen().cloned().collect(),
             peers: self.peer_infos(),
@@ -37,6 +37,7 @@ impl Node {
             push: self.pusher.as_ref().map(Pusher::state),
             waiting: self.waiting(),
             paused: self.proto.is_paused(),
+            can_join: self.can_join(),
             started_at_ms: self.started_at_ms,
         }))
     }

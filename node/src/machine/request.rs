@@ -8,11 +8,13 @@ use starling_crdt::text::{Body, RequestId, Summary, Title};
 use starling_crdt::view::{Status, View};
 
 use super::activity::PermissionInfo;
+pub use super::code::Code;
 use super::info::{
     AgentInfo, Delivery, ExportState, InviteInfo, Item, Match, MemberInfo, NodeStatus, PeerInfo, RevokedInfo,
     SyncInfo,
 };
 use super::input::AgentProfile;
+use super::ticket::Ticket;
 
 /// What a client asks. Texts and ids are parsed already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,6 +179,8 @@ pub enum Request {
         /// Whether what it wrote, as far as it is held here, stays counted.
         keep: bool,
     },
+    /// Give this workspace up, which is unused, and join another one. Answer: [`Answer::Joining`].
+    Join(Ticket),
     /// Bring the export up to date now. Answer: [`Answer::Exported`].
     Export,
 }
@@ -300,6 +304,8 @@ pub enum Answer {
     },
     /// What lost its standing.
     Revoked(RevokedInfo),
+    /// The node stops, and begins anew once it has joined.
+    Joining,
     /// Open invitations.
     Invites(Vec<InviteInfo>),
     /// The export's state.
@@ -313,78 +319,6 @@ pub struct Rejection {
     pub code: Code,
     /// What happened, in words.
     pub detail: String,
-}
-
-/// The stable codes of the local interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "each is its own name; the table is in docs and in `http::problem`")]
-pub enum Code {
-    InvalidQuickSessionId,
-    InvalidReference,
-    MalformedJson,
-    Unauthorized,
-    QuickSessionForbidden,
-    BadOrigin,
-    BadHost,
-    QuickSessionNotFound,
-    QuickSessionAgentNotFound,
-    NoSuchEndpoint,
-    NotFound,
-    QuickSessionTitleRequired,
-    QuickSessionIdCollision,
-    QuickSessionStaleAttempt,
-    QuickSessionArchived,
-    QuickSessionInvalidState,
-    RequestIdReused,
-    HandleTaken,
-    /// 425: the device has to be connected for this.
-    PeerNotConnected,
-    BodyTooLarge,
-    NotJson,
-    InvalidTitle,
-    InvalidMessage,
-    InvalidHandle,
-    InvalidField,
-    RateLimited,
-    StoreFailed,
-    ShuttingDown,
-}
-
-impl Code {
-    /// The HTTP status and the text of the code (the table of the interface).
-    #[must_use]
-    pub const fn parts(self) -> (u16, &'static str) {
-        match self {
-            Self::InvalidQuickSessionId => (400, "invalid_quick_session_id"),
-            Self::InvalidReference => (400, "invalid_reference"),
-            Self::MalformedJson => (400, "malformed_json"),
-            Self::Unauthorized => (401, "unauthorized"),
-            Self::QuickSessionForbidden => (403, "quick_session_forbidden"),
-            Self::BadOrigin => (403, "bad_origin"),
-            Self::BadHost => (403, "bad_host"),
-            Self::QuickSessionNotFound => (404, "quick_session_not_found"),
-            Self::QuickSessionAgentNotFound => (404, "quick_session_agent_not_found"),
-            Self::NoSuchEndpoint => (404, "no_such_endpoint"),
-            Self::NotFound => (404, "not_found"),
-            Self::QuickSessionTitleRequired => (409, "quick_session_title_required"),
-            Self::QuickSessionIdCollision => (409, "quick_session_id_collision"),
-            Self::QuickSessionStaleAttempt => (409, "quick_session_stale_attempt"),
-            Self::QuickSessionArchived => (409, "quick_session_archived"),
-            Self::QuickSessionInvalidState => (409, "quick_session_invalid_state"),
-            Self::RequestIdReused => (409, "request_id_reused"),
-            Self::HandleTaken => (409, "handle_taken"),
-            Self::PeerNotConnected => (425, "peer_not_connected"),
-            Self::BodyTooLarge => (413, "body_too_large"),
-            Self::NotJson => (415, "not_json"),
-            Self::InvalidTitle => (422, "invalid_title"),
-            Self::InvalidMessage => (422, "invalid_message"),
-            Self::InvalidHandle => (422, "invalid_handle"),
-            Self::InvalidField => (422, "invalid_field"),
-            Self::RateLimited => (429, "rate_limited"),
-            Self::StoreFailed => (503, "store_failed"),
-            Self::ShuttingDown => (503, "shutting_down"),
-        }
-    }
 }
 
 impl Rejection {

@@ -72,6 +72,7 @@ impl Node {
             Request::RemoveAgent { handle } => self.on_remove_agent(ticket, &handle),
             Request::Revoke { device, keep } => self.on_revoke(ticket, device, keep),
             Request::RemoveMember { handle, keep } => self.on_remove_member(ticket, &handle, keep),
+            Request::Join(invitation) => self.on_join(ticket, invitation),
             Request::Export => self.on_export_now(ticket),
         }
     }

@@ -136,6 +136,10 @@ impl Disk {
         if let Some(writer) = self.writer.take() {
             let _panicked = writer.join();
         }
+        // Reads that run now may hold the store for a moment; its file is free when this returns.
+        if let Err(error) = self.store.close() {
+            tracing::warn!(%error, "the store was not closed well");
+        }
     }
 }
 

@@ -1,18 +1,17 @@
 //! For `starling doctor` without a node: opens the store of a home for a moment and reads which agents it hosts. The home is
 //! locked meanwhile; nothing is written, but that redb goes back to its last sound commit after a crash, as at a start.
 
-use starling_crdt::id::{AgentId, Handle};
+use starling_crdt::id::AgentId;
 
 use super::{disk, failed};
-use crate::cli::Failure;
+use crate::cli::{Failure, Hosted};
 use crate::config::Home;
-use crate::machine::input::AgentProfile;
 use crate::machine::rows::{self, ProfileRow};
 use crate::machine::verifying;
 use crate::store::{Space, Store};
 
 /// The agents that a home hosts, by their handles.
-pub(super) fn hosted(home: &Home) -> Result<Vec<(Handle, AgentProfile)>, Failure> {
+pub(super) fn hosted(home: &Home) -> Result<Hosted, Failure> {
     let _lock = home.lock()?;
     let store = disk::open(&home.store())?;
     let read = read(&store);
@@ -20,7 +19,7 @@ pub(super) fn hosted(home: &Home) -> Result<Vec<(Handle, AgentProfile)>, Failure
     closed.and(read)
 }
 
-fn read(store: &Store) -> Result<Vec<(Handle, AgentProfile)>, Failure> {
+fn read(store: &Store) -> Result<Hosted, Failure> {
     let broken = |error| disk::store_failed(&error);
     let workspace = disk::workspace(store)?.ok_or_else(|| {
         failed("store_failed", "the store names no workspace").hint("`starling verify` says more")

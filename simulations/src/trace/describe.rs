@@ -45,6 +45,9 @@ pub(super) fn effect(effect: &Effect, names: &Names) -> (&'static str, String) {
         Effect::Push { commit } => ("push", commit.clone()),
         Effect::Notify(notice) => ("notify", first_word(notice)),
         Effect::WakeAt(at_ms) => ("wake-at", format!("{at_ms} ms by its clock")),
+        Effect::Rejoin { invitation, .. } => {
+            ("rejoin", format!("the workspace {}", short(invitation.workspace.as_bytes())))
+        }
         Effect::Stopped => ("stopped", String::new()),
         Effect::Fatal(why) => ("fatal", why.clone()),
     }

@@ -15,9 +15,9 @@ const PAPER: Style = Style::new()
 pub(in crate::cli) fn blocks(rows: &[String]) -> String {
     let side = rows.len();
     let is_dark = |row: usize, column: usize| {
-        let module =
-            |rows: &[String]| rows.get(row.checked_sub(QUIET)?)?.bytes().nth(column.checked_sub(QUIET)?);
-        module(rows) == Some(b'1')
+        let row = row.checked_sub(QUIET).and_then(|row| rows.get(row));
+        let module = row.zip(column.checked_sub(QUIET)).and_then(|(row, at)| row.as_bytes().get(at));
+        module == Some(&b'1')
     };
     let mut text = String::new();
     for row in (0..side + 2 * QUIET).step_by(2) {

@@ -126,7 +126,7 @@ mod tests {
         Plan {
             program: "/opt/a b/starling".into(),
             home: home.map(PathBuf::from),
-            path: "/opt/tools/bin:/usr/bin".to_owned(),
+            path: "/opt/me/bin:/usr/bin".to_owned(),
             log: "/h/node.log".into(),
         }
     }
@@ -138,7 +138,7 @@ mod tests {
             text.contains("ExecStart=\"/opt/a b/starling\" \"--home\" \"/srv/50%%/$$x\\\"\" \"up\"\n"),
             "{text}"
         );
-        assert!(text.contains("Environment=\"PATH=/opt/tools/bin:/usr/bin\"\n"), "{text}");
+        assert!(text.contains("Environment=\"PATH=/opt/me/bin:/usr/bin\"\n"), "{text}");
         for line in ["Restart=on-failure", "KillMode=mixed", "NoNewPrivileges=yes", "WantedBy=default.target"]
         {
             assert!(text.lines().any(|it| it == line), "{line} is missing in {text}");
@@ -167,8 +167,8 @@ mod tests {
 
     #[test]
     fn a_launch_agent_is_well_formed() {
-        let text = launchd(&plan(Some("/Volumes/R&D <1>")));
-        assert!(text.contains("<string>/Volumes/R&amp;D &lt;1&gt;</string>"), "{text}");
+        let text = launchd(&plan(Some("/opt/me/R&D <1>")));
+        assert!(text.contains("<string>/opt/me/R&amp;D &lt;1&gt;</string>"), "{text}");
         let mut open: Vec<&str> = Vec::new();
         for tag in text.split('<').skip(1).filter_map(|rest| rest.split('>').next()) {
             match tag.strip_prefix('/') {

@@ -58,7 +58,7 @@ async fn this_device() {
             "session": SESSION, "agent": "scribe", "reason": "its host is away",
             "last_seen": "2026-07-11T00:00:00.000Z", "ref": format!("session:{SESSION}"),
         }],
-        "paused": false, "started_at": "2026-07-11T00:00:00.000Z",
+        "paused": false, "can_join": true, "join_error": null, "started_at": "2026-07-11T00:00:00.000Z",
     });
     assert_eq!(node.call("GET", "/status").send().await.json(), status);
     assert_eq!(node.call("GET", "/peers").send().await.json(), json!({ "peers": [peer()] }));

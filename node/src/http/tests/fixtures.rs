@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, SessionId, StreamKey};
+use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, SessionId, StreamKey, WorkspaceId};
 use starling_crdt::text::{Body, Reason, RequestId, Summary, Title};
 use starling_crdt::view::{Archived, Author, Completed, Failed, Line, Processing, Status, View};
 
@@ -14,6 +14,7 @@ use crate::machine::info::{
 };
 use crate::machine::input::{AgentKind, AgentProfile};
 use crate::machine::policy::AgentPolicy;
+use crate::machine::ticket::Ticket;
 
 /// The session that is always there.
 pub(super) const SESSION: &str = "qs-01JZZZZZZZZZZZZZZZZZZZZZZZ";
@@ -237,6 +238,7 @@ pub(super) fn status() -> NodeStatus {
         push: None,
         waiting: vec![waiting()],
         paused: false,
+        can_join: true,
         started_at_ms: START_MS,
     }
 }
@@ -252,4 +254,16 @@ pub(super) fn found() -> Match {
 /// Where the lines of [`view`] are: the last one nowhere else.
 pub(super) fn delivery() -> Delivery {
     Delivery { devices: 2, on: vec![2, 1] }
+}
+
+/// An invitation by somebody else.
+pub(super) fn ticket() -> Ticket {
+    Ticket {
+        workspace: WorkspaceId::from_bytes([0xa0; 32]),
+        inviter: DeviceKey::from_bytes([0xd9; 32]),
+        addresses: vec!["/ip4/192.0.2.7/udp/4001/quic-v1".to_owned()],
+        secret: [7; 32],
+        handle: handle("bob"),
+        expires_at_ms: START_MS,
+    }
 }

@@ -121,6 +121,7 @@ impl Model {
                 expires_at_ms: f::START_MS,
             },
             Request::Invites | Request::RevokeInvite(_) => Answer::Invites(vec![f::invite()]),
+            Request::Join(_) => Answer::Joining,
             Request::Export => Answer::Exported(f::export()),
         })
     }

@@ -8,7 +8,7 @@ use super::Node;
 use super::fixtures::{ATTEMPT, SECRET, SESSION};
 
 /// The interface's table.
-const ENDPOINTS: [&str; 44] = [
+const ENDPOINTS: [&str; 45] = [
     "POST /im/quick-sessions",
     "GET /im/quick-sessions",
     "GET /im/quick-sessions/{id}",
@@ -44,6 +44,7 @@ const ENDPOINTS: [&str; 44] = [
     "GET /invites",
     "POST /invites",
     "DELETE /invites/{id}",
+    "POST /join",
     "POST /export",
     "POST /shutdown",
     "GET /events",

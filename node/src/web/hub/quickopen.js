@@ -78,7 +78,7 @@ export function quickPanel() {
       h(
         "div",
         { class: "quick-list" },
-        field(quick, items),
+        h("div", { class: "row quick-top" }, field(quick, items), h("button", { type: "button", class: "icon-button quick-close", "aria-label": "Close", on: { click: closeQuick } }, icon("close"))),
         h("ul", { id: "quick-choices", class: "rows", role: "listbox", "aria-label": "Sessions and pages" }, items.map((each, at) => option(each, at, quick))),
         items.length === 0 ? h("p", { class: "empty" }, "Nothing fits.") : null,
         h("p", { class: "quick-keys small quiet" }, h("kbd", null, "↑↓"), " preview ", h("kbd", null, "click"), " pin ", h("kbd", null, "Enter"), " go ", h("kbd", null, "Esc"), " close"),

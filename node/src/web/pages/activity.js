@@ -10,6 +10,7 @@ import { changed, state } from "../core/store.js";
 import { clockOf } from "../core/time.js";
 import { isOpen, toggle } from "../core/ui.js";
 import { permissionCards } from "../hub/permission.js";
+import { plain } from "../hub/plain.js";
 import { counted, field, head, select, tag } from "./parts.js";
 
 /** @typedef {import("../core/turns.js").Told} Told */
@@ -162,7 +163,7 @@ function said(event) {
   switch (event.kind) {
     case "text":
     case "thought":
-      return h("p", { class: "step-text" }, end(event.text ?? ""));
+      return h("p", { class: "step-text" }, end(plain(event.text ?? "")));
     case "tool":
       return [h("code", null, event.title || event.id), " ", progress(event.status)];
     case "plan":

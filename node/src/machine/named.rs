@@ -1,5 +1,4 @@
-//! Questions to a roster as a whole, apart from any node: whether a device was ever named in it, and how it is read from
-//! what is stored. What standing somebody has is the roster's own to say (`crdt`).
+//! Whom the roster names, in good standing or not: a device that it ever gave a place may go on reading what it has.
 
 use starling_crdt::id::{DeviceKey, Handle, WorkspaceId};
 use starling_crdt::payload::Payload;
@@ -20,7 +19,7 @@ pub fn is_named(roster: &Roster, device: &DeviceKey) -> bool {
 }
 
 /// Whether a roster record gives a device a place.
-fn names(record: &Signed<Verified>, device: &DeviceKey) -> bool {
+pub(super) fn names(record: &Signed<Verified>, device: &DeviceKey) -> bool {
     match &record.record().payload {
         Payload::Found { .. } => record.record().author == *device,
         Payload::AddDevice { device: added, .. } => added == device,
