@@ -8,7 +8,7 @@ use super::Node;
 use super::fixtures::{ATTEMPT, SECRET, SESSION};
 
 /// The interface's table.
-const ENDPOINTS: [&str; 45] = [
+const ENDPOINTS: [&str; 46] = [
     "POST /im/quick-sessions",
     "GET /im/quick-sessions",
     "GET /im/quick-sessions/{id}",
@@ -48,6 +48,7 @@ const ENDPOINTS: [&str; 45] = [
     "POST /export",
     "POST /shutdown",
     "GET /events",
+    "GET /activity",
     "GET /metrics",
     "GET /healthz",
     "GET /openapi.json",
