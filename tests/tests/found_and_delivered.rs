@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use starling_tests::{Node, PATIENCE, pair, stays, wait_for};
 
 fn on_devices(node: &Node, id: &str) -> (u64, Vec<u64>) {
-    let session = node.show(id);
+    let session = node.api().get(&format!("/im/quick-sessions/{id}")).body["session"].take();
     let entries = session["entries"].as_array().unwrap().iter();
     (
         session["devices"].as_u64().unwrap(),
