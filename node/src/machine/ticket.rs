@@ -1,5 +1,6 @@
 //! The ticket of an invitation: what a new device needs to find its inviter and to be let in once. A single line of
-//! text, safe to paste: `starling1` and base32 of a CBOR array, in upper or lower case. Whoever has it can use it, once, until it expires.
+//! text, safe to paste: `starling1` and base32 of a CBOR array, in upper or lower case. Whoever has it can use it, once,
+//! until it expires.
 
 use std::fmt;
 use std::str::FromStr;
