@@ -55,6 +55,16 @@ test('a turn is stopped by button, and the session can be written in', async ({ 
   await field(page, id).waitFor();
 });
 
+test('a message shows that it is on the other device before anybody takes it up', async ({ page, a }) => {
+  const id = await a.open('sleeper', 'Wake up!');
+  await show(page, id);
+  await page.locator('[data-live]').getByText('Zzz').waitFor();
+  await field(page, id).fill('And then make coffee.');
+  await field(page, id).press('Enter');
+  await line(page, 2).locator('[data-delivery="delivered"]').getByText('on the other device').waitFor();
+  await page.getByRole('button', { name: 'Stop' }).click();
+});
+
 test('when the other device goes, it is said, sessions wait for it, and they go on when it is back', async ({ page, a, b }) => {
   const banner = page.locator('[data-banner="offline"]');
   await page.getByText('other device online').waitFor();

@@ -46,7 +46,9 @@
  * @property {string} [processing_started_at]
  * @property {string} [attempt_id]
  * @property {string} [last_failed_attempt_id]
+ * @property {string} [last_completed_attempt_id]
  * @property {number} [last_completed_input_line]
+ * @property {number} [last_completed_line]
  * @property {number} last_human_line
  * @property {string} last_message_preview
  * @property {number} revision

@@ -7,6 +7,7 @@ import { requestId, words } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { draft, keepDraft } from "../core/keep.js";
+import { DRAG_TYPE } from "../core/reference.js";
 import { changed } from "../core/store.js";
 import { pickerList, pickerKey, watchPicker, openPicker, closePicker } from "./picker.js";
 
@@ -212,7 +213,7 @@ function dropping(id) {
   return {
     /** @param {DragEvent} event */
     dragover: (event) => {
-      if (!event.dataTransfer?.types.includes("application/x-starling-reference")) return;
+      if (!event.dataTransfer?.types.includes(DRAG_TYPE)) return;
       event.preventDefault();
       event.dataTransfer.dropEffect = "copy";
       set(true);
@@ -220,7 +221,7 @@ function dropping(id) {
     dragleave: () => set(false),
     /** @param {DragEvent} event */
     drop: (event) => {
-      const text = event.dataTransfer?.getData("application/x-starling-reference");
+      const text = event.dataTransfer?.getData(DRAG_TYPE);
       set(false);
       document.body.classList.remove("dragging");
       if (!text) return;
@@ -238,7 +239,7 @@ function dropping(id) {
  * @param {string} id
  * @param {string} reference
  */
-export function insert(id, reference) {
+function insert(id, reference) {
   const one = writing(id);
   const field = fieldOf(id);
   const start = field?.selectionStart ?? one.text.length;

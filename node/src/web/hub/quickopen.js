@@ -6,7 +6,7 @@
 import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { go, link } from "../core/router.js";
-import { changed, loadList, state, wantDetail } from "../core/store.js";
+import { changed, loadList, nameOf, state, wantDetail } from "../core/store.js";
 import { short } from "../core/time.js";
 import { ui } from "../core/ui.js";
 import { dragging } from "./chip.js";
@@ -141,7 +141,7 @@ function option(choice, at, quick) {
     },
     session
       ? [
-          h("span", { class: "row-title" }, session.title ?? "Untitled session"),
+          h("span", { class: "row-title" }, nameOf(session)),
           statusChip(session),
           h("span", { class: "quiet small" }, `@${session.agent_id}`),
           h("span", { class: "row-time" }, short(session.updated_at)),

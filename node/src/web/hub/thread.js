@@ -8,7 +8,7 @@ import { icon } from "../core/icons.js";
 import { flag, markSeen, pins, setFlag, togglePin } from "../core/keep.js";
 import { reference } from "../core/reference.js";
 import { link } from "../core/router.js";
-import { changed, company, hearAnswer, loadDetail, state, waitingOf, wantDetail } from "../core/store.js";
+import { changed, company, hearAnswer, loadDetail, nameOf, state, waitingOf, wantDetail } from "../core/store.js";
 import { ago } from "../core/time.js";
 import { runningTurn } from "../core/turns.js";
 import { copy, doing, isOpen } from "../core/ui.js";
@@ -35,7 +35,7 @@ export function thread(id, line, embedded = false) {
   if (document.visibilityState === "visible") markSeen(id, detail.meta.revision);
   return h(
     "section",
-    { key: `thread ${id}`, class: "pane thread", "aria-label": detail.meta.title ?? "Untitled session" },
+    { key: `thread ${id}`, class: "pane thread", "aria-label": nameOf(detail.meta) },
     head(detail, embedded),
     h(
       "div",

@@ -6,7 +6,7 @@
 import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { link } from "../core/router.js";
-import { changed, state } from "../core/store.js";
+import { changed, nameOf, state } from "../core/store.js";
 import { clockOf } from "../core/time.js";
 import { isOpen, toggle } from "../core/ui.js";
 import { permissionCards } from "../hub/permission.js";
@@ -117,7 +117,7 @@ function groupCard(group) {
       "div",
       { class: "turn-head" },
       h("span", { class: "avatar from-agent-avatar", "aria-hidden": "true" }, icon("agent")),
-      h("h2", null, group.agent ? `@${group.agent}` : "An agent", h("span", { class: "quiet plain" }, " in "), h("a", { href: link("sessions", group.session) }, item?.title ?? "Untitled session")),
+      h("h2", null, group.agent ? `@${group.agent}` : "An agent", h("span", { class: "quiet plain" }, " in "), h("a", { href: link("sessions", group.session) }, nameOf(item))),
       running ? h("span", { class: "status status-working" }, "Working") : tag("", "over"),
       clock(group.at),
     ),

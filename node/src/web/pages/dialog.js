@@ -34,7 +34,7 @@ export function ask(question) {
   changed();
 }
 
-export function closeDialog() {
+function closeDialog() {
   const element = document.getElementById(ID);
   if (element instanceof HTMLDialogElement && element.open) element.close();
   else gone();

@@ -3,7 +3,7 @@
 import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { link } from "../core/router.js";
-import { state } from "../core/store.js";
+import { nameOf, state } from "../core/store.js";
 import { empty, seen, upper } from "./parts.js";
 
 /**
@@ -23,7 +23,7 @@ export function waitingList(waiting, none) {
         h(
           "div",
           null,
-          h("a", { href: link("sessions", each.session) }, state.sessions.get(each.session)?.title ?? "Untitled session"),
+          h("a", { href: link("sessions", each.session) }, nameOf(state.sessions.get(each.session))),
           h("span", { class: "quiet small block" }, `${upper(each.reason)}`, each.last_seen ? [". Its node was ", seen(each.last_seen)] : null, "."),
         ),
       ),
