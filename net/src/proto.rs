@@ -87,6 +87,11 @@ impl Proto {
         self.peers.values().all(Peer::in_step)
     }
 
+    /// The connected peers that have what we have, ordered by key.
+    pub fn in_step(&self) -> impl Iterator<Item = DeviceKey> {
+        self.peers.iter().filter(|(_, peer)| peer.in_step()).map(|(key, _)| *key)
+    }
+
     /// Whether sync is paused.
     #[must_use]
     pub const fn is_paused(&self) -> bool {

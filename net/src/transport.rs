@@ -10,6 +10,7 @@ mod frames;
 mod gate;
 mod gossip;
 pub mod limits;
+mod probe;
 mod swarm;
 #[cfg(test)]
 mod tests;
@@ -84,6 +85,11 @@ pub enum Command {
     Allow {
         /// All of them.
         peers: BTreeSet<PeerKey>,
+    },
+    /// Measure the round trip to a connected peer now; [`Event::Pong`] answers.
+    Ping {
+        /// To whom.
+        peer: PeerKey,
     },
     /// Close the connection, after what was sent before is written (for at most two seconds).
     Disconnect {
@@ -182,6 +188,13 @@ pub enum Event {
         peer: PeerKey,
         /// In microseconds.
         micros: u64,
+    },
+    /// What came of [`Command::Ping`]. None comes when the peer disconnects meanwhile.
+    Pong {
+        /// Who.
+        peer: PeerKey,
+        /// The round trip in microseconds, or why there is none.
+        result: Result<u64, String>,
     },
     /// No connection came of a dial.
     DialFailed {

@@ -5,6 +5,7 @@ use starling_crdt::id::{RecordId, StreamKey, WorkspaceId};
 
 use crate::machine::Place;
 use crate::machine::rows::{self, Stored};
+use crate::machine::search::{Looked, mentions};
 use crate::store::{KeyValue, Space, Store, StoreError};
 
 /// All that the machine wants to know of a store that belongs to `workspace`.
@@ -49,4 +50,30 @@ pub fn held(store: &Store, places: &[Place]) -> Result<Vec<(RecordId, Vec<u8>)>,
     let places: Vec<_> = places.iter().map(|(stream, id)| (*stream.as_bytes(), *id.as_bytes())).collect();
     let rows = store.aside(&places)?;
     Ok(rows.into_iter().map(|(id, wire)| (RecordId::from_bytes(id), wire)).collect())
+}
+
+/// Bytes of records that one search looks through: a fraction of a second's work.
+const SEARCH_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// Which of these sessions have a message with the text, for [`Input::Searched`]. It ends after the session with which
+/// it has looked through enough.
+///
+/// # Errors
+/// [`StoreError`] when the store cannot be read.
+///
+/// [`Input::Searched`]: crate::machine::input::Input::Searched
+pub fn search(store: &Store, streams: &[StreamKey], text: &str) -> Result<Looked, StoreError> {
+    let (mut looked, mut bytes) = (Looked::default(), 0_u64);
+    for stream in streams {
+        let (found, read) = store.find_record(*stream.as_bytes(), |wire| mentions(wire, text))?;
+        if found {
+            looked.found.insert(*stream);
+        }
+        looked.streams += 1;
+        bytes = bytes.saturating_add(read);
+        if bytes >= SEARCH_BYTES_MAX {
+            break;
+        }
+    }
+    Ok(looked)
 }

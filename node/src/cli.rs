@@ -4,36 +4,46 @@
 //! ask a running node over its Unix socket. Verbs that *are* the node or an agent (`up`, `join`, `mcp`, ...)
 //! are handed to `main`, which calls the shell: edges never call each other. Clock and randomness come in as
 //! [`Ambient`]. In reading order: `args` (the verbs), `values` (words to types), `failure` (exit statuses),
-//! `client`, `model`, `render`, then the verbs.
+//! `client`, `model`, `render`, then the verbs; `options` is what the shell is told.
 
 mod activity;
 mod agents;
 mod args;
+mod checkup;
 mod client;
+mod complete;
+mod configure;
 mod detect;
 pub mod embedded;
+mod explained;
 mod failure;
 mod follow;
+mod logs;
+mod man;
 mod model;
 mod node;
+mod options;
 mod out;
+mod ping;
 mod progress;
 mod render;
 mod reports;
+mod service;
 mod session;
 mod sync;
 mod trial;
 mod values;
 mod workspace;
 
+pub use complete::complete;
 pub use failure::{Exit, Failure};
+pub use options::{JoinOptions, RestoreOptions, UpOptions, VerifyOptions};
 pub use progress::Progress;
 pub use reports::{Problem, Restored, SetAside, Verified};
 
 use std::error::Error as _;
 use std::ffi::OsString;
 use std::io::{self, Read};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -45,6 +55,7 @@ use ulid::Ulid;
 
 use crate::agent::guard::Bounds;
 use crate::config::Home;
+use crate::machine::input::AgentProfile;
 use args::{AgentVerb, Args, Global, Verb};
 use client::Client;
 use out::Out;
@@ -52,18 +63,21 @@ use values::Invalid;
 
 /// How long an ordinary call may take: a node on the same machine answers in milliseconds.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// Not named among the commands: for the node's own use.
-const HIDDEN_COMMAND: &str = "agent-guard";
 /// How long a node may take to end its turns and to close its store.
 const DOWN_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Clock and randomness, from the shell.
+/// Agents that a home hosts, and how each is run.
+pub type Hosted = Vec<(Handle, AgentProfile)>;
+
+/// Clock, randomness and the store, from the shell.
 #[derive(Debug, Clone, Copy)]
 pub struct Ambient {
     /// Now, ms since 1970.
     pub now_ms: fn() -> u64,
     /// Fills the buffer from the operating system's random source.
     pub random: fn(&mut [u8]) -> io::Result<()>,
+    /// Opens the store of a home whose node does not run: the agents that it hosts, or why it cannot be read.
+    pub hosted: fn(&Home) -> Result<Hosted, Failure>,
 }
 
 /// What the user asked for.
@@ -95,72 +109,6 @@ pub enum Invocation {
     },
     /// Everything else: for [`run`].
     Verb(Box<Command>),
-}
-
-/// `starling up`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UpOptions {
-    /// Where the node keeps its things.
-    pub home: Home,
-    /// The founder's handle in a new workspace; by default the login name.
-    pub handle: Option<Handle>,
-    /// The web page's address; by default the stored one. Loopback.
-    pub http: Option<SocketAddr>,
-    /// Multiaddrs to listen on; by default the stored ones.
-    pub listen: Vec<String>,
-    /// Whether to look for other nodes on the local network (false: `--no-mdns`).
-    pub mdns: bool,
-    /// Whether a new workspace gets `@scribe`.
-    pub demo_agent: bool,
-    /// Open the web page once it is there.
-    pub open: bool,
-    /// Tell what happens as JSON.
-    pub json: bool,
-    /// Tell nothing but data.
-    pub quiet: bool,
-}
-
-/// `starling join`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JoinOptions {
-    /// Where the node keeps its things.
-    pub home: Home,
-    /// The ticket's text: one word; not yet decoded.
-    pub ticket: String,
-    /// What this device is called; by default the machine's name.
-    pub label: Option<String>,
-    /// How long to wait for the inviter.
-    pub timeout: Option<Duration>,
-    /// Tell what happens as JSON.
-    pub json: bool,
-    /// Tell nothing but data.
-    pub quiet: bool,
-}
-
-/// `starling restore`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RestoreOptions {
-    /// The new home.
-    pub home: Home,
-    /// The clone, bare or with a work tree.
-    pub from: PathBuf,
-    /// A file with the workspace's recovery key.
-    pub recovery: Option<PathBuf>,
-    /// Print the report as JSON.
-    pub json: bool,
-    /// Tell nothing but data.
-    pub quiet: bool,
-}
-
-/// `starling verify`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifyOptions {
-    /// The home.
-    pub home: Home,
-    /// Print the report as JSON.
-    pub json: bool,
-    /// Tell nothing but data.
-    pub quiet: bool,
 }
 
 /// A verb for [`run`], with all its words checked.
@@ -262,8 +210,9 @@ fn usage(error: &clap::Error) -> Result<Invocation, Failure> {
         return Err(invalid.clone().into());
     }
     if let Some(ContextValue::Strings(commands)) = error.get(ContextKind::ValidSubcommand) {
-        let named: Vec<&str> = commands.iter().map(String::as_str).collect();
-        let shown: Vec<&str> = named.into_iter().filter(|name| *name != HIDDEN_COMMAND).collect();
+        let all = Args::command();
+        let is_hidden = |name: &str| all.find_subcommand(name).is_some_and(clap::Command::is_hide_set);
+        let shown: Vec<&str> = commands.iter().map(String::as_str).filter(|name| !is_hidden(name)).collect();
         let failure = Failure::new(Exit::Usage, "usage", "a command is missing");
         return Err(failure.hint(format!("one of {} (see `--help`)", shown.join(", "))));
     }
@@ -342,6 +291,9 @@ fn default_timeout(verb: &Verb) -> Option<Duration> {
     use args::SessionVerb;
     match verb {
         Verb::Status { watch: true }
+        | Verb::Logs { follow: true, .. }
+        | Verb::Agent(AgentVerb::Logs { follow: true, .. })
+        | Verb::Peer(args::PeerVerb::Ping { .. })
         | Verb::Events { .. }
         | Verb::Export { .. }
         | Verb::Session(SessionVerb::Follow { .. } | SessionVerb::New { follow: true, .. }) => None,
@@ -375,7 +327,12 @@ async fn dispatch(mut context: Context, verb: Verb) -> Result<(), Failure> {
         Verb::Sync(verb) => sync::run(cx, verb).await,
         Verb::Session(verb) => session::run(cx, verb).await,
         Verb::Agent(verb) => agents::run(cx, verb).await,
-        Verb::Completion { shell } => completion(cx, shell),
+        Verb::Doctor => checkup::run(cx).await,
+        Verb::Logs { follow, since } => logs::node(cx, follow, since).await,
+        Verb::Config(verb) => configure::run(cx, verb).await,
+        Verb::Service(verb) => service::run(cx, verb).await,
+        Verb::Completion { shell } => complete::script(cx, shell),
+        Verb::Man { dir } => man::write(cx, &dir),
         // These are handed out by `parse`.
         Verb::Up(_) => Err(Failure::not_built_in("up")),
         Verb::Join(_) => Err(Failure::not_built_in("join")),
@@ -384,12 +341,6 @@ async fn dispatch(mut context: Context, verb: Verb) -> Result<(), Failure> {
         Verb::Mcp => Err(Failure::not_built_in("mcp")),
         Verb::AgentGuard { .. } => Err(Failure::not_built_in("agent-guard")),
     }
-}
-
-fn completion(cx: &mut Context, shell: clap_complete::Shell) -> Result<(), Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Args::command(), "starling", &mut script);
-    cx.out.document(&script)
 }
 
 #[cfg(test)]

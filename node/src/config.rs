@@ -5,6 +5,7 @@
 //! store or listens. All writes are atomic, all secrets are 0600 and refused when somebody else could have
 //! read them.
 
+mod edits;
 mod files;
 mod home;
 mod keys;
@@ -12,6 +13,7 @@ mod lock;
 mod remote;
 mod settings;
 
+pub use edits::Setting;
 pub use home::{Endpoint, Home, SOCKET_PATH_BYTES_MAX};
 pub use keys::NodeKey;
 pub use lock::HomeLock;

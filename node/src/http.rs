@@ -2,17 +2,20 @@
 //!
 //! It parses a request into a [`Request`](crate::machine::request::Request), asks the node's loop over a bounded
 //! channel ([`Ask`]) and renders the answer as JSON; it decides nothing and stores nothing. In reading order: `ask` (the
-//! way to the loop), `auth` (who may call), `login` (browsers), `extract` and `parse` (bytes to types), `sessions`, `turns`, `workspace`,
-//! `agents` and `device` (the endpoints), `events` (what listeners hear), `dto` and `problem` (the JSON), `assets` (the page's files), `openapi`, `serve`.
+//! way to the loop), `auth` (who may call), `login` (browsers), `extract` and `parse` (bytes to types), `sessions`,
+//! `turns`, `workspace`, `invites`, `agents`, `device` and `doctor` (the endpoints), `events` (what listeners hear), `dto` and
+//! `problem` (the JSON), `assets` (the page's files), `openapi`, `serve`.
 
 mod agents;
 mod ask;
 mod assets;
 mod auth;
 mod device;
+mod doctor;
 mod dto;
 mod events;
 mod extract;
+mod invites;
 mod login;
 mod metrics;
 mod openapi;
@@ -20,6 +23,7 @@ mod parse;
 mod permissions;
 mod policy;
 mod problem;
+mod qr;
 mod serve;
 mod sessions;
 mod storage;
@@ -52,6 +56,8 @@ use auth::{Door, Keys};
 use problem::Problem;
 use storage::Storage;
 
+use crate::config::Home;
+use crate::logs::Logs;
 use crate::machine::request::Code;
 use crate::spawner::Spawner;
 
@@ -72,6 +78,14 @@ pub struct HttpConfig {
     pub logs: AgentLogs,
     /// Measures what the node keeps on the disk.
     pub measure: Measure,
+    /// What the node itself said.
+    pub log: Logs,
+    /// Where the node keeps its things: looked at by `GET /doctor`.
+    pub home: Home,
+    /// The clock, ms since 1970.
+    pub now_ms: fn() -> u64,
+    /// Why a join that this node was told to do came to nothing.
+    pub join_error: Option<String>,
     /// Starts connection tasks.
     pub spawner: Spawner,
     /// Random bytes for login codes.
@@ -88,10 +102,14 @@ struct Shared {
     ask: Ask,
     events: Events,
     logs: AgentLogs,
+    log: Logs,
+    home: Home,
+    now_ms: fn() -> u64,
     event_seats: Arc<Semaphore>,
     keys: Keys,
     http: Option<SocketAddr>,
     storage: Storage,
+    join_error: Option<String>,
     spawner: Spawner,
     stop: CancellationToken,
 }
@@ -106,9 +124,13 @@ impl Context {
             ask: config.ask,
             events: config.events,
             logs: config.logs,
+            log: config.log,
+            home: config.home,
+            now_ms: config.now_ms,
             event_seats: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
             http: config.http,
             storage: Storage::new(config.measure),
+            join_error: config.join_error,
             spawner: config.spawner,
             stop: config.stop,
         }))
@@ -169,13 +191,18 @@ fn private_routes() -> OpenApiRouter<App> {
         .routes(routes!(permissions::list))
         .routes(routes!(permissions::answer))
         .routes(routes!(agents::logs))
+        .routes(routes!(agents::detected))
         .routes(routes!(workspace::members))
         .routes(routes!(workspace::remove_member))
         .routes(routes!(workspace::revoke_device))
-        .routes(routes!(workspace::invites, workspace::invite))
-        .routes(routes!(workspace::revoke_invite))
+        .routes(routes!(invites::list, invites::create))
+        .routes(routes!(invites::revoke))
+        .routes(routes!(invites::join))
         .routes(routes!(device::peers, device::add_peer))
+        .routes(routes!(device::ping))
         .routes(routes!(device::status))
+        .routes(routes!(doctor::check))
+        .routes(routes!(doctor::logs))
         .routes(routes!(device::sync))
         .routes(routes!(device::pause))
         .routes(routes!(device::resume))

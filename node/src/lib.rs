@@ -22,9 +22,15 @@ pub mod cli;
 #[cfg(feature = "daemon")]
 pub mod config;
 #[cfg(feature = "daemon")]
+mod doctor;
+#[cfg(feature = "daemon")]
 pub mod git;
 #[cfg(feature = "daemon")]
 pub mod http;
+#[cfg(feature = "daemon")]
+mod logs;
+#[cfg(feature = "daemon")]
+mod programs;
 #[cfg(feature = "daemon")]
 pub mod push;
 #[cfg(feature = "daemon")]

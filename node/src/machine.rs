@@ -5,14 +5,16 @@
 //! all that others may see of it follows in `commit`, after [`Input::Committed`] (INV-3). In reading order: `input`,
 //! `request` and `info` (the two doors), `rows` (what is stored), `task` and
 //! `slots` (sessions in memory), `commit`, `writing` (what
-//! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `hosting` and `dispatch` (turns), `interrupted`, `moving`, `activity`, `relay`, `context`, `policy`, `peers`, `sync`, `invites`, `report`, `export_plan`, `segments`, `pushing`.
+//! callers do), `ingest` (what peers bring), `aside` (what is held for an upgrade), `showing` (what they are shown), `hosting` and `dispatch` (turns), `interrupted`, `moving`, `activity`, `relay`, `context`, `policy`, `peers`, `sync`, `delivery`, `invites`, `leaving`, `report`, `search`, `export_plan`, `segments`, `pushing`.
 
 pub mod activity;
 mod after;
 mod aside;
+mod code;
 mod commit;
 mod company;
 pub mod context;
+mod delivery;
 mod depth;
 mod dispatch;
 pub mod exec;
@@ -27,8 +29,11 @@ pub mod input;
 mod interrupted;
 mod invites;
 pub mod joining;
+mod leaving;
 mod moving;
+mod named;
 mod peers;
+mod pinging;
 pub mod policy;
 pub mod profile;
 mod pushing;
@@ -41,6 +46,7 @@ mod requests;
 pub mod restoring;
 mod revoking;
 pub mod rows;
+pub mod search;
 pub mod segments;
 mod showing;
 mod slots;
@@ -55,28 +61,31 @@ use std::collections::{BTreeMap, VecDeque};
 use ed25519_dalek::SigningKey;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use starling_crdt::id::{AttemptId, DeviceKey, Handle, MemberId, SessionId, WorkspaceId};
-use starling_crdt::payload::Payload;
+use starling_crdt::id::{AttemptId, DeviceKey, MemberId, SessionId, WorkspaceId};
 use starling_crdt::roster::{Roster, Standing};
-use starling_crdt::signed::{Received, Signed, Unverified, Verified, device_key};
+use starling_crdt::signed::device_key;
 use starling_net::proto::{self, Proto};
 
 use aside::Aside;
 pub use aside::Place;
 use commit::Commits;
 use context::Contexts;
+use delivery::Deliveries;
 use export_plan::Exporter;
 pub use genesis::{Founded, found};
 use hosting::Hosting;
 use ingest::Frames;
 use input::{Effect, Input};
 use invites::Invites;
+pub use named::is_named;
+use named::load_roster;
 use peers::Peers;
 use pushing::Pusher;
 use recount::Recount;
 use relay::Asks;
 use request::{Answer, Code, Rejection};
 use rows::Stored;
+use search::Searches;
 use slots::Slots;
 
 use crate::fault::{Fault, planted};
@@ -138,9 +147,11 @@ pub struct Node {
     frames: Frames,
     proto: Proto,
     peers: Peers,
+    deliveries: Deliveries,
     invites: Invites,
     hosting: Hosting,
     contexts: Contexts,
+    searches: Searches,
     asks: Asks,
     exporter: Exporter,
     pusher: Option<Pusher>,
@@ -152,6 +163,7 @@ pub struct Node {
     said: VecDeque<proto::Output>,
     saying: bool,
     waiters: Vec<input::Ticket>,
+    pings: pinging::Pings,
     roster_reads: Vec<showing::RosterRead>,
     /// When what a failed commit left undone is tried again.
     retry_ms: Option<u64>,
@@ -186,8 +198,10 @@ impl Node {
             frames: Frames::default(),
             proto: Proto::new(config),
             peers: Peers::load(&boot.stored.peers),
+            deliveries: Deliveries::default(),
             invites: Invites::load(&boot.stored.invites),
             hosting: Hosting::load(&boot.stored.profiles),
+            searches: Searches::default(),
             asks: Asks::default(),
             contexts: Contexts::load(&boot.stored.contexts),
             exporter: Exporter::new(boot.export, boot.stored.exported.clone()),
@@ -199,6 +213,7 @@ impl Node {
             said: VecDeque::new(),
             saying: false,
             waiters: Vec::new(),
+            pings: pinging::Pings::default(),
             roster_reads: Vec::new(),
             retry_ms: None,
             stopped: false,
@@ -257,11 +272,12 @@ impl Node {
         self.now = self.now.max(now_ms);
         match input {
             Input::Request { ticket, request } => self.on_request(ticket, request),
-            Input::Withdrawn(ticket) => self.waiters.retain(|waiter| *waiter != ticket),
+            Input::Withdrawn(ticket) => self.on_withdrawn(ticket),
             Input::Committed(seq) => self.on_committed(seq),
             Input::CommitFailed { batches, error } => self.on_commit_failed(&batches, &error),
             Input::Loaded { stream, records } => self.on_loaded(stream, records),
             Input::AsideLoaded(records) => self.on_aside_loaded(records),
+            Input::Searched { ticket, looked } => self.on_searched(ticket, looked),
             Input::Net(event) => self.on_net(event),
             Input::Turn { attempt, event } => self.on_turn(attempt, event),
             Input::Exported(result) => self.on_exported(result),
@@ -284,6 +300,7 @@ impl Node {
             }
         }
         self.plan_push();
+        self.note_deliveries();
         self.slots.evict();
         self.stop_if_idle();
         if let Some(at) = self.wakes.values().min() {
@@ -316,9 +333,8 @@ impl Node {
     fn on_shutdown(&mut self) {
         self.stopping = true;
         self.cancel_all_turns();
-        let stopping = Rejection::new(Code::ShuttingDown, "the node is stopping");
-        for ticket in std::mem::take(&mut self.waiters) {
-            self.answer(ticket, Err(stopping.clone()));
+        for ticket in self.take_waiting() {
+            self.answer(ticket, Err(Rejection::new(Code::ShuttingDown, "the node is stopping")));
         }
     }
 
@@ -366,34 +382,4 @@ impl Node {
         let random = u128::from_be_bytes(self.random());
         AttemptId::from_parts(self.now, random)
     }
-}
-
-/// A name for whom the roster has none any more.
-fn nobody() -> Handle {
-    Handle::fit("unknown").unwrap_or_else(|| unreachable!("`unknown` is a handle"))
-}
-
-/// Whether the roster ever gave a device a place.
-#[must_use]
-pub fn is_named(roster: &Roster, device: &DeviceKey) -> bool {
-    roster.records().any(|record| names(record, device))
-}
-
-/// Whether a roster record gives a device a place.
-fn names(record: &Signed<Verified>, device: &DeviceKey) -> bool {
-    match &record.record().payload {
-        Payload::Found { .. } => record.record().author == *device,
-        Payload::AddDevice { device: added, .. } => added == device,
-        _ => false,
-    }
-}
-
-fn load_roster(workspace: WorkspaceId, records: &[Vec<u8>]) -> Result<Roster, BootError> {
-    let mut roster = Roster::new(workspace);
-    for wire in records {
-        if let Ok(Received::Record(record)) = Signed::<Unverified>::decode(wire) {
-            roster.offer(record.trust());
-        }
-    }
-    if roster.heads().is_empty() { Err(BootError::NoRoster) } else { Ok(roster) }
 }

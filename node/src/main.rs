@@ -9,6 +9,9 @@ use starling_node::shell;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    if cli::complete(&arguments) {
+        return ExitCode::SUCCESS;
+    }
     let json = cli::wants_json(&arguments);
     let ended = match cli::parse(arguments, &mut std::io::stdin()) {
         Ok(Invocation::Up(options)) => block_on(shell::up(options)),

@@ -6,6 +6,7 @@
 mod clock;
 mod desk;
 mod disk;
+mod examine;
 mod greeting;
 mod join;
 mod measure;
@@ -22,13 +23,23 @@ use std::future::Future;
 use std::io::{self, IsTerminal};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use run::Ended;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+
 use crate::cli::{Ambient, Failure, JoinOptions, RestoreOptions, UpOptions, VerifyOptions};
+use crate::logs::{Keep, Logs};
 use crate::spawner::{Spawn, Spawner, Task};
 
-/// Clock and randomness for the command line.
+/// What is kept for `starling logs`: what our own parts say, and what goes wrong in others.
+const KEPT: &str = "warn,starling_node=debug,starling_net=debug";
+
+/// Clock, randomness and a look into the store, for the command line.
 #[must_use]
 pub const fn ambient() -> Ambient {
-    Ambient { now_ms, random }
+    Ambient { now_ms, random, hosted: examine::hosted }
 }
 
 #[allow(clippy::disallowed_methods, reason = "the shell reads the clock for everybody")]
@@ -90,11 +101,45 @@ fn failed(code: &str, detail: impl Into<String>) -> Failure {
 /// # Errors
 /// [`Failure`] says what to do.
 pub async fn up(options: UpOptions) -> Result<(), Failure> {
-    log_to_stderr();
+    let logs = Logs::default();
+    keep_logs(&logs);
     options.home.create()?;
     let _lock = options.home.lock()?;
-    boxed(join::before_up(&options)).await?;
-    boxed(run::up(options)).await
+    let stop = CancellationToken::new();
+    greeting::stop_on_signals(&spawner(), stop.clone());
+    unless(&stop, join::before_up(&options)).await?;
+    boxed(up_again_and_again(options, logs, &stop)).await
+}
+
+/// Runs the node; when it has stopped to join another workspace, joins that and runs it again, at the same address.
+async fn up_again_and_again(
+    mut options: UpOptions,
+    logs: Logs,
+    stop: &CancellationToken,
+) -> Result<(), Failure> {
+    let mut join_error = None;
+    while !stop.is_cancelled() {
+        let Ended::ToJoin { http } =
+            boxed(run::up(options.clone(), logs.clone(), join_error, stop.child_token())).await?
+        else {
+            break;
+        };
+        options = UpOptions { http: Some(http), open: false, ..options };
+        join_error = unless(stop, join::again(&options)).await?;
+    }
+    Ok(())
+}
+
+/// Does something that takes time, unless the node is to stop: then nothing comes of it.
+async fn unless<T: Default>(
+    stop: &CancellationToken,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => Ok(T::default()),
+        done = boxed(work) => done,
+    }
 }
 
 /// Joins a workspace.
@@ -131,11 +176,21 @@ fn boxed<T>(work: impl Future<Output = T>) -> std::pin::Pin<Box<impl Future<Outp
 
 /// Warnings by default; `STARLING_LOG=starling_node=debug` shows more.
 fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("STARLING_LOG");
-    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let logging =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
     // A second call in one process keeps the first subscriber.
-    let _already_set = logging.try_init();
+    let _already_set = tracing_subscriber::registry().with(to_stderr()).try_init();
+}
+
+/// As [`log_to_stderr`], and keeps what the node itself says, in more detail, for `starling logs`.
+fn keep_logs(logs: &Logs) {
+    let keep = Keep::new(logs.clone(), now_ms).with_filter(EnvFilter::new(KEPT));
+    let _already_set = tracing_subscriber::registry().with(to_stderr()).with(keep).try_init();
+}
+
+fn to_stderr<S>() -> impl Layer<S>
+where
+    S: tracing::Subscriber + for<'span> tracing_subscriber::registry::LookupSpan<'span>,
+{
+    let filter = EnvFilter::try_from_env("STARLING_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(colours).with_filter(filter)
 }

@@ -155,6 +155,29 @@ impl Store {
         self.read(lengths_of)
     }
 
+    /// Looks at the records of a stream, in the order of their admission, until one is `wanted`. Returns whether one was,
+    /// and how many bytes were looked at.
+    pub fn find_record(
+        &self,
+        stream: Key32,
+        wanted: impl Fn(&[u8]) -> bool,
+    ) -> Result<(bool, u64), StoreError> {
+        self.read(|transaction| {
+            let (first, last) = (tables::slot(&stream, 0), tables::slot(&stream, u64::MAX));
+            let table = transaction.open_table(RECORDS)?;
+            let mut bytes = 0_u64;
+            for row in table.range::<&tables::Slot>(&first..=&last)? {
+                let (_, value) = row?;
+                let (_, wire) = tables::split_record(value.value());
+                bytes = bytes.saturating_add(wire.len() as u64);
+                if wanted(wire) {
+                    return Ok((true, bytes));
+                }
+            }
+            Ok((false, bytes))
+        })
+    }
+
     /// One record by its id, or `None`. Records aside are not found here.
     pub fn record(&self, id: Key32) -> Result<Option<StoredRecord>, StoreError> {
         self.read(|transaction| {

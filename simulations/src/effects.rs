@@ -6,7 +6,7 @@ use starling_crdt::signed::id_of_wire;
 use starling_node::boot;
 use starling_node::machine::Place;
 use starling_node::machine::info::Notice;
-use starling_node::machine::input::{BatchSeq, Effect, Input, TurnInput};
+use starling_node::machine::input::{BatchSeq, Effect, Input, Ticket, TurnInput};
 use starling_node::machine::joining::Step;
 use starling_node::machine::request::Answer;
 use starling_node::machine::rows::{self, PeerRow};
@@ -100,6 +100,10 @@ impl World {
                 let at = self.now + between(&mut self.rng, (0, 3));
                 self.at(at, node, Event::LoadAside(places));
             }
+            Effect::Search { ticket, streams, text } => {
+                let at = self.now + between(&mut self.rng, (0, 3));
+                self.at(at, node, Event::Search(ticket, streams, text));
+            }
             Effect::Answer { ticket, answer } => {
                 match &answer {
                     Ok(Answer::Written { message_id, .. }) => self.acked.push((node, *message_id)),
@@ -148,8 +152,8 @@ impl World {
             }
             Effect::Stopped | Effect::Permit { .. } | Effect::Notify(_) => self.keep_word(node, effect),
             Effect::Fatal(_) => self.exit(node),
-            // No remote is set here.
-            Effect::Host { .. } | Effect::Push { .. } => {}
+            // No remote is set here, and nobody moves to another workspace.
+            Effect::Host { .. } | Effect::Push { .. } | Effect::Rejoin { .. } => {}
         }
     }
 
@@ -251,6 +255,13 @@ impl World {
         let Some(sim) = self.nodes.get(node) else { return };
         let loaded = sim.store.as_ref().map_or(Err(StoreError::Closed), |store| boot::held(store, places));
         self.feed(node, Input::AsideLoaded(loaded.map_err(|error| error.to_string())));
+    }
+
+    pub(crate) fn on_search(&mut self, node: usize, ticket: Ticket, streams: &[StreamKey], text: &str) {
+        let Some(sim) = self.nodes.get(node) else { return };
+        let store = sim.store.as_ref();
+        let looked = store.map_or(Err(StoreError::Closed), |store| boot::search(store, streams, text));
+        self.feed(node, Input::Searched { ticket, looked: looked.map_err(|error| error.to_string()) });
     }
 
     fn take_steps(&mut self, node: usize, steps: Vec<Step>) {

@@ -55,6 +55,8 @@ impl World {
                 let at = self.net.arrival(&mut self.rng, self.now);
                 self.at(at, node, Event::Dial(peer, addresses));
             }
+            // Only people ask for one, and there are none who do.
+            NetEffect::Ping { .. } => {}
             NetEffect::Disconnect { peer } => self.hang_up(node, &peer),
         }
     }

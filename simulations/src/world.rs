@@ -37,6 +37,7 @@ pub(crate) enum Event {
     DiskDone(BatchSeq),
     Load(StreamKey),
     LoadAside(Vec<Place>),
+    Search(Ticket, Vec<StreamKey>, String),
     Packet(ConnId, usize, Packet),
     /// A line has sent what it was busy with.
     Line(ConnId),
@@ -310,6 +311,7 @@ impl World {
             Event::DiskDone(last) => self.on_disk_done(node, last),
             Event::Load(stream) => self.on_load(node, stream),
             Event::LoadAside(places) => self.on_load_aside(node, &places),
+            Event::Search(ticket, streams, text) => self.on_search(node, ticket, &streams, &text),
             Event::Packet(conn, from, packet) => self.on_packet(node, conn, from, packet),
             Event::Line(conn) => self.on_line(node, conn),
             Event::Held(conn) => self.on_held(node, conn),

@@ -11,6 +11,7 @@ mod machine {
     mod common;
     mod contexts;
     mod crashes;
+    mod delivery;
     mod disk;
     mod exports;
     mod joining;
@@ -26,6 +27,7 @@ mod machine {
     mod program;
     mod revocation;
     mod scenarios;
+    mod search;
     mod shrinking;
     mod two_nodes;
     mod upgrade;

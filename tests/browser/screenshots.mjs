@@ -3,6 +3,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { launch } from './lib/browser.mjs';
+import { Node } from './lib/node.mjs';
 import { places } from './lib/places.mjs';
 import { signIn } from './lib/story.mjs';
 import { workspace } from './lib/workspace.mjs';
@@ -31,5 +32,5 @@ try {
     }
   }
 } finally {
-  await Promise.allSettled([browser.close(), world.close()]);
+  await Promise.allSettled([browser.close(), Node.closeAll()]);
 }

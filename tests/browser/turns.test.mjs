@@ -16,6 +16,8 @@ for (const [button, state, answer] of /** @type {const} */ ([['Allow once', 'All
     const card = there.getByRole('group', { name: '@asker asks for a permission' });
     await card.getByText('Delete the old logs').waitFor();
     await page.getByText('answered on the device that hosts the agent').waitFor();
+    await row(page, id).getByText('Asks', { exact: true }).waitFor();
+    await row(there, id).getByText('Asks you').waitFor();
     await card.getByRole('button', { name: button }).click();
     await gone(card);
     await line(page, 2).getByText('Done as you said.').waitFor();
@@ -53,9 +55,19 @@ test('a turn is stopped by button, and the session can be written in', async ({ 
   await field(page, id).waitFor();
 });
 
+test('a message shows that it is on the other device before anybody takes it up', async ({ page, a }) => {
+  const id = await a.open('sleeper', 'Wake up!');
+  await show(page, id);
+  await page.locator('[data-live]').getByText('Zzz').waitFor();
+  await field(page, id).fill('And then make coffee.');
+  await field(page, id).press('Enter');
+  await line(page, 2).locator('[data-delivery="delivered"]').getByText('on the other device').waitFor();
+  await page.getByRole('button', { name: 'Stop' }).click();
+});
+
 test('when the other device goes, it is said, sessions wait for it, and they go on when it is back', async ({ page, a, b }) => {
   const banner = page.locator('[data-banner="offline"]');
-  await page.getByText('1 of 1 device online').waitFor();
+  await page.getByText('other device online').waitFor();
   await gone(banner);
   await b.stop();
   await banner.getByText('Offline').waitFor();

@@ -202,10 +202,17 @@ impl Node {
         self.cli(&["session", "send", id, text]).json()
     }
 
-    /// The session as `show` has it; null when it is not here.
+    /// The session as `show` has it, without what a device says only for itself: where else the lines are. Null when it
+    /// is not here.
     #[must_use]
     pub fn show(&self, id: &str) -> Value {
-        self.api().get(&format!("/im/quick-sessions/{id}")).body["session"].clone()
+        let mut session = self.api().get(&format!("/im/quick-sessions/{id}")).body["session"].take();
+        let entries = session.get_mut("entries").and_then(Value::as_array_mut);
+        for entry in entries.into_iter().flatten().filter_map(Value::as_object_mut) {
+            entry.remove("on_devices");
+        }
+        session.as_object_mut().map(|fields| fields.remove("devices"));
+        session
     }
 
     /// Every session, by id, newest first: what `show` says of it.

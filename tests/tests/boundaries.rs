@@ -141,22 +141,44 @@ const NEVER: [(&str, &[&str]); 10] = [
 /// Parts of these that are programs around them: what they read and write is for people.
 const PROGRAMS: [&str; 1] = ["simulations/src/cli"];
 
+/// What would turn text into elements or code, and other places than the node.
+const NEVER_IN_THE_PAGE: [&str; 12] = [
+    "innerHTML",
+    "outerHTML",
+    "insertAdjacentHTML",
+    "document.write",
+    "DOMParser",
+    "setHTML",
+    "createContextualFragment",
+    "srcdoc",
+    "eval(",
+    "new Function",
+    "javascript:",
+    "src=\"http",
+];
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
 /// Every Rust file at or below `path`; a module's own file (`x.rs` beside `x/`) belongs to it.
 fn sources(path: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
     let own = path.with_extension("rs");
+    let mut found = files(path, &["rs"]);
     found.extend(own.is_file().then_some(own));
+    found
+}
+
+/// Every file at or below `path` whose name ends so; what was built or fetched is not ours.
+fn files(path: &Path, extensions: &[&str]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
     let mut folders = vec![path.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
-            if path.is_dir() && !path.ends_with("target") {
+            if path.is_dir() && !path.ends_with("target") && !path.ends_with("node_modules") {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path.extension().is_some_and(|ending| extensions.iter().any(|one| ending == *one)) {
                 found.push(path);
             }
         }
@@ -214,6 +236,39 @@ fn imports_are_recognised() {
     assert!(!names("use starling_net::crate_redb::x;", "redb::"));
     let text = "use a::b;\n// use tokio::x;\n#[cfg(test)]\nmod tests { use tokio::y; }\n";
     assert_eq!(code(text).collect::<Vec<_>>(), [(0, "use a::b;")]);
+}
+
+/// The page makes elements, and never has text read as markup or code. The browser refuses it too, once it is tried.
+#[test]
+fn the_page_reads_no_text_as_markup_or_code() {
+    let mut wrong = Vec::new();
+    for file in files(&root().join("node/src/web"), &["js", "html"]) {
+        let text = fs::read_to_string(&file).unwrap();
+        for (at, line) in text.lines().enumerate() {
+            for never in NEVER_IN_THE_PAGE.iter().filter(|never| line.contains(*never)) {
+                wrong.push(format!("{}:{}: {never}", file.display(), at + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_file_of_the_page_says_what_it_is_for_and_stays_readable() {
+    let mut wrong = Vec::new();
+    let page = files(&root().join("node/src/web"), &["js", "css"]);
+    assert!(!page.is_empty(), "the page is gone");
+    for file in page.into_iter().chain(files(&root().join("tests/browser"), &["mjs"])) {
+        let text = fs::read_to_string(&file).unwrap();
+        if !text.starts_with("/*") && !text.starts_with("// ") {
+            wrong.push(format!("{}: it does not begin with a comment", file.display()));
+        }
+        let lines = text.lines().count();
+        if lines > LINES_MAX {
+            wrong.push(format!("{}: {lines} lines; {LINES_MAX} are allowed", file.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -18,6 +18,7 @@ use super::address::{keypair, peer_id, peer_key, plain, split};
 use super::frames::FramesEvent;
 use super::gossip::{self, GossipToken};
 use super::limits::{EVENTS_BEFORE_HINTS_DROP, EVENTS_WAITING_MAX, SHUTDOWN};
+use super::probe::Probed;
 use super::swarm::{Behaviour, BehaviourEvent, build};
 use super::{Carrier, Command, Config, Event, PeerKey, SendFailure, TransportError, Verdict};
 
@@ -96,6 +97,7 @@ impl Driver {
             Command::Publish { id, data } => self.publish(id, data),
             Command::Verdict { token, verdict } => self.judge(&token, verdict),
             Command::Allow { peers } => self.allow(peers),
+            Command::Ping { peer } => self.ping(peer),
             Command::Disconnect { peer } => {
                 if let Some(id) = peer_id(peer) {
                     self.swarm.behaviour_mut().frames.disconnect(&id);
@@ -111,6 +113,15 @@ impl Driver {
             peer_id(peer).map_or(Err(SendFailure::NotConnected), |id| frames.send(&id, conversation, frame));
         if let Err(reason) = sent {
             self.tell(Event::SendFailed { peer, reason });
+        }
+    }
+
+    fn ping(&mut self, peer: PeerKey) {
+        let behaviour = self.swarm.behaviour_mut();
+        let found = peer_id(peer).and_then(|id| Some((id, behaviour.frames.talking(&id)?)));
+        match found {
+            Some((id, connection)) => behaviour.probe.ping(id, connection),
+            None => self.tell(Event::Pong { peer, result: Err("it is not connected".to_owned()) }),
         }
     }
 
@@ -151,6 +162,9 @@ impl Driver {
             SwarmEvent::Behaviour(BehaviourEvent::Frames(event)) => self.on_frames(event),
             SwarmEvent::Behaviour(BehaviourEvent::Gossip(event)) => self.on_gossip(event),
             SwarmEvent::Behaviour(BehaviourEvent::Ping(event)) => self.on_ping(&event),
+            SwarmEvent::Behaviour(BehaviourEvent::Probe(Probed { peer, result })) => {
+                self.tell(Event::Pong { peer, result });
+            }
             SwarmEvent::Behaviour(BehaviourEvent::Mdns(mdns::Event::Discovered(found))) => {
                 self.on_discovered(found);
             }

@@ -56,8 +56,13 @@ impl Frames {
 
     /// Whether this is the connection that the peer's conversation goes over.
     pub(super) fn is_talking(&self, peer: &PeerId, connection: ConnectionId) -> bool {
-        let link = self.peers.get(peer).and_then(|links| links.last());
-        link.is_some_and(|link| link.connection == connection && link.is_talking())
+        self.talking(peer) == Some(connection)
+    }
+
+    /// The connection that the peer's conversation goes over, if there is one.
+    pub(super) fn talking(&self, peer: &PeerId) -> Option<ConnectionId> {
+        let link = self.peers.get(peer).and_then(|links| links.last())?;
+        link.is_talking().then_some(link.connection)
     }
 
     /// Queues a frame; a peer whose queue is full loses its connection.

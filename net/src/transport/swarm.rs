@@ -21,6 +21,7 @@ use super::limits::{
     CONNECTION_WINDOW_BYTES, CONNECTIONS_MAX, HANDSHAKE, IDLE, PENDING_INCOMING_MAX, PENDING_OUTGOING_MAX,
     PING_INTERVAL, PING_TIMEOUT, QUIC_IDLE_MS, QUIC_KEEP_ALIVE, STREAM_WINDOW_BYTES, SUBSTREAMS_MAX,
 };
+use super::probe::Probe;
 use super::{Carrier, Config, TransportError};
 
 /// Told by identify to allowed peers.
@@ -28,12 +29,13 @@ const PROTOCOL_VERSION: &str = "/starling/1";
 /// QUIC and TCP of a few interfaces are dialled at once; the first that answers wins.
 const DIALS_AT_ONCE: NonZeroU8 = NonZeroU8::new(8).unwrap();
 
-/// All behaviours. Strangers see `frames` and `ping` only.
+/// All behaviours. Strangers see `frames`, `ping` and `probe` only.
 #[derive(NetworkBehaviour)]
 pub(super) struct Behaviour {
     pub(super) limits: connection_limits::Behaviour,
     pub(super) frames: Frames,
     pub(super) ping: ping::Behaviour,
+    pub(super) probe: Probe,
     pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
     pub(super) identify: Gated<identify::Behaviour>,
     pub(super) gossip: Gated<Gossip>,
@@ -62,6 +64,7 @@ where
         ping: ping::Behaviour::new(
             ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_TIMEOUT),
         ),
+        probe: Probe::default(),
         mdns: mdns.into(),
         identify: Gated::new(identify::Behaviour::new(identify)),
         gossip: Gated::new(gossip::behaviour(topic, config.message_id)?),

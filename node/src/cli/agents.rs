@@ -9,10 +9,11 @@ use serde_json::{Map, Value, json};
 use super::args::{AgentVerb, PolicyArgs};
 use super::client::{Answer, Call, paths};
 use super::failure::Failure;
-use super::model::{AgentLog, Agents};
-use super::{Context, detect, render, trial};
+use super::model::Agents;
+use super::{Context, detect, logs, render, trial};
 use crate::machine::exec::ExecProfile;
 use crate::machine::request::Code;
+use crate::programs;
 
 pub(super) async fn run(cx: &mut Context, verb: AgentVerb) -> Result<(), Failure> {
     match verb {
@@ -35,26 +36,39 @@ pub(super) async fn run(cx: &mut Context, verb: AgentVerb) -> Result<(), Failure
         }
         AgentVerb::Detect => detect::run(cx).await,
         AgentVerb::Test { handle } => trial::run(cx, &handle).await,
-        AgentVerb::Logs { handle } => {
-            let answer = cx.client.ask(Call::get(paths::agent_logs(&handle))).await?;
-            if cx.out.json {
-                return cx.out.document(&answer.body);
-            }
-            let text = render::clean(&answer.parse::<AgentLog>()?.stderr);
-            if text.is_empty() {
-                cx.out
-                    .note(&format!("@{handle} has said nothing on standard error since it was last started"));
-                return Ok(());
-            }
-            cx.out.data(&if text.ends_with('\n') { text } else { format!("{text}\n") })
-        }
+        AgentVerb::Logs { handle, follow } => logs::agent(cx, &handle, follow).await,
         // Handed out by `parse`.
         AgentVerb::Demo { .. } => Err(Failure::not_built_in("agent demo")),
-        add @ AgentVerb::Add { .. } => {
-            let answer = cx.client.ask(Call::post(paths::AGENTS, profile(add)?)).await?;
-            show(cx, &answer)
-        }
+        add @ AgentVerb::Add { .. } => self::add(cx, profile(add)?).await,
     }
+}
+
+/// Hosts an agent and shows that one.
+async fn add(cx: &mut Context, profile: Value) -> Result<(), Failure> {
+    let text = |key: &str| profile.get(key).and_then(Value::as_str).map(str::to_owned);
+    let (handle, kind, cwd) = (text("handle").unwrap_or_default(), text("kind"), text("cwd"));
+    let named = text("profile").into_iter();
+    let command = profile.get("command").and_then(Value::as_array).cloned().unwrap_or_default();
+    let words = command.iter().filter_map(Value::as_str).map(str::to_owned).chain(named).take(1);
+    let command: Vec<String> = words.collect();
+    let answer = cx.client.ask(Call::post(paths::AGENTS, profile)).await?;
+    if cx.out.json {
+        cx.out.document(&answer.body)?;
+    } else {
+        let mut agents = answer.parse::<Agents>()?.agents;
+        agents.retain(|agent| agent.handle == handle);
+        let text = render::node::agents(&agents, cx.now_ms());
+        cx.out.data(&text)?;
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = programs::find(&command, cwd.as_deref().map(Path::new), &path);
+    match found {
+        Err(lack) if kind.as_deref() != Some("demo") => {
+            cx.out.warn(&format!("{lack}: @{handle} cannot answer before it is there"));
+        }
+        _ => cx.out.note(&format!("`starling agent test {handle}` has it answer once")),
+    }
+    Ok(())
 }
 
 fn show(cx: &mut Context, answer: &Answer) -> Result<(), Failure> {

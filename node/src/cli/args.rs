@@ -2,9 +2,11 @@
 //! checked by [`super::values`] while they are read; what a verb does is told in the modules beside this one.
 
 mod agent;
+mod node;
 mod session;
 
 pub(super) use agent::{AgentVerb, PolicyArgs};
+pub(super) use node::{ConfigVerb, ServiceVerb};
 pub(super) use session::SessionVerb;
 
 use std::ffi::OsString;
@@ -14,8 +16,10 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
+use clap_complete::engine::ArgValueCompleter;
 use starling_crdt::id::Handle;
 
+use super::complete;
 use super::values::{self, Target};
 use crate::config::Remote;
 
@@ -71,6 +75,27 @@ pub(super) enum Verb {
         #[arg(long)]
         watch: bool,
     },
+    /// What is well with this node and its home, and what is not; works with the node running and without
+    #[command(after_help = "Example:\n  starling doctor")]
+    Doctor,
+    /// The node's newest log lines
+    #[command(
+        after_help = "Examples:\n  starling logs\n  starling logs -f\n  starling logs --json | jq -r .text"
+    )]
+    Logs {
+        /// Stay, and print new lines as they come, until Ctrl-C
+        #[arg(long, short)]
+        follow: bool,
+        /// Only lines after the one with this number
+        #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+        since: u64,
+    },
+    /// Read and change config.toml; no node needs to run
+    #[command(subcommand, after_help = "Example:\n  starling config set label 'desk upstairs'")]
+    Config(ConfigVerb),
+    /// Have the system run this home's node whenever you are logged in
+    #[command(subcommand, after_help = "Example:\n  starling service install")]
+    Service(ServiceVerb),
     /// Print this device's key; no node needs to run
     #[command(after_help = "Example:\n  starling id")]
     Id,
@@ -107,7 +132,7 @@ pub(super) enum Verb {
     /// Agents, and those that this device hosts
     #[command(
         subcommand,
-        after_help = "Example:\n  starling agent add claude --acp npx -y @zed-industries/claude-code-acp"
+        after_help = "Example:\n  starling agent add claude --acp npx -y @agentclientprotocol/claude-agent-acp"
     )]
     Agent(AgentVerb),
     /// Serve a turn's tools to its agent, over stdin and stdout (MCP)
@@ -137,13 +162,20 @@ pub(super) enum Verb {
         #[arg(long, value_name = "N")]
         since: Option<u64>,
     },
-    /// Print a completion script
+    /// Print a completion script, which also completes sessions, agents, devices and peers while the node runs
     #[command(
-        after_help = "Example:\n  starling completion bash > ~/.local/share/bash-completion/completions/starling"
+        after_help = "Examples:\n  source <(starling completion bash)    # in ~/.bashrc\n  source <(starling completion zsh)     # in ~/.zshrc, after compinit\n  starling completion fish | source     # in ~/.config/fish/config.fish"
     )]
     Completion {
         /// For which shell
         shell: Shell,
+    },
+    /// Write the manual's pages into a directory
+    #[command(hide = true, after_help = "Example:\n  starling man ~/.local/share/man/man1")]
+    Man {
+        /// The directory; made if it is not there
+        #[arg(value_hint = clap::ValueHint::DirPath)]
+        dir: PathBuf,
     },
     /// Run an agent so that it cannot outlive the node
     #[command(hide = true)]
@@ -186,7 +218,7 @@ pub(super) struct UpArgs {
     /// A new workspace without the agent @scribe
     #[arg(long)]
     pub(super) no_demo_agent: bool,
-    /// Open the web page
+    /// Open the web page; the first start at a terminal of a desktop does so by itself
     #[arg(long)]
     pub(super) open: bool,
 }
@@ -205,7 +237,7 @@ pub(super) struct JoinArgs {
 pub(super) enum InviteVerb {
     /// Make a ticket: for one device, once
     #[command(
-        after_help = "Examples:\n  starling invite create\n  starling invite create --as bob --expires 1h"
+        after_help = "Examples:\n  starling invite create --qr\n  starling invite create --as bob --expires 1h"
     )]
     Create {
         /// Whose device it will be [default: yours]
@@ -214,6 +246,9 @@ pub(super) enum InviteVerb {
         /// How long the ticket is good
         #[arg(long, value_name = "DUR", default_value = "24h", value_parser = values::duration)]
         expires: Duration,
+        /// Show it as a QR code too
+        #[arg(long)]
+        qr: bool,
     },
     /// Tickets, and whether they are open, used or expired
     #[command(after_help = "Example:\n  starling invite list")]
@@ -247,7 +282,7 @@ pub(super) enum MemberVerb {
     )]
     Revoke {
         /// The device's key, or its unique beginning: `starling member list` shows them
-        #[arg(value_name = "DEVICE", value_parser = values::device)]
+        #[arg(value_name = "DEVICE", value_parser = values::device, add = ArgValueCompleter::new(complete::devices))]
         device: String,
         /// Keep nothing of what it wrote, but what others built upon: for a device that was stolen
         #[arg(long)]
@@ -257,7 +292,7 @@ pub(super) enum MemberVerb {
     #[command(after_help = "Example:\n  starling member remove bob")]
     Remove {
         /// Who
-        #[arg(value_parser = values::handle)]
+        #[arg(value_parser = values::handle, add = ArgValueCompleter::new(complete::members))]
         handle: Handle,
         /// Keep nothing of what they wrote, but what others built upon
         #[arg(long)]
@@ -277,6 +312,16 @@ pub(super) enum PeerVerb {
         #[arg(value_parser = values::multiaddr)]
         multiaddr: String,
     },
+    /// Measure the round trip to a connected peer
+    #[command(after_help = "Examples:\n  starling peer ping bob\n  starling peer ping 3f9a21c0 --count 10")]
+    Ping {
+        /// A device's key or its beginning, or the handle of whom it belongs to
+        #[arg(value_name = "PEER", add = ArgValueCompleter::new(complete::peers))]
+        peer: String,
+        /// How often, a second apart
+        #[arg(long, short, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        count: u32,
+    },
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -285,7 +330,7 @@ pub(super) enum SyncVerb {
     #[command(after_help = "Examples:\n  starling sync status\n  starling sync status qs-01JZ")]
     Status {
         /// Only what this session waits for
-        #[arg(value_parser = values::target)]
+        #[arg(value_parser = values::target, add = ArgValueCompleter::new(complete::sessions))]
         session: Option<Target>,
     },
     /// Wait until every connected peer has what we have; at most `--timeout`, or 30 s

@@ -1,61 +1,17 @@
-//! `starling agent detect`: which known agents are on the PATH, and the command that hosts each. Looks at files and asks
-//! programs for their version, for a few seconds at most; no node is asked and nothing is changed. What speaks the Agent
-//! Client Protocol is hosted that way; where that takes a bridge, `npx` fetches it at the first start.
+//! `starling agent detect`: which known agents are on the PATH, and the command that hosts each; no node is asked and
+//! nothing is changed. What is known of agents is in [`programs`].
 
-use std::ffi::OsStr;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
+use std::path::PathBuf;
 
-use futures::future::join_all;
 use serde::Serialize;
-use tokio::io::AsyncReadExt;
-use tokio::process::Command;
 
 use super::Context;
 use super::failure::{Exit, Failure};
 use super::render::{one_line, style, styled};
+use crate::programs::{self, Detected, Way};
 
-/// For a program to say its version. Some are slow to start; none may hold up the others.
-const VERSION_TIME: Duration = Duration::from_secs(5);
-/// Bytes of a version that are read.
-const VERSION_BYTES_MAX: u64 = 4_096;
 /// Columns of a version that are shown.
 const VERSION_COLUMNS: usize = 40;
-
-/// An agent that is known.
-struct Known {
-    /// What it is called, and by default its handle.
-    name: &'static str,
-    /// The program whose presence shows it.
-    program: &'static str,
-    /// Its words when it speaks ACP.
-    acp: &'static [&'static str],
-    /// Its profile when it is a command line agent.
-    exec: Option<&'static str>,
-}
-
-const KNOWN: [Known; 9] = [
-    known("claude", "claude-agent-acp", &["claude-agent-acp"], None),
-    known("claude", "claude", &["npx", "-y", "@agentclientprotocol/claude-agent-acp"], Some("claude")),
-    known("codex", "codex-acp", &["codex-acp"], None),
-    known("codex", "codex", &["npx", "-y", "@agentclientprotocol/codex-acp"], Some("codex")),
-    known("gemini", "gemini", &["gemini", "--acp"], None),
-    known("opencode", "opencode", &["opencode", "acp"], Some("opencode")),
-    known("goose", "goose", &["goose", "acp"], None),
-    known("kimi", "kimi", &["kimi", "acp"], None),
-    known("qwen", "qwen", &["qwen", "--acp"], None),
-];
-
-const fn known(
-    name: &'static str,
-    program: &'static str,
-    acp: &'static [&'static str],
-    exec: Option<&'static str>,
-) -> Known {
-    Known { name, program, acp, exec }
-}
 
 /// An agent that was found.
 #[derive(Debug, Serialize)]
@@ -78,7 +34,7 @@ struct Report {
 
 pub(super) async fn run(cx: &mut Context) -> Result<(), Failure> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let agents = found_on(&path).await;
+    let agents = found(programs::detected(&path).await);
     if cx.out.json {
         let report = serde_json::to_vec(&Report { agents });
         return cx
@@ -99,59 +55,41 @@ fn shown(found: &Found) -> String {
     format!("{name}  {version}  ({})\n  {}\n{or}", one_line(&found.program.to_string_lossy(), 60), found.add)
 }
 
-async fn found_on(path: &OsStr) -> Vec<Found> {
-    let npx = which(path, "npx").is_some();
-    let here = KNOWN.iter().filter_map(|known| {
-        let (protocol, add, or) = proposal(known, npx)?;
-        Some((known.name, which(path, known.program)?, protocol, add, or))
-    });
-    join_all(here.map(async |(name, program, protocol, add, or)| {
-        let version = version(&program).await;
-        Found { name, program, version, protocol, add, or }
-    }))
-    .await
-}
-
-/// The protocol, the command that hosts it, and another one. Bridges are fetched by `npx`; without it there are none.
-fn proposal(known: &Known, npx: bool) -> Option<(&'static str, String, Option<String>)> {
-    let add = |how: &str, words: &str| format!("starling agent add {} --{how} {words}", known.name);
-    let exec = known.exec.map(|profile| add("exec", profile));
-    if npx || known.acp.first() != Some(&"npx") {
-        return Some(("acp", add("acp", &known.acp.join(" ")), exec));
+/// One for each program that is there: the first of its ways, and the other one.
+fn found(ways: Vec<Detected>) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
+    for way in ways {
+        let (add, protocol) = command(&way);
+        let Some(program) = way.program else { continue };
+        match found.last_mut().filter(|last| last.program == program) {
+            Some(last) => last.or = Some(add),
+            None => {
+                let version = way.version.map(|version| one_line(&version, VERSION_COLUMNS));
+                found.push(Found { name: way.handle, program, version, protocol, add, or: None });
+            }
+        }
     }
-    Some(("exec", exec?, None))
+    found
 }
 
-/// The program of this name: the first executable file in the directories of `path`.
-fn which(path: &OsStr, name: &str) -> Option<PathBuf> {
-    let executable = |file: &PathBuf| {
-        file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-    };
-    std::env::split_paths(path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(name)).find(executable)
-}
-
-/// The first line of `--version` that has a digit in it, if it comes in time.
-async fn version(program: &Path) -> Option<String> {
-    let mut command = Command::new(program);
-    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.kill_on_drop(true).spawn().ok()?;
-    let stdout = child.stdout.take()?;
-    let mut bytes = Vec::new();
-    let read = async { stdout.take(VERSION_BYTES_MAX).read_to_end(&mut bytes).await };
-    tokio::time::timeout(VERSION_TIME, read).await.ok()?.ok()?;
-    let text = String::from_utf8_lossy(&bytes);
-    let line = text.lines().find(|line| line.chars().any(|c| c.is_ascii_digit()))?;
-    Some(one_line(line, VERSION_COLUMNS))
+/// What is typed to host it, and the name of its protocol.
+fn command(way: &Detected) -> (String, &'static str) {
+    match way.way {
+        Way::Acp => (format!("starling agent add {} --acp {}", way.handle, way.command.join(" ")), "acp"),
+        Way::Exec(profile) => (format!("starling agent add {} --exec {profile}", way.handle), "exec"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn install(dir: &Path, name: &str, script: &str) {
-        let file = dir.join(name);
-        std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    use std::ffi::OsStr;
+
+    use crate::programs::tests::install;
+
+    async fn found_on(path: &OsStr) -> Vec<Found> {
+        found(programs::detected(path).await)
     }
 
     #[tokio::test]
@@ -190,14 +128,5 @@ mod tests {
                 "starling agent add codex --acp npx -y @agentclientprotocol/codex-acp"
             ]
         );
-    }
-
-    #[tokio::test]
-    async fn a_program_that_never_says_its_version_holds_nobody_up() {
-        let dir = tempfile::tempdir().unwrap();
-        install(dir.path(), "goose", "exec sleep 600");
-        install(dir.path(), "kimi", "while :; do printf x; done");
-        let found = tokio::time::timeout(VERSION_TIME * 3, found_on(dir.path().as_os_str())).await.unwrap();
-        assert_eq!(found.iter().map(|it| it.version.as_deref()).collect::<Vec<_>>(), [None, None]);
     }
 }

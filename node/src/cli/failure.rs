@@ -248,6 +248,7 @@ fn hint_for(code: &str) -> Option<&'static str> {
             "client and node are of different versions: restart the node"
         }
         "store_failed" => "nothing was changed; check the disk, then try again",
+        "peer_not_connected" => "`starling doctor` says why; it is called again by itself",
         "shutting_down" => "wait for it to end, then `starling up`",
         "rate_limited" => "wait a moment, then try again",
         "not_built_in" => "use a build with this feature",

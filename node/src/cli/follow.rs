@@ -11,6 +11,7 @@ use starling_crdt::id::SessionId;
 use super::activity::{self, Shown};
 use super::client::events::{Event, Events};
 use super::client::{Answer, Call, paths};
+use super::explained::advice;
 use super::failure::{Exit, Failure};
 use super::model::{Detail, Entry, SessionBody};
 use super::render::{clean, style, styled};
@@ -163,6 +164,7 @@ impl Follower {
             "error" if !self.until_answer => {
                 let why = clean(session.meta.error.as_deref().unwrap_or("unknown"));
                 cx.out.note(&styled(style::BAD, &format!("✗ {why}")));
+                cx.out.note(&advice(&why, &agent, &session.meta.id));
             }
             _ => {}
         }
@@ -173,10 +175,9 @@ impl Follower {
 fn check_failed(session: &Detail) -> Result<bool, Failure> {
     match session.meta.status.as_str() {
         "error" => {
-            let why = session.meta.error.as_deref().unwrap_or("the reason is unknown");
-            let detail = format!("the turn failed: {why}");
-            Err(Failure::new(Exit::Failed, "turn_failed", detail)
-                .hint("`starling session retry ID` tries again"))
+            let error = session.meta.error.as_deref().unwrap_or("the reason is unknown");
+            let hint = advice(error, &session.meta.agent_id, &session.meta.id);
+            Err(Failure::new(Exit::Failed, "turn_failed", format!("the turn failed: {error}")).hint(hint))
         }
         "archived" => Err(Failure::of(Code::QuickSessionArchived, "it was archived unanswered")),
         _ => Ok(false),

@@ -79,6 +79,16 @@ pub(super) struct Item {
     pub(super) status: String,
     pub(super) updated_at: String,
     pub(super) last_message_preview: String,
+    /// Where it has the text that was looked for.
+    #[serde(rename = "match")]
+    pub(super) found: Option<Match>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Match {
+    pub(super) line_number: u64,
+    pub(super) excerpt: String,
 }
 
 /// The answer to a write.
@@ -205,6 +215,46 @@ pub(super) struct AgentLog {
     pub(super) stderr: String,
 }
 
+/// What is well, and what is not.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Checks {
+    pub(super) checks: Vec<Check>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Check {
+    pub(super) title: String,
+    pub(super) state: String,
+    pub(super) detail: String,
+    pub(super) hint: Option<String>,
+}
+
+/// Lines of the node's log.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct LogLines {
+    pub(super) lines: Vec<LogLine>,
+    pub(super) next: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct LogLine {
+    pub(super) at: String,
+    pub(super) level: String,
+    pub(super) target: String,
+    pub(super) text: String,
+}
+
+/// A round trip.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Pong {
+    pub(super) rtt_micros: u64,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Permissions {
@@ -256,6 +306,7 @@ pub(super) struct Invites {
 pub(super) struct Invite {
     pub(super) id: String,
     pub(super) ticket: String,
+    pub(super) qr: Option<Vec<String>>,
     pub(super) handle: String,
     pub(super) expires_at: String,
     pub(super) used_by: Option<String>,

@@ -68,6 +68,14 @@ impl Out {
         }
     }
 
+    /// Tells what the user should know although the command did what it was asked. Not said with `--json`.
+    pub(super) fn warn(&mut self, text: &str) {
+        if !self.json {
+            let care = style::CARE;
+            self.say(&format!("{care}warning{care:#}: {}\n", clean(text)));
+        }
+    }
+
     /// Tells why the command failed: in words, or with `--json` as a problem document.
     pub(super) fn failure(&mut self, failure: &Failure) {
         if failure.is_silent() {

@@ -4,6 +4,7 @@
 //! text out.
 
 pub(super) mod node;
+pub(super) mod qr;
 pub(super) mod session;
 
 use anstyle::Style;

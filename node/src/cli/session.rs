@@ -11,6 +11,7 @@ use starling_crdt::text::{Body, RequestId, Title};
 use zeroize::Zeroizing;
 
 use super::args::SessionVerb;
+use super::client::paths::Wanted;
 use super::client::{Answer, Call, paths};
 use super::failure::{Exit, Failure};
 use super::model::{Ids, Item, Page, Permissions, SessionBody, Written};
@@ -83,7 +84,9 @@ pub(super) async fn run(cx: &mut Context, verb: SessionVerb) -> Result<(), Failu
             in_turn(cx, "summary", body).await
         }
         SessionVerb::Title { id, title } => set_title(cx, &id, &title).await,
-        SessionVerb::List { archived, agent, limit } => list(cx, archived, agent.as_ref(), limit).await,
+        SessionVerb::List { archived, agent, search, limit } => {
+            list(cx, &Wanted { archived, agent, search }, limit).await
+        }
         SessionVerb::Show { id } => show(cx, &id).await,
         SessionVerb::Follow { id } => {
             let id = resolve(cx, &id).await?;
@@ -223,7 +226,12 @@ async fn show(cx: &mut Context, target: &Target) -> Result<(), Failure> {
     if cx.out.json {
         return cx.out.document(&answer.body);
     }
-    let text = render::session::show(&answer.parse()?, cx.now_ms());
+    let body: SessionBody = answer.parse()?;
+    let mut text = render::session::show(&body, cx.now_ms());
+    if body.session.meta.status == "running" {
+        let open: Permissions = cx.client.ask(Call::get(paths::PERMISSIONS)).await?.parse()?;
+        text += &render::session::permissions(&body.session.meta.id, &open.permissions);
+    }
     cx.out.data(&text)
 }
 
@@ -236,19 +244,14 @@ async fn reference(cx: &mut Context, named: LineTarget) -> Result<(), Failure> {
 }
 
 /// Shows the newest sessions: all of them, or `limit`. With `--json`, pages are put together into one
-/// document.
-async fn list(
-    cx: &mut Context,
-    archived: bool,
-    agent: Option<&Handle>,
-    limit: Option<u32>,
-) -> Result<(), Failure> {
+/// document. A page of a search may be empty and not be the last.
+async fn list(cx: &mut Context, which: &Wanted, limit: Option<u32>) -> Result<(), Failure> {
     let wanted = limit.map_or(ITEMS_MAX, |limit| limit as usize).min(ITEMS_MAX);
     let mut items: Vec<Value> = Vec::new();
     let mut cursor: Option<String> = None;
     loop {
         let page_items = (wanted - items.len()).min(PAGE_ITEMS);
-        let path = paths::page(archived, agent, page_items, cursor.as_deref());
+        let path = paths::page(which, page_items, cursor.as_deref());
         let answer = cx.client.ask(Call::get(path)).await?;
         let page: Value = answer.parse()?;
         if let Some(sessions) = page.get("sessions").and_then(Value::as_array) {
@@ -256,13 +259,13 @@ async fn list(
         }
         let next = answer.parse::<Page>()?.next_cursor.filter(|next| cursor.as_ref() != Some(next));
         if next.is_none() || items.len() >= wanted {
-            return show_list(cx, items, next.as_deref());
+            return show_list(cx, items, next.as_deref(), which.search.is_some());
         }
         cursor = next;
     }
 }
 
-fn show_list(cx: &mut Context, items: Vec<Value>, next: Option<&str>) -> Result<(), Failure> {
+fn show_list(cx: &mut Context, items: Vec<Value>, next: Option<&str>, searched: bool) -> Result<(), Failure> {
     if cx.out.json {
         let mut document = json!({ "sessions": items });
         if let Some(next) = next {
@@ -273,7 +276,9 @@ fn show_list(cx: &mut Context, items: Vec<Value>, next: Option<&str>) -> Result<
     let items: Vec<Item> = serde_json::from_value(Value::Array(items)).map_err(|error| {
         Failure::new(Exit::Failed, "bad_answer", format!("the node's list makes no sense: {error}"))
     })?;
-    if items.is_empty() {
+    if items.is_empty() && searched {
+        cx.out.note("nothing was found; `--archived` looks into the closed ones");
+    } else if items.is_empty() {
         cx.out.note("no sessions here; `starling session new --agent scribe -m 'Hello'` opens one");
     }
     let text = render::session::list(&items, cx.now_ms());

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::Context;
 use super::client::events::Event;
 use super::client::{Call, paths};
+use super::explained::{Step, explained};
 use super::failure::{Exit, Failure};
 use super::model::{Agents, Detail, SessionBody};
 use super::render::{clean, style, styled};
@@ -24,40 +25,6 @@ const QUIET_MAX: Duration = Duration::from_secs(2);
 /// What the agent is asked.
 const QUESTION: &str = "This is a test of the connection. Please give this session the title \"Connection test\", \
     then reply with one short sentence. Change no files and run no commands.";
-
-/// What a turn does, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Step {
-    /// The node has given it the session.
-    Claimed,
-    /// Its process runs.
-    Process,
-    /// It speaks the protocol, and opened its side of the session.
-    Protocol,
-    /// It set the title.
-    Title,
-    /// It replied.
-    Reply,
-    /// Its turn is over.
-    End,
-}
-
-impl Step {
-    const ALL: [Self; 6] =
-        [Self::Claimed, Self::Process, Self::Protocol, Self::Title, Self::Reply, Self::End];
-
-    const fn words(self) -> &'static str {
-        match self {
-            Self::Claimed => "the node gave it the session",
-            Self::Process => "its process started",
-            Self::Protocol => "it speaks the protocol",
-            Self::Title => "it set the title",
-            Self::Reply => "it replied",
-            Self::End => "its turn is over",
-        }
-    }
-}
 
 /// A step that was taken.
 #[derive(Debug, Serialize)]
@@ -262,99 +229,4 @@ fn line(step: Step, ms: u64, detail: Option<&str>) -> String {
     let detail = detail.map(|text| format!(": {}", super::render::one_line(text, 60))).unwrap_or_default();
     let time = styled(style::DIM, &format!("{}.{:03} s", ms / 1_000, ms % 1_000));
     format!("{}  {}{detail}  {time}\n", styled(style::GOOD, "✓"), step.words())
-}
-
-/// A reason of a failure record in plain words: the step that was not taken, what it means, and what to do.
-fn explained(reason: &str) -> (Step, &'static str, &'static str) {
-    match reason {
-        "spawn_failed" => (
-            Step::Process,
-            "its program could not be started",
-            "check the command and the directory: `starling agent add` names them; programs are looked for on the PATH of \
-             the node",
-        ),
-        "crashed" => (
-            Step::Reply,
-            "its process ended in the middle of the turn",
-            "`starling agent logs HANDLE` has its last words; run its command by hand to see more",
-        ),
-        "timed_out_initialize" => (
-            Step::Protocol,
-            "it started, but did not say what it speaks",
-            "is this the command that speaks ACP? For some programs it is a word or an option more: `starling agent detect`",
-        ),
-        "timed_out_open_session" => (
-            Step::Protocol,
-            "it did not open a session",
-            "it may wait for a login, or for a provider that does not answer: run it by hand once",
-        ),
-        "timed_out_silence" => (
-            Step::Reply,
-            "it was silent for too long",
-            "its provider may be down or out of reach; `--silence-timeout` of `agent add` allows more",
-        ),
-        "timed_out_wall" => (
-            Step::Reply,
-            "its turn took too long",
-            "its provider may be slow; `--turn-timeout` of `agent add` allows more",
-        ),
-        "protocol" => (
-            Step::Protocol,
-            "it does not speak the protocol as it should",
-            "look for a newer version of it, or host it by `--exec` instead of `--acp`, or the other way round",
-        ),
-        "out_of_memory" => (
-            Step::Reply,
-            "it, and what it started, had more memory than it may",
-            "`--memory` of `agent add` allows more",
-        ),
-        "login_required" => (
-            Step::Protocol,
-            "its user has to log in first",
-            "run it by hand and log in; where it takes a key, name the variable with `agent add ... --env NAME`",
-        ),
-        "refused" => (
-            Step::Reply,
-            "it answered with an error",
-            "the detail is in its own words; `starling agent logs HANDLE` may have more",
-        ),
-        "title_missing" => (
-            Step::Title,
-            "it set no title, so its answer cannot be published",
-            "it may not see our tools: check that it can use the MCP server \"starling\" (docs/cli.md says how for each agent)",
-        ),
-        "interrupted" => (Step::End, "the node was stopped meanwhile", "start it and try again"),
-        "stopped" | "cancelled" | "archived" => {
-            (Step::End, "somebody stopped it", "try again when nobody does")
-        }
-        "shutting_down" => (Step::End, "the node is stopping", "start it and try again"),
-        _ => (Step::Reply, "its turn failed", "`starling agent logs HANDLE` may say more"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::agent::{FailReason, Phase};
-
-    #[test]
-    fn every_reason_of_a_driver_is_explained() {
-        let unknown = explained("?").1;
-        for reason in [
-            FailReason::SpawnFailed,
-            FailReason::Crashed,
-            FailReason::TimedOut(Phase::Initialize),
-            FailReason::TimedOut(Phase::OpenSession),
-            FailReason::TimedOut(Phase::Silence),
-            FailReason::TimedOut(Phase::Wall),
-            FailReason::Protocol,
-            FailReason::Refused,
-            FailReason::LoginRequired,
-            FailReason::OutOfMemory,
-            FailReason::Cancelled,
-            FailReason::ShuttingDown,
-        ] {
-            assert_ne!(explained(&reason.to_string()).1, unknown, "{reason}");
-        }
-    }
 }

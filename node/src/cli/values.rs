@@ -63,6 +63,9 @@ pub(super) struct LineTarget {
     pub(super) line: Option<u64>,
 }
 
+/// Characters of a text to look for, as the node allows.
+const SEARCH_CHARS_MAX: usize = 200;
+
 /// A text on the command line, or `-` for standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Text<T> {
@@ -94,6 +97,16 @@ impl Limited for Summary {
 
 fn checked<T: Limited>(text: String) -> Result<T, Invalid> {
     T::check(text).map_err(|error| Invalid::new(T::CODE, format!("the text is refused: {error}")))
+}
+
+/// A text to look for.
+pub(super) fn search(word: &str) -> Result<String, Invalid> {
+    let text = word.trim();
+    if (1..=SEARCH_CHARS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
+        return Ok(text.to_owned());
+    }
+    let problem = format!("give 1 to {SEARCH_CHARS_MAX} characters, without control characters");
+    Err(Invalid::new(Code::InvalidField, problem))
 }
 
 pub(super) fn remote(word: &str) -> Result<Remote, Invalid> {

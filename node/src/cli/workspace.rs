@@ -9,7 +9,7 @@ use super::client::{Answer, Call, paths};
 use super::failure::Failure;
 use super::model::{Invite, Invites, Members, Peers, Revoked};
 use super::render::{clean, count, until};
-use super::{Context, render};
+use super::{Context, ping, render};
 use crate::machine::request::Code;
 use starling_crdt::id::Handle;
 
@@ -19,7 +19,7 @@ const DEVICE_KEY_CHARS: usize = 64;
 /// `starling invite`.
 pub(super) async fn invite(cx: &mut Context, verb: InviteVerb) -> Result<(), Failure> {
     match verb {
-        InviteVerb::Create { handle, expires } => create_invite(cx, handle, expires).await,
+        InviteVerb::Create { handle, expires, qr } => create_invite(cx, handle, expires, qr).await,
         InviteVerb::List => {
             let answer = cx.client.ask(Call::get(paths::INVITES)).await?;
             show_invites(cx, &answer)
@@ -31,7 +31,12 @@ pub(super) async fn invite(cx: &mut Context, verb: InviteVerb) -> Result<(), Fai
     }
 }
 
-async fn create_invite(cx: &mut Context, handle: Option<Handle>, expires: Duration) -> Result<(), Failure> {
+async fn create_invite(
+    cx: &mut Context,
+    handle: Option<Handle>,
+    expires: Duration,
+    qr: bool,
+) -> Result<(), Failure> {
     let mut body = json!({ "expires_in_seconds": expires.as_secs().max(1) });
     if let Some(handle) = handle {
         body["handle"] = json!(handle.as_str());
@@ -42,6 +47,13 @@ async fn create_invite(cx: &mut Context, handle: Option<Handle>, expires: Durati
     }
     let invite: Invite = answer.parse()?;
     cx.out.data(&format!("{}\n", clean(&invite.ticket)))?;
+    match &invite.qr {
+        Some(rows) if qr => cx.out.data(&format!("{}\n", render::qr::blocks(rows)))?,
+        None if qr => {
+            cx.out.note("this ticket is too long for a QR code: it has many addresses; copy it instead")
+        }
+        _ => {}
+    }
     let left = until(&invite.expires_at, cx.now_ms()).unwrap_or_else(|| clean(&invite.expires_at));
     cx.out.note(&format!(
         "for a device of @{}, once, expires {left}; there: `starling join TICKET`",
@@ -135,6 +147,7 @@ async fn members(cx: &mut Context) -> Result<(), Failure> {
 /// `starling peer`.
 pub(super) async fn peer(cx: &mut Context, verb: PeerVerb) -> Result<(), Failure> {
     let call = match verb {
+        PeerVerb::Ping { peer, count } => return ping::run(cx, &peer, count).await,
         PeerVerb::List => Call::get(paths::PEERS),
         PeerVerb::Add { multiaddr } => Call::post(paths::PEERS, json!({ "address": multiaddr })).repeatable(),
     };

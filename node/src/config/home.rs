@@ -154,6 +154,12 @@ impl Home {
         self.run_dir().join("http.json")
     }
 
+    /// The HTTP token as it is kept from one run to the next; `run/token` is there only while a node runs.
+    #[must_use]
+    pub fn kept_token(&self) -> PathBuf {
+        self.data.join("http.token")
+    }
+
     fn token_file(&self) -> PathBuf {
         self.run_dir().join("token")
     }
@@ -210,10 +216,9 @@ impl Home {
         serde_json::from_slice(&bytes).ok()
     }
 
-    /// Takes back what clients were told: call it when the node stops. Missing files are no error. The token stays, so
-    /// that browsers stay signed in.
+    /// Takes back what clients were told: call it when the node stops. Missing files are no error.
     pub fn clear_endpoint(&self) {
-        for path in [self.login_page(), self.socket(), self.endpoint_file()] {
+        for path in [self.token_file(), self.login_page(), self.socket(), self.endpoint_file()] {
             // Best effort: a stale file only costs the next client a failed call.
             let _gone = fs::remove_file(path);
         }
@@ -236,12 +241,20 @@ impl Home {
         self.run_dir().join("open.html")
     }
 
-    /// Stores the token of the HTTP interface, mode 0600.
+    /// Stores the token of the HTTP interface, mode 0600: for clients of this run, and for the next run.
     ///
     /// # Errors
     /// The file system's.
     pub fn write_token(&self, token: &str) -> Result<(), ConfigError> {
+        files::replace(&self.kept_token(), token.as_bytes())?;
         files::replace(&self.token_file(), token.as_bytes())
+    }
+
+    /// Reads the token of the run before. `None` when there was none, or when others could read it too.
+    #[must_use]
+    pub fn read_kept_token(&self) -> Option<Zeroizing<String>> {
+        let bytes = files::read_secret(&self.kept_token(), TOKEN_BYTES_MAX).ok()?;
+        Some(Zeroizing::new(std::str::from_utf8(&bytes).ok()?.to_owned()))
     }
 
     /// Reads the token of the HTTP interface.
@@ -281,6 +294,12 @@ mod tests {
         home.write_token("secret").unwrap();
         assert_eq!(mode(&home.run_dir().join("token")), 0o600);
         assert_eq!(home.read_token().unwrap().as_str(), "secret");
+        home.clear_endpoint();
+        assert!(matches!(home.read_token(), Err(ConfigError::Missing(_))));
+        assert_eq!(mode(&home.kept_token()), 0o600);
+        assert_eq!(home.read_kept_token().unwrap().as_str(), "secret");
+        fs::set_permissions(home.kept_token(), fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(home.read_kept_token(), None, "others may know it");
     }
 
     #[test]

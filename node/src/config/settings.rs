@@ -10,7 +10,7 @@ use starling_crdt::text::Label;
 use super::{ConfigError, Home, Remote, files};
 
 /// Bytes of `config.toml`: far more than [`PEERS_MAX`] addresses need.
-const FILE_BYTES_MAX: usize = 256 * 1024;
+pub(super) const FILE_BYTES_MAX: usize = 256 * 1024;
 /// Addresses to dial at start: each costs a connection attempt.
 pub const PEERS_MAX: usize = 256;
 /// Addresses to listen on, of each kind.
@@ -89,24 +89,26 @@ impl Settings {
         };
         let wrong = |problem: String| ConfigError::Settings { path: path.clone(), problem };
         let text = std::str::from_utf8(&bytes).map_err(|error| wrong(error.to_string()))?;
-        let settings: Self = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
-        settings.check().map_err(wrong)?;
+        Self::parse(text).map_err(wrong)
+    }
+
+    /// The settings of a file's text, or what is wrong with it.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let settings: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        settings.check()?;
         Ok(settings)
     }
 
-    /// Writes the settings, in one step. Comments in the old file are lost.
+    /// The settings as the file's text, without comments.
     ///
     /// # Errors
-    /// [`ConfigError::Settings`] when a value is out of bounds; otherwise the file system's.
-    pub fn save(&self, home: &Home) -> Result<(), ConfigError> {
-        let path = home.config_file();
-        let wrong = |problem: String| ConfigError::Settings { path: path.clone(), problem };
-        self.check().map_err(wrong)?;
-        let text = toml::to_string(self).map_err(|error| wrong(error.to_string()))?;
-        files::replace(&path, text.as_bytes())
+    /// [`ConfigError::Settings`] when they cannot be written as TOML.
+    pub fn to_toml(&self) -> Result<String, ConfigError> {
+        let wrong = |problem: String| ConfigError::Settings { path: "config.toml".into(), problem };
+        toml::to_string(self).map_err(|error| wrong(error.to_string()))
     }
 
-    fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self) -> Result<(), String> {
         if let Some(label) = &self.label {
             Label::new(label.as_str()).map_err(|error| format!("label: {error}"))?;
         }

@@ -14,6 +14,7 @@ use super::extract::PathText;
 use super::parse;
 use super::problem::Problem;
 use crate::machine::request::{Answer, Code, Request};
+use crate::programs;
 
 type Source = Arc<dyn Fn() -> String + Send + Sync>;
 
@@ -41,6 +42,17 @@ impl AgentLogs {
     fn map(&self) -> MutexGuard<'_, BTreeMap<Handle, Source>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Lists the agents that are known, and whether they are installed here, with the command that hosts each. Asks each
+/// program for its version, for at most 5 s.
+#[utoipa::path(
+    get, path = "/im/agents/detected", tag = "workspace",
+    responses((status = 200, body = dto::DetectedAgents), Problem),
+)]
+pub(super) async fn detected() -> Json<dto::DetectedAgents> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    Json(programs::detected(&path).await.into())
 }
 
 /// Shows the newest output on an agent's stderr, on the device that hosts it.

@@ -27,7 +27,7 @@ pub type Entropy = Arc<dyn Fn() -> [u8; 32] + Send + Sync>;
 const LOGIN_CODES_MAX: usize = 8;
 /// How long a login code is good.
 pub(super) const LOGIN_CODE_TTL: Duration = Duration::from_secs(120);
-/// How long a browser keeps the cookie. It is good as long as the token is: remove `run/token` to end all of them.
+/// How long a browser keeps the cookie. It is good as long as the token is: with another one all browsers have to sign in again.
 const COOKIE_SECONDS: u64 = 90 * 24 * 60 * 60;
 /// Separates the cookie's value from all other uses of the token.
 const COOKIE_CONTEXT: &str = "starling 2026 http cookie v1";

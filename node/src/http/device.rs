@@ -1,5 +1,7 @@
 //! The endpoints of this device: its peers, its status, its exchange with peers, its export, and its end.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -12,13 +14,15 @@ use utoipa::{IntoParams, ToSchema};
 use super::App;
 use super::ask::{Ask, shutting_down};
 use super::dto;
-use super::extract::{Input, NoInput, Params};
+use super::extract::{Input, NoInput, Params, PathText};
 use super::parse;
 use super::problem::Problem;
-use crate::machine::request::{Answer, Request};
+use crate::machine::request::{Answer, Code, Request};
 
 /// Bytes of a multiaddr: a relay circuit with two peer ids has some 300.
 const ADDRESS_BYTES_MAX: usize = 512;
+/// How long a round trip may take: the transport gives up before.
+const PING_TIME: Duration = Duration::from_secs(10);
 
 /// Lists the peers that are known.
 #[utoipa::path(get, path = "/peers", tag = "device", responses((status = 200, body = dto::Peers), Problem))]
@@ -66,6 +70,28 @@ fn peers_of(answer: Answer) -> Result<Json<dto::Peers>, Problem> {
     }
 }
 
+/// Measures the round trip to a connected device now.
+#[utoipa::path(
+    post, path = "/peers/{device}/ping", tag = "device", params(("device" = String, Path)),
+    responses((status = 200, body = dto::Pong), Problem),
+)]
+pub(super) async fn ping(
+    State(ask): State<Ask>,
+    PathText(text): PathText,
+    _: NoInput,
+) -> Result<Json<dto::Pong>, Problem> {
+    let device = parse::device("device", &text)?;
+    let answer = tokio::time::timeout(PING_TIME, ask.ask(Request::Ping { device })).await;
+    match answer {
+        Ok(Ok(Answer::Pong { device, rtt_micros })) => {
+            Ok(Json(dto::Pong { device: device.to_string(), rtt_micros }))
+        }
+        Ok(Ok(other)) => Err(Problem::unexpected(&other)),
+        Ok(Err(refusal)) => Err(refusal.into()),
+        Err(_) => Err(Problem::new(Code::PeerNotConnected, "it did not answer in time")),
+    }
+}
+
 /// Shows the node.
 #[utoipa::path(get, path = "/status", tag = "device", responses((status = 200, body = dto::Status), Problem))]
 pub(super) async fn status(State(app): State<App>) -> Result<Json<dto::Status>, Problem> {
@@ -73,7 +99,9 @@ pub(super) async fn status(State(app): State<App>) -> Result<Json<dto::Status>, 
     match shared.ask.ask(Request::Status).await? {
         Answer::Status(status) => {
             let sizes = shared.storage.sizes(Instant::now(), &shared.spawner).await;
-            Ok(Json(dto::Status::new(*status, app.web_address(), sizes)))
+            Ok(Json(
+                dto::Status::new(*status, app.web_address(), sizes).after_join(shared.join_error.clone()),
+            ))
         }
         other => Err(Problem::unexpected(&other)),
     }

@@ -1,6 +1,9 @@
 //! The JSON of answers: made from the machine's data, never read back. Names are those of the interface; times are
-//! RFC 3339 in UTC with milliseconds; handles carry no `@`. What is about sessions is in `session`, the rest in `node`.
+//! RFC 3339 in UTC with milliseconds; handles carry no `@`. What is about sessions is in `session`, about agents in `agent`, about
+//! health in `doctor`, the rest in `node`.
 
+mod agent;
+mod doctor;
 mod node;
 mod session;
 mod status;
@@ -9,7 +12,9 @@ use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
-pub(super) use node::{AgentLog, Agents, Exported, Invited, Invites, Members, Peers, Revoked, Sync};
+pub(super) use agent::{AgentLog, Agents, DetectedAgents};
+pub(super) use doctor::{Checks, LogLines, Pong};
+pub(super) use node::{Exported, Invited, Invites, Members, Peers, Revoked, Sync};
 pub(super) use session::{Changed, Created, Detail, Ids, Item, Sessions, Shown, Written};
 pub(super) use status::Status;
 

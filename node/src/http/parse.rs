@@ -15,6 +15,9 @@ pub(super) const PAGE_ITEMS_MAX: usize = 1_000;
 /// Bytes of a cursor, an invitation's id, a prefix: all are short texts of our own making.
 const TOKEN_BYTES_MAX: usize = 256;
 
+/// Characters of a text to look for: a sentence.
+const QUERY_CHARS_MAX: usize = 200;
+
 /// A field that is not what it should be.
 pub(super) fn field(name: &str, reason: impl Display) -> Problem {
     Problem::new(Code::InvalidField, format!("`{name}`: {reason}"))
@@ -75,6 +78,19 @@ pub(super) fn bounded_limit(limit: Option<usize>) -> Result<Option<usize>, Probl
 /// A short text: not empty, bounded, printable.
 pub(super) fn token(name: &str, text: String) -> Result<String, Problem> {
     short_text(name, text, TOKEN_BYTES_MAX)
+}
+
+/// A text to look for, trimmed.
+pub(super) fn query(name: &str, text: &str) -> Result<String, Problem> {
+    let text = text.trim();
+    let chars = text.chars().count();
+    if !(1..=QUERY_CHARS_MAX).contains(&chars) {
+        return Err(field(name, format!("it has {chars} characters; 1 to {QUERY_CHARS_MAX} are allowed")));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(field(name, "it contains a control character"));
+    }
+    Ok(text.to_owned())
 }
 
 /// A text of 1 to `bytes_max` bytes without control characters.

@@ -91,6 +91,37 @@ impl Policy {
     }
 }
 
+/// What an agent may do on this device, in full.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SetPolicy {
+    on_interrupt: Interrupted,
+    permissions: Permitted,
+    turn_seconds: u32,
+    silence_seconds: u32,
+    turns_per_hour: u32,
+    memory_mb: u32,
+}
+
+impl From<AgentPolicy> for SetPolicy {
+    fn from(policy: AgentPolicy) -> Self {
+        Self {
+            on_interrupt: match policy.on_interrupt {
+                OnInterrupt::Fail => Interrupted::Fail,
+                OnInterrupt::Retry => Interrupted::Retry,
+            },
+            permissions: match policy.permissions {
+                Permissions::Refuse => Permitted::Refuse,
+                Permissions::Host => Permitted::Host,
+                Permissions::Creator => Permitted::Creator,
+            },
+            turn_seconds: policy.turn_seconds,
+            silence_seconds: policy.silence_seconds,
+            turns_per_hour: policy.turns_per_hour,
+            memory_mb: policy.memory_mb,
+        }
+    }
+}
+
 fn within(
     name: &str,
     given: Option<u32>,

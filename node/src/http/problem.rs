@@ -155,7 +155,17 @@ const fn words(code: Code) -> (&'static str, Option<&'static str>) {
         Code::RequestIdReused => {
             ("The request id was used for another request", Some("use a new request id for a new request"))
         }
+        Code::HomeInUse => {
+            ("This home is in use", Some("join in another home: `starling --home DIR join TICKET`"))
+        }
+        Code::InviteExpired => ("The invitation has expired", Some("ask for a new one")),
+        Code::InvalidTicket => {
+            ("This is no ticket", Some("copy the whole line that `starling invite create` printed"))
+        }
         Code::HandleTaken => ("The handle is taken", Some("choose another handle")),
+        Code::PeerNotConnected => {
+            ("The device is not connected", Some("see `/peers` for why; it is called again by itself"))
+        }
         Code::BodyTooLarge => ("The body is too large", Some("send less than 256 KiB")),
         Code::NotJson => ("The content type is not JSON", Some("send `Content-Type: application/json`")),
         Code::InvalidTitle => {

@@ -55,9 +55,9 @@ pub(super) async fn create(
         by_agent: new.by_agent.map(|text| parse::handle("by_agent", &text)).transpose()?,
     };
     match ask.ask(request).await? {
-        Answer::Created { view, new } => {
+        Answer::Created { view, new, delivery } => {
             let status = if new { StatusCode::CREATED } else { StatusCode::OK };
-            Ok((status, Json(dto::Created::from(&*view))))
+            Ok((status, Json(dto::Created::new(&view, &delivery))))
         }
         other => Err(Problem::unexpected(&other)),
     }
@@ -77,9 +77,12 @@ pub(super) struct ListParams {
     limit: Option<usize>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
+    /// Only those whose id, title or messages have this text, of 1 to 200 characters; case does not matter. A page may be
+    /// short or empty and still have a `next_cursor`, and has at most 100 items.
+    q: Option<String>,
 }
 
-/// Lists sessions, newest first.
+/// Lists sessions, newest first, or looks for a text in them.
 #[utoipa::path(
     get, path = "/im/quick-sessions", tag = "sessions", params(ListParams),
     responses((status = 200, body = dto::Sessions), Problem),
@@ -88,17 +91,17 @@ pub(super) async fn list(
     State(ask): State<Ask>,
     Params(params): Params<ListParams>,
 ) -> Result<Json<dto::Sessions>, Problem> {
-    let agent = params.agent_id.as_deref();
-    let request = Request::List {
-        archived: params.archived,
-        agent: agent.map(|text| parse::handle("agent_id", text)).transpose()?,
-        limit: parse::page_items(params.limit)?,
-        cursor: params.cursor.map(|text| parse::token("cursor", text)).transpose()?,
+    let (archived, agent) = (params.archived, params.agent_id.as_deref());
+    let agent = agent.map(|text| parse::handle("agent_id", text)).transpose()?;
+    let limit = parse::page_items(params.limit)?;
+    let cursor = params.cursor.map(|text| parse::token("cursor", text)).transpose()?;
+    let request = match params.q {
+        Some(text) => Request::Search { text: parse::query("q", &text)?, archived, agent, limit, cursor },
+        None => Request::List { archived, agent, limit, cursor },
     };
     match ask.ask(request).await? {
-        Answer::Sessions { items, next_cursor } => {
-            Ok(Json(dto::Sessions { sessions: items.iter().map(dto::Item::from).collect(), next_cursor }))
-        }
+        Answer::Sessions { items, next_cursor } => Ok(Json(dto::Sessions::listed(&items, next_cursor))),
+        Answer::Found { items, next_cursor } => Ok(Json(dto::Sessions::found(items, next_cursor))),
         other => Err(Problem::unexpected(&other)),
     }
 }
@@ -127,8 +130,8 @@ pub(super) async fn show(
 ) -> Result<Json<dto::Shown>, Problem> {
     let limit = parse::bounded_limit(params.limit)?;
     match ask.ask(Request::Show { session }).await? {
-        Answer::Session { view, continues } => {
-            let detail = dto::Detail::part(&view, params.since, limit).continuing(continues);
+        Answer::Session { view, continues, delivery } => {
+            let detail = dto::Detail::part(&view, &delivery, params.since, limit).continuing(continues);
             Ok(Json(dto::Shown { session: detail }))
         }
         other => Err(Problem::unexpected(&other)),

@@ -2,9 +2,12 @@
 //! notes what it was asked. Each file holds one property of the interface.
 
 mod access;
+mod asked;
 mod client;
 mod codes;
+mod device;
 mod fixtures;
+mod health;
 mod listening;
 mod model;
 mod openapi;
@@ -58,6 +61,7 @@ struct Node {
     socket: PathBuf,
     events: Events,
     logs: AgentLogs,
+    log: crate::logs::Logs,
     model: Arc<Model>,
     context: Context,
     stop: CancellationToken,
@@ -76,6 +80,7 @@ impl Node {
         let (ask, questions) = Ask::channel();
         let (stop, shutdown) = (CancellationToken::new(), CancellationToken::new());
         let (events, logs) = (Events::new(1), AgentLogs::default());
+        let log = crate::logs::Logs::default();
         let drawn = AtomicU8::new(0);
         let context = Context::new(HttpConfig {
             token: TOKEN.to_owned().into(),
@@ -83,7 +88,11 @@ impl Node {
             ask,
             events: events.clone(),
             logs: logs.clone(),
-            measure: Arc::new(|| Sizes { home: "/home/a/b".to_owned(), store_bytes: 1, export_bytes: 2 }),
+            measure: Arc::new(|| Sizes { home: "/srv/a/b".to_owned(), store_bytes: 1, export_bytes: 2 }),
+            log: log.clone(),
+            home: crate::config::Home::at(home.path()).unwrap(),
+            now_ms: || fixtures::START_MS,
+            join_error: None,
             spawner: spawner(),
             entropy: Arc::new(move || [drawn.fetch_add(1, Ordering::Relaxed); 32]),
             stop: stop.clone(),
@@ -95,7 +104,7 @@ impl Node {
         spawner().spawn("tcp", tasks.track_future(async { served.await.unwrap() }));
         let served = serve_unix(unix, context.clone(), shutdown.clone());
         spawner().spawn("unix", tasks.track_future(served));
-        Self { http, socket, events, logs, model, context, stop, shutdown, tasks, _home: home }
+        Self { http, socket, events, logs, log, model, context, stop, shutdown, tasks, _home: home }
     }
 
     /// Ends both listeners and waits until they are gone.

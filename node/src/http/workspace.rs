@@ -1,4 +1,4 @@
-//! The endpoints of the workspace: agents, members, invitations. How an agent is run is checked for shape and size only;
+//! The endpoints of the workspace: agents and members. How an agent is run is checked for shape and size only;
 //! whether its program exists shows when it is started.
 
 use axum::Json;
@@ -27,10 +27,6 @@ const PROFILE_NAMES_MAX: usize = 64;
 const VARIABLE_BYTES_MAX: usize = 128;
 /// Bytes of a mode's name.
 const MODE_BYTES_MAX: usize = 256;
-/// How long an invitation is good when nobody says otherwise.
-const INVITE_SECONDS: u64 = 24 * 60 * 60;
-/// How long an invitation may be good: it is a key to the workspace, so it must run out within a month.
-const INVITE_SECONDS_MAX: u64 = 30 * 24 * 60 * 60;
 
 /// Lists the workspace's agents.
 #[utoipa::path(get, path = "/im/agents", tag = "workspace", responses((status = 200, body = dto::Agents), Problem))]
@@ -303,76 +299,6 @@ pub(super) async fn remove_member(
 fn revoked(answer: Answer) -> Result<Json<dto::Revoked>, Problem> {
     match answer {
         Answer::Revoked(info) => Ok(Json(info.into())),
-        other => Err(Problem::unexpected(&other)),
-    }
-}
-
-/// An invitation to make.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct NewInvite {
-    /// For whom; for a further device of oneself if absent.
-    handle: Option<String>,
-    /// How long it is good; default a day, at most 30.
-    expires_in_seconds: Option<u64>,
-}
-
-/// Makes an invitation.
-#[utoipa::path(
-    post, path = "/invites", tag = "workspace", request_body = NewInvite,
-    responses((status = 201, body = dto::Invited), Problem),
-)]
-pub(super) async fn invite(
-    State(ask): State<Ask>,
-    Input(new): Input<NewInvite>,
-) -> Result<(StatusCode, Json<dto::Invited>), Problem> {
-    let handle = new.handle.as_deref();
-    let seconds = new.expires_in_seconds.unwrap_or(INVITE_SECONDS);
-    if !(1..=INVITE_SECONDS_MAX).contains(&seconds) {
-        let reason = format!("it is {seconds}; 1 to {INVITE_SECONDS_MAX} are allowed");
-        return Err(parse::field("expires_in_seconds", reason));
-    }
-    let request = Request::Invite {
-        handle: handle.map(|text| parse::handle("handle", text)).transpose()?,
-        expires_in_ms: seconds * 1_000,
-    };
-    match ask.ask(request).await? {
-        Answer::Invited { ticket, id, handle, expires_at_ms } => {
-            let invited = dto::Invited {
-                ticket,
-                id,
-                handle: handle.to_string(),
-                expires_at: dto::rfc3339(expires_at_ms),
-            };
-            Ok((StatusCode::CREATED, Json(invited)))
-        }
-        other => Err(Problem::unexpected(&other)),
-    }
-}
-
-/// Lists open invitations.
-#[utoipa::path(get, path = "/invites", tag = "workspace", responses((status = 200, body = dto::Invites), Problem))]
-pub(super) async fn invites(State(ask): State<Ask>) -> Result<Json<dto::Invites>, Problem> {
-    invites_of(ask.ask(Request::Invites).await?)
-}
-
-/// Withdraws an invitation.
-#[utoipa::path(
-    delete, path = "/invites/{id}", tag = "workspace", params(("id" = String, Path)),
-    responses((status = 200, body = dto::Invites), Problem),
-)]
-pub(super) async fn revoke_invite(
-    State(ask): State<Ask>,
-    PathText(text): PathText,
-    _: NoInput,
-) -> Result<Json<dto::Invites>, Problem> {
-    let id = parse::token("id", text)?;
-    invites_of(ask.ask(Request::RevokeInvite(id)).await?)
-}
-
-fn invites_of(answer: Answer) -> Result<Json<dto::Invites>, Problem> {
-    match answer {
-        Answer::Invites(invites) => Ok(Json(invites.into())),
         other => Err(Problem::unexpected(&other)),
     }
 }

@@ -251,13 +251,15 @@ impl Node {
             self.announce_roster();
             self.read_roster();
         }
-        for key in after.renamed {
-            self.exporter.mark(key, None);
+        for key in &after.renamed {
+            self.exporter.mark(*key, None);
         }
         self.note_changes(&after.changes);
+        self.deliveries.durable(after.changes.iter().map(|(_, id)| id), after.renamed.iter());
         for (key, row) in after.rows {
             self.show_row(key, row);
         }
+        self.deliveries.told();
         for (ticket, answer) in after.answers {
             self.answer(ticket, Ok(answer));
         }
@@ -353,7 +355,7 @@ impl Node {
     /// The row of the list.
     pub(super) fn item(&self, row: &IndexRow) -> Item {
         let standing = self.standing();
-        let nobody = super::nobody;
+        let nobody = super::named::nobody;
         Item {
             id: row.id,
             title: row.title.clone(),

@@ -7,6 +7,7 @@ use starling_crdt::id::{DeviceKey, Handle, RecordId, SessionId};
 use starling_crdt::view::Status;
 
 use super::activity::Activity;
+use super::profile::AgentProfile;
 
 /// A row of the session list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,24 @@ pub struct Item {
     pub preview: String,
     /// Number of records.
     pub revision: u64,
+}
+
+/// Where a session has a text that was looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Match {
+    /// The first line that has it.
+    pub line_number: u64,
+    /// A part of that line around it, without line ends.
+    pub excerpt: String,
+}
+
+/// Where the lines of a session are known to be. It may lag, or say fewer than there are; never more.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// Other devices of the workspace in good standing.
+    pub devices: usize,
+    /// On how many of them each line is, in order; where it ends, on none as far as is known.
+    pub on: Vec<usize>,
 }
 
 /// An agent of the workspace.
@@ -50,6 +69,8 @@ pub struct AgentInfo {
     pub running: Option<SessionId>,
     /// Inputs that wait for it here.
     pub queued: usize,
+    /// How this device runs it; `None` for those of other devices.
+    pub profile: Option<AgentProfile>,
 }
 
 /// A member of the workspace.
@@ -132,6 +153,8 @@ pub struct NodeStatus {
     pub waiting: Vec<WaitingInfo>,
     /// Whether the exchange with peers is cut.
     pub paused: bool,
+    /// Whether it could join another workspace: its own is unused, or it is no member of it yet.
+    pub can_join: bool,
     /// When the node started, ms.
     pub started_at_ms: u64,
 }

@@ -13,6 +13,8 @@ use super::export_plan::ExportPlan;
 use super::info::{ExportState, Notice};
 pub use super::profile::{AgentKind, AgentProfile};
 use super::request::{Answer, Rejection, Request};
+use super::search::Looked;
+use super::ticket;
 use crate::store::Batch;
 
 /// Names a client's question until it is answered.
@@ -50,6 +52,13 @@ pub enum Input {
     },
     /// Held records, as asked by [`Effect::LoadAside`], each under its id; or why they cannot be read.
     AsideLoaded(Result<Vec<(RecordId, Vec<u8>)>, String>),
+    /// Stored records were looked through, as asked by [`Effect::Search`].
+    Searched {
+        /// The question.
+        ticket: Ticket,
+        /// What was found, or why they cannot be read.
+        looked: Result<Looked, String>,
+    },
     /// Something of the network.
     Net(NetInput),
     /// A turn's process reported.
@@ -126,6 +135,13 @@ pub enum NetInput {
         /// Round trip in microseconds.
         micros: u64,
     },
+    /// What came of [`NetEffect::Ping`]. None comes when the peer is gone meanwhile.
+    Pong {
+        /// The peer.
+        peer: DeviceKey,
+        /// Round trip in microseconds, or why there is none.
+        result: Result<u64, String>,
+    },
     /// A dial came to nothing.
     DialFailed {
         /// The peer, where the address named one.
@@ -195,6 +211,16 @@ pub enum Effect {
         /// Where they are; one that is not there is left out.
         places: Vec<Place>,
     },
+    /// Look through the stored messages of these sessions for a text, in this order and for a bounded time, then report
+    /// [`Input::Searched`].
+    Search {
+        /// The question.
+        ticket: Ticket,
+        /// Where.
+        streams: Vec<StreamKey>,
+        /// For what, as [`super::search::mentions`] wants it.
+        text: String,
+    },
     /// Tell a client.
     Answer {
         /// The question's ticket.
@@ -246,6 +272,14 @@ pub enum Effect {
     Notify(Notice),
     /// Come back with [`Input::Tick`] at this time, ms. A later one replaces it.
     WakeAt(u64),
+    /// Keep this invitation, then answer the question that brought it; after [`Effect::Stopped`] join that workspace and
+    /// begin anew.
+    Rejoin {
+        /// The question. Answer: [`Answer::Joining`].
+        ticket: Ticket,
+        /// The invitation.
+        invitation: ticket::Ticket,
+    },
     /// Everything is answered and stored: the shell may stop.
     Stopped,
     /// What is in memory can no longer be trusted to be on disk: the shell stops, and a new start reads the store.
@@ -287,6 +321,11 @@ pub enum NetEffect {
         peer: Option<DeviceKey>,
         /// Where.
         addresses: Vec<String>,
+    },
+    /// Measure the round trip to a connected peer, then report [`NetInput::Pong`].
+    Ping {
+        /// The peer.
+        peer: DeviceKey,
     },
     /// Cut all connections to a peer.
     Disconnect {

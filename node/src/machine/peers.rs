@@ -7,7 +7,7 @@ use starling_net::proto::{self, DropReason};
 
 use super::Node;
 use super::company;
-use super::info::{Notice, PeerInfo};
+use super::info::PeerInfo;
 use super::input::{Effect, NetEffect, NetInput};
 use super::rows::{self, PeerRow};
 use crate::store::Space;
@@ -66,6 +66,13 @@ impl Peers {
     /// Our own addresses.
     pub(super) fn listen(&self) -> impl Iterator<Item = &String> {
         self.listen.iter()
+    }
+
+    /// The newest round trip to a connected device, in microseconds.
+    pub(super) fn note_rtt(&mut self, device: &DeviceKey, micros: u64) {
+        if let Some(link) = self.links.get_mut(device) {
+            link.rtt_micros = Some(micros);
+        }
     }
 
     /// Whether a device is connected and let in.
@@ -131,11 +138,8 @@ impl Node {
             NetInput::Frame { peer, bytes } => self.feed(proto::Input::Frame { peer, bytes }),
             NetInput::Gossip { from, token, bytes } => self.on_gossip(from, token, &bytes),
             NetInput::Discovered { peer, addresses } => self.learn(peer, addresses),
-            NetInput::Rtt { peer, micros } => {
-                if let Some(link) = self.peers.links.get_mut(&peer) {
-                    link.rtt_micros = Some(micros);
-                }
-            }
+            NetInput::Rtt { peer, micros } => self.peers.note_rtt(&peer, micros),
+            NetInput::Pong { peer, result } => self.on_pong(peer, result),
             NetInput::DialFailed { peer, error } => self.on_dial_failed(peer, error),
         }
     }
@@ -146,13 +150,13 @@ impl Node {
         let link = Link { address: can_be_dialled.then_some(address), accepted: false, rtt_micros: None };
         self.peers.links.insert(peer, link);
         self.feed(proto::Input::Connected { peer, outbound });
-        self.effects.push(Effect::Notify(Notice::Peers));
+        self.deliveries.peers_changed();
     }
 
     fn on_disconnected(&mut self, peer: DeviceKey) {
         self.unlink(peer);
         self.feed(proto::Input::Disconnected { peer });
-        self.effects.push(Effect::Notify(Notice::Peers));
+        self.deliveries.peers_changed();
         self.answer_waiters();
         self.redial(false);
         self.look_for_company();
@@ -164,6 +168,7 @@ impl Node {
             return;
         };
         self.forget_requests_of(&peer);
+        self.on_unreachable(peer);
         let now = self.now;
         if let Some(state) = self.peers.peers.get_mut(&peer) {
             state.back_off(now);
@@ -264,7 +269,7 @@ impl Node {
         if !pause {
             self.redial(true);
         }
-        self.effects.push(Effect::Notify(Notice::Peers));
+        self.deliveries.peers_changed();
     }
 
     pub(super) fn on_drop(&mut self, peer: DeviceKey, reason: &DropReason) {
@@ -276,7 +281,7 @@ impl Node {
         if let Some(state) = self.peers.peers.get_mut(&peer).filter(|_| for_cause) {
             state.next_dial_ms = now + BACKOFF_MS_DROPPED;
         }
-        self.effects.push(Effect::Notify(Notice::Peers));
+        self.deliveries.peers_changed();
         self.answer_waiters();
         self.redial(false);
         self.look_for_company();
@@ -297,7 +302,7 @@ impl Node {
             state.learn([address]);
         }
         self.keep_peer(peer);
-        self.effects.push(Effect::Notify(Notice::Peers));
+        self.deliveries.peers_changed();
         self.look_for_company();
         self.tell_open_requests(peer);
     }

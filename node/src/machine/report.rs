@@ -28,7 +28,7 @@ impl Node {
             device: self.me,
             label: label.unwrap_or_else(|| "a restored home".to_owned()),
             workspace: starling_crdt::id::RecordId::from_bytes(*self.roster.workspace().as_bytes()),
-            handle: member.map_or_else(super::nobody, |member| member.handle.clone()),
+            handle: member.map_or_else(super::named::nobody, |member| member.handle.clone()),
             revoked: !self.standing().stands(&self.me),
             listen: self.peers.listen().cloned().collect(),
             peers: self.peer_infos(),
@@ -37,6 +37,7 @@ impl Node {
             push: self.pusher.as_ref().map(Pusher::state),
             waiting: self.waiting(),
             paused: self.proto.is_paused(),
+            can_join: self.can_join(),
             started_at_ms: self.started_at_ms,
         }))
     }
@@ -153,6 +154,7 @@ impl Node {
                 last_seen_ms: self.last_seen(&agent.host),
                 running: running.and_then(|key| Some(self.slots.get(&key)?.row.as_ref()?.id)),
                 queued,
+                profile: self.hosting.profile(id).filter(|_| agent.host == self.me).cloned(),
             })
         });
         let mut agents: Vec<AgentInfo> = agents.collect();
@@ -178,7 +180,9 @@ impl Node {
                     .collect(),
             }
         });
-        Answer::Members(members.collect())
+        let mut members: Vec<MemberInfo> = members.collect();
+        members.sort_by(|one, other| one.handle.cmp(&other.handle));
+        Answer::Members(members)
     }
 }
 

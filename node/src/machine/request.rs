@@ -8,10 +8,13 @@ use starling_crdt::text::{Body, RequestId, Summary, Title};
 use starling_crdt::view::{Status, View};
 
 use super::activity::PermissionInfo;
+pub use super::code::Code;
 use super::info::{
-    AgentInfo, ExportState, InviteInfo, Item, MemberInfo, NodeStatus, PeerInfo, RevokedInfo, SyncInfo,
+    AgentInfo, Delivery, ExportState, InviteInfo, Item, Match, MemberInfo, NodeStatus, PeerInfo, RevokedInfo,
+    SyncInfo,
 };
 use super::input::AgentProfile;
+use super::ticket::Ticket;
 
 /// What a client asks. Texts and ids are parsed already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +72,19 @@ pub enum Request {
         /// Where the page before ended.
         cursor: Option<String>,
     },
+    /// One page of the sessions whose id, title or messages have a text, newest first. Answer: [`Answer::Found`].
+    Search {
+        /// The text; case does not matter.
+        text: String,
+        /// Archived ones instead of the others.
+        archived: bool,
+        /// Only of this agent.
+        agent: Option<Handle>,
+        /// Items a page, at most 100.
+        limit: usize,
+        /// Where the page before ended.
+        cursor: Option<String>,
+    },
     /// One session. Answer: [`Answer::Session`].
     Show {
         /// The session.
@@ -96,6 +112,11 @@ pub enum Request {
     Members,
     /// Answer: [`Answer::Peers`].
     Peers,
+    /// Measure the round trip to a connected device now. Answer: [`Answer::Pong`].
+    Ping {
+        /// The device.
+        device: DeviceKey,
+    },
     /// Answer: [`Answer::Status`].
     Status,
     /// Answer: [`Answer::Sync`]. With `wait`, answered when every connected peer has what we have.
@@ -158,6 +179,8 @@ pub enum Request {
         /// Whether what it wrote, as far as it is held here, stays counted.
         keep: bool,
     },
+    /// Give this workspace up, which is unused, and join another one. Answer: [`Answer::Joining`].
+    Join(Ticket),
     /// Bring the export up to date now. Answer: [`Answer::Exported`].
     Export,
 }
@@ -197,6 +220,8 @@ pub enum Answer {
         view: Arc<View>,
         /// Made by this call.
         new: bool,
+        /// Where it is known to be: nowhere else yet.
+        delivery: Delivery,
     },
     /// A message was written, or had been by an identical call.
     Written {
@@ -229,12 +254,21 @@ pub enum Answer {
         /// Where the next page begins.
         next_cursor: Option<String>,
     },
+    /// A page of what was found. It may be short or empty and not be the last: the work for one page is bounded.
+    Found {
+        /// Newest first, each with the line that has the text; `None` where only its id or title has.
+        items: Vec<(Item, Option<Match>)>,
+        /// Where the next page begins.
+        next_cursor: Option<String>,
+    },
     /// One session.
     Session {
         /// As it is now.
         view: Arc<View>,
         /// The session that it goes on from, if that one is known here.
         continues: Option<SessionId>,
+        /// Where its lines are known to be.
+        delivery: Delivery,
     },
     /// Ids.
     Ids(Vec<SessionId>),
@@ -246,6 +280,13 @@ pub enum Answer {
     Members(Vec<MemberInfo>),
     /// Peers that are known.
     Peers(Vec<PeerInfo>),
+    /// The round trip to a device.
+    Pong {
+        /// The device.
+        device: DeviceKey,
+        /// Microseconds.
+        rtt_micros: u64,
+    },
     /// The node.
     Status(Box<NodeStatus>),
     /// The exchange with peers.
@@ -263,6 +304,8 @@ pub enum Answer {
     },
     /// What lost its standing.
     Revoked(RevokedInfo),
+    /// The node stops, and begins anew once it has joined.
+    Joining,
     /// Open invitations.
     Invites(Vec<InviteInfo>),
     /// The export's state.
@@ -276,75 +319,6 @@ pub struct Rejection {
     pub code: Code,
     /// What happened, in words.
     pub detail: String,
-}
-
-/// The stable codes of the local interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "each is its own name; the table is in docs and in `http::problem`")]
-pub enum Code {
-    InvalidQuickSessionId,
-    InvalidReference,
-    MalformedJson,
-    Unauthorized,
-    QuickSessionForbidden,
-    BadOrigin,
-    BadHost,
-    QuickSessionNotFound,
-    QuickSessionAgentNotFound,
-    NoSuchEndpoint,
-    NotFound,
-    QuickSessionTitleRequired,
-    QuickSessionIdCollision,
-    QuickSessionStaleAttempt,
-    QuickSessionArchived,
-    QuickSessionInvalidState,
-    RequestIdReused,
-    HandleTaken,
-    BodyTooLarge,
-    NotJson,
-    InvalidTitle,
-    InvalidMessage,
-    InvalidHandle,
-    InvalidField,
-    RateLimited,
-    StoreFailed,
-    ShuttingDown,
-}
-
-impl Code {
-    /// The HTTP status and the text of the code (the table of the interface).
-    #[must_use]
-    pub const fn parts(self) -> (u16, &'static str) {
-        match self {
-            Self::InvalidQuickSessionId => (400, "invalid_quick_session_id"),
-            Self::InvalidReference => (400, "invalid_reference"),
-            Self::MalformedJson => (400, "malformed_json"),
-            Self::Unauthorized => (401, "unauthorized"),
-            Self::QuickSessionForbidden => (403, "quick_session_forbidden"),
-            Self::BadOrigin => (403, "bad_origin"),
-            Self::BadHost => (403, "bad_host"),
-            Self::QuickSessionNotFound => (404, "quick_session_not_found"),
-            Self::QuickSessionAgentNotFound => (404, "quick_session_agent_not_found"),
-            Self::NoSuchEndpoint => (404, "no_such_endpoint"),
-            Self::NotFound => (404, "not_found"),
-            Self::QuickSessionTitleRequired => (409, "quick_session_title_required"),
-            Self::QuickSessionIdCollision => (409, "quick_session_id_collision"),
-            Self::QuickSessionStaleAttempt => (409, "quick_session_stale_attempt"),
-            Self::QuickSessionArchived => (409, "quick_session_archived"),
-            Self::QuickSessionInvalidState => (409, "quick_session_invalid_state"),
-            Self::RequestIdReused => (409, "request_id_reused"),
-            Self::HandleTaken => (409, "handle_taken"),
-            Self::BodyTooLarge => (413, "body_too_large"),
-            Self::NotJson => (415, "not_json"),
-            Self::InvalidTitle => (422, "invalid_title"),
-            Self::InvalidMessage => (422, "invalid_message"),
-            Self::InvalidHandle => (422, "invalid_handle"),
-            Self::InvalidField => (422, "invalid_field"),
-            Self::RateLimited => (429, "rate_limited"),
-            Self::StoreFailed => (503, "store_failed"),
-            Self::ShuttingDown => (503, "shutting_down"),
-        }
-    }
 }
 
 impl Rejection {

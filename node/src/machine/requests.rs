@@ -4,6 +4,7 @@
 use starling_crdt::id::{Handle, SessionId, StreamKey};
 
 use super::Node;
+use super::info::Item;
 use super::input::Ticket;
 use super::request::{Answer, Code, Rejection, Request};
 use super::task::Task;
@@ -39,6 +40,9 @@ impl Node {
                 let page = self.list(archived, agent.as_ref(), limit, cursor.as_deref());
                 self.answer(ticket, page);
             }
+            Request::Search { text, archived, agent, limit, cursor } => {
+                self.on_search(ticket, &text, (archived, agent.as_ref()), (limit, cursor.as_deref()));
+            }
             Request::Resolve { prefix } => {
                 let ids = self.slots.ids().filter(|id| id.to_string().starts_with(&prefix));
                 let ids = ids.take(IDS_MAX).copied().collect();
@@ -49,6 +53,7 @@ impl Node {
             Request::Permit { session, request, allow } => self.on_permit(ticket, session, request, allow),
             Request::Members => self.answer(ticket, Ok(self.members())),
             Request::Peers => self.answer(ticket, Ok(Answer::Peers(self.peer_infos()))),
+            Request::Ping { device } => self.on_ping(ticket, device),
             Request::Status => self.answer(ticket, Ok(self.status())),
             Request::Sync { wait } => self.on_sync(ticket, wait),
             Request::Pause(pause) => {
@@ -67,6 +72,7 @@ impl Node {
             Request::RemoveAgent { handle } => self.on_remove_agent(ticket, &handle),
             Request::Revoke { device, keep } => self.on_revoke(ticket, device, keep),
             Request::RemoveMember { handle, keep } => self.on_remove_member(ticket, &handle, keep),
+            Request::Join(invitation) => self.on_join(ticket, invitation),
             Request::Export => self.on_export_now(ticket),
         }
     }
@@ -99,7 +105,7 @@ impl Node {
         }
     }
 
-    /// Newest first; the cursor is the last item's time and id.
+    /// A page of the list.
     fn list(
         &self,
         archived: bool,
@@ -107,6 +113,23 @@ impl Node {
         limit: usize,
         cursor: Option<&str>,
     ) -> Result<Answer, Rejection> {
+        let items = self.newest(archived, agent, cursor)?;
+        let mut items: Vec<Item> = items.into_iter().map(|(_, item)| item).collect();
+        let limit = limit.clamp(1, PAGE_MAX);
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let last = items.last().filter(|_| more);
+        let next_cursor = last.map(|item| self::cursor((item.updated_at_ms, item.id)));
+        Ok(Answer::Sessions { items, next_cursor })
+    }
+
+    /// Newest first; the cursor is the last item's time and id.
+    pub(super) fn newest(
+        &self,
+        archived: bool,
+        agent: Option<&Handle>,
+        cursor: Option<&str>,
+    ) -> Result<Vec<(StreamKey, Item)>, Rejection> {
         let after = match cursor.map(parse_cursor) {
             None => None,
             Some(Some(after)) => Some(after),
@@ -114,20 +137,15 @@ impl Node {
                 return Err(Rejection::new(Code::InvalidField, "this cursor is not one of ours"));
             }
         };
-        let limit = limit.clamp(1, PAGE_MAX);
         let status = starling_crdt::view::Status::Archived;
-        let wanted = self.slots.rows().map(|(_, row)| row).filter(|row| (row.status() == status) == archived);
+        let wanted = self.slots.rows().filter(|(_, row)| (row.status() == status) == archived);
         let mut items: Vec<_> = wanted
-            .filter(|row| after.is_none_or(|after| (row.updated_at_ms, row.id) < after))
-            .map(|row| self.item(row))
-            .filter(|item| agent.is_none_or(|agent| item.agent == *agent))
+            .filter(|(_, row)| after.is_none_or(|after| (row.updated_at_ms, row.id) < after))
+            .map(|(key, row)| (*key, self.item(row)))
+            .filter(|(_, item)| agent.is_none_or(|agent| item.agent == *agent))
             .collect();
-        items.sort_by_key(|item| std::cmp::Reverse((item.updated_at_ms, item.id)));
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let last = items.last().filter(|_| more);
-        let next_cursor = last.map(|item| format!("{}.{}", item.updated_at_ms, item.id));
-        Ok(Answer::Sessions { items, next_cursor })
+        items.sort_by_key(|(_, item)| std::cmp::Reverse((item.updated_at_ms, item.id)));
+        Ok(items)
     }
 
     fn on_sync(&mut self, ticket: Ticket, wait: bool) {
@@ -162,6 +180,11 @@ impl Node {
             );
         }
     }
+}
+
+/// A place in the list.
+pub(super) fn cursor((updated_at_ms, id): (u64, SessionId)) -> String {
+    format!("{updated_at_ms}.{id}")
 }
 
 fn parse_cursor(text: &str) -> Option<(u64, SessionId)> {

@@ -251,6 +251,7 @@ impl Node {
             Task::Call { ticket, attempt, call } => self.tool_call(key, ticket, attempt, call),
             Task::Show { ticket } => self.show(key, ticket),
             Task::Offer { records, origin } => self.offer_all(key, records, origin),
+            Task::Search { ticket } => self.search_session(key, ticket),
             Task::Describe { peer } => self.describe(key, peer),
             Task::Collect { peer, theirs, bytes_max } => self.collect(key, peer, &theirs, bytes_max),
             Task::Claim => self.claim(key),
@@ -268,6 +269,7 @@ impl Node {
         }
         match task {
             Task::Offer { origin, .. } => self.settle_offer(origin, &Offer::NoRoom, 0, None),
+            Task::Search { ticket } => self.session_searched(key, ticket, None),
             Task::Describe { peer } => self.described(key, peer, Have::default()),
             Task::Collect { peer, .. } => self.collected(key, peer, Vec::new(), false),
             Task::Export => self.exporter.skip(key),
@@ -360,7 +362,9 @@ impl Node {
     fn show(&mut self, key: StreamKey, ticket: Ticket) {
         let answer = self.view(&key).map(|view| {
             let before = view.continues.and_then(|previous| self.slots.get(&previous)?.row.as_ref());
-            super::Answer::Session { continues: before.map(|row| row.id), view }
+            let delivery =
+                self.session(&key).map(|session| self.delivery(session, &view)).unwrap_or_default();
+            super::Answer::Session { continues: before.map(|row| row.id), view, delivery }
         });
         self.answer(
             ticket,

@@ -4,7 +4,6 @@
 use starling_net::proto::{self, Output};
 
 use super::Node;
-use super::info::Notice;
 use super::input::{Effect, NetEffect};
 
 impl Node {
@@ -54,7 +53,7 @@ impl Node {
         if in_step {
             self.commits.outbox_is_empty();
         }
-        self.effects.push(Effect::Notify(Notice::Peers));
+        self.deliveries.peers_changed();
         self.answer_waiters();
     }
 }

@@ -25,6 +25,8 @@ pub(super) enum Task {
     Show { ticket: Ticket },
     /// Records of a peer.
     Offer { records: Vec<Signed<Verified>>, origin: Origin },
+    /// Look for a text in it, for a question that is worked on.
+    Search { ticket: Ticket },
     /// Tell a peer what we have.
     Describe { peer: DeviceKey },
     /// Send a peer what it lacks.
@@ -45,7 +47,11 @@ impl Task {
     /// Whether it shows the session to somebody, and so waits for what was written before it.
     pub(super) const fn reads(&self) -> bool {
         match self {
-            Self::Show { .. } | Self::Describe { .. } | Self::Collect { .. } | Self::Export => true,
+            Self::Show { .. }
+            | Self::Search { .. }
+            | Self::Describe { .. }
+            | Self::Collect { .. }
+            | Self::Export => true,
             Self::Create { .. }
             | Self::Message { .. }
             | Self::Change { .. }

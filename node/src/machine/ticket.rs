@@ -1,5 +1,6 @@
 //! The ticket of an invitation: what a new device needs to find its inviter and to be let in once. A single line of
-//! text, safe to paste: `starling1` and base32 of a CBOR array. Whoever has it can use it, once, until it expires.
+//! text, safe to paste: `starling1` and base32 of a CBOR array, in upper or lower case. Whoever has it can use it, once,
+//! until it expires.
 
 use std::fmt;
 use std::str::FromStr;
@@ -71,7 +72,10 @@ impl FromStr for Ticket {
         if text.len() > TICKET_CHARS_MAX {
             return Err(BadTicket);
         }
-        let body = text.strip_prefix(PREFIX).ok_or(BadTicket)?;
+        let (prefix, body) = text.split_at_checked(PREFIX.len()).ok_or(BadTicket)?;
+        if !prefix.eq_ignore_ascii_case(PREFIX) {
+            return Err(BadTicket);
+        }
         let bytes = BASE32_NOPAD.decode(body.to_uppercase().as_bytes()).map_err(|_| BadTicket)?;
         let (bytes, check) = bytes.split_last_chunk::<4>().ok_or(BadTicket)?;
         if checksum(bytes) != *check {
@@ -118,6 +122,7 @@ mod tests {
         let text = ticket().to_string();
         assert_eq!(text.parse::<Ticket>().unwrap(), ticket());
         assert_eq!(format!(" {text}\n").parse::<Ticket>().unwrap(), ticket());
+        assert_eq!(text.to_uppercase().parse::<Ticket>().unwrap(), ticket(), "as a QR code has it");
         assert!(!format!("{:?}", ticket()).contains("0303"));
     }
 

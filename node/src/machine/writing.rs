@@ -90,7 +90,10 @@ impl Node {
             Ok(new)
         });
         match (opened, self.view(&key)) {
-            (Ok(new), Some(view)) => self.commits.answer(ticket, Answer::Created { view, new }),
+            (Ok(new), Some(view)) => {
+                let delivery = self.undelivered();
+                self.commits.answer(ticket, Answer::Created { view, new, delivery });
+            }
             (Ok(_), None) => self.answer(ticket, Err(not_found())),
             (Err(rejection), _) => self.answer(ticket, Err(rejection)),
         }

@@ -42,6 +42,22 @@ fn instant() -> Instant {
     Instant::now()
 }
 
+/// Waits for so long; for ever when there is no time to wait for.
+pub(super) async fn sleep(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for a deadline; for ever when there is none.
+pub(super) async fn expired(deadline: &mut Option<std::pin::Pin<Box<tokio::time::Sleep>>>) {
+    match deadline {
+        Some(deadline) => deadline.as_mut().await,
+        None => std::future::pending().await,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

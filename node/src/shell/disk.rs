@@ -16,7 +16,7 @@ use crate::git;
 use crate::machine::Place;
 use crate::machine::export_plan::ExportPlan;
 use crate::machine::info::ExportState;
-use crate::machine::input::{BatchSeq, Input};
+use crate::machine::input::{BatchSeq, Input, Ticket};
 use crate::machine::request::Code;
 use crate::spawner::Spawner;
 use crate::store::{Batch, LocalRow, Queue, Report, Space, Store, StoreError, SubmitError, Writer};
@@ -109,6 +109,15 @@ impl Disk {
         });
     }
 
+    /// Looks through stored messages for a text, away from the loop.
+    pub(super) fn search(&self, ticket: Ticket, streams: Vec<StreamKey>, text: String, spawner: &Spawner) {
+        let (store, inputs) = (Arc::clone(&self.store), self.inputs.clone());
+        spawner.spawn_blocking("search", move || {
+            let looked = boot::search(&store, &streams, &text).map_err(|error| error.to_string());
+            let _gone = inputs.blocking_send(Input::Searched { ticket, looked });
+        });
+    }
+
     /// Reads records that are held for an upgrade, away from the loop.
     pub(super) fn load_aside(&self, places: Vec<Place>, spawner: &Spawner) {
         let (store, inputs) = (Arc::clone(&self.store), self.inputs.clone());
@@ -126,6 +135,10 @@ impl Disk {
         self.queue = None;
         if let Some(writer) = self.writer.take() {
             let _panicked = writer.join();
+        }
+        // Reads that run now may hold the store for a moment; its file is free when this returns.
+        if let Err(error) = self.store.close() {
+            tracing::warn!(%error, "the store was not closed well");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What `up` says once the node answers: where it is, and what to try next.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 
 use tokio_util::sync::CancellationToken;
@@ -51,9 +52,16 @@ pub(super) async fn greet(ask: Ask, options: UpOptions, http: SocketAddr, founde
             let _closed = crate::cli::print(&text);
         }
     }
-    if options.open {
+    if options.open || (founded && is_watched(&options)) {
         open_page(&options.home).await;
     }
+}
+
+/// Whether a person sits here, at a terminal of a desktop: then the first start shows the page by itself.
+fn is_watched(options: &UpOptions) -> bool {
+    let desktop = cfg!(target_os = "macos")
+        || ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some());
+    desktop && !options.quiet && !options.json && std::io::stdout().is_terminal()
 }
 
 /// Opens the page as `starling open` does, by our own binary, so that there is one way to do it.
@@ -95,7 +103,7 @@ impl Greeting<'_> {
         text.push_str(&format!("  web         http://{}\n  home        {home}\n\n", self.http));
         if founded {
             text.push_str(&format!(
-                "Try, in another terminal:\n  starling{named} session new --agent {FIRST_AGENT} --follow -m \"Hello!\"\n"
+                "Open the page, signed in; or try, in another terminal:\n  starling{named} open\n  starling{named} session new --agent {FIRST_AGENT} --follow -m \"Hello!\"\n"
             ));
             text.push_str(&format!("Add another device:\n  starling{named} invite create\n"));
             let recovery = self.home.recovery_key();

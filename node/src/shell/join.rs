@@ -27,6 +27,8 @@ use crate::store::{Batch, Key32, LocalRow, Space, Store, StoreError};
 
 /// How long `join` waits for the inviter unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a node that was running waits for the inviter: somebody waits at its page.
+const AGAIN_TIME: Duration = Duration::from_secs(60);
 /// The ticket that waits for its inviter.
 const PENDING: &str = "pending.ticket";
 
@@ -63,6 +65,28 @@ fn settle(home: &Home, joined: Result<(), Failure>) -> Result<(), Failure> {
     joined
 }
 
+/// Keeps a ticket that a running node was given: it is redeemed when that node has stopped.
+pub(super) fn keep(home: &Home, ticket: &Ticket) -> Result<(), Failure> {
+    files::keep(&pending(home), &ticket.to_string())
+}
+
+/// After a node has stopped to join another workspace: joins it, or says why that came to nothing. Then the home is as it
+/// was, and goes on so.
+///
+/// # Errors
+/// [`Failure`] when the home is in between: it has no store any more, and still the ticket.
+pub(super) async fn again(options: &UpOptions) -> Result<Option<String>, Failure> {
+    let Err(failure) = redeem_pending(options, Some(AGAIN_TIME)).await else {
+        return Ok(None);
+    };
+    if !options.home.store().exists() {
+        return Err(failure);
+    }
+    files::forget(&pending(&options.home));
+    crate::cli::note(&format!("not joined, so this node goes on as it was: {}", failure.detail));
+    Ok(Some(failure.detail))
+}
+
 /// Before a node starts in this home: goes on with a join that did not reach its inviter, until it does. A home whose
 /// ticket was refused does not silently found a workspace of its own.
 pub(super) async fn before_up(options: &UpOptions) -> Result<(), Failure> {
@@ -75,6 +99,12 @@ pub(super) async fn before_up(options: &UpOptions) -> Result<(), Failure> {
         );
         return Err(Failure::new(Exit::NotAllowed, "ticket_refused", detail).hint(hint));
     }
+    redeem_pending(options, None).await
+}
+
+/// Redeems a ticket that is kept, if there is one, until it expires or for `time_max`.
+async fn redeem_pending(options: &UpOptions, time_max: Option<Duration>) -> Result<(), Failure> {
+    let home = &options.home;
     let path = pending(home);
     if !path.exists() {
         return Ok(());
@@ -94,7 +124,7 @@ pub(super) async fn before_up(options: &UpOptions) -> Result<(), Failure> {
     }
     let label = label(&settings(home)?).to_string();
     let left = Duration::from_millis(ticket.expires_at_ms.saturating_sub(now_ms()));
-    settle(home, redeem(home, &ticket, label, Some(left)).await)
+    settle(home, redeem(home, &ticket, label, Some(time_max.map_or(left, |max| max.min(left)))).await)
 }
 
 fn check_not_expired(ticket: &Ticket) -> Result<(), Failure> {

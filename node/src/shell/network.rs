@@ -117,11 +117,12 @@ impl Network {
         Some(match event {
             Event::Listening { address } => NetInput::Listening { address },
             Event::Connected { peer, conversation, address, outbound, .. } => {
+                tracing::info!(peer = %device(peer), address, outbound, "connected");
                 self.conversations.insert(peer, conversation);
                 NetInput::Connected { peer: device(peer), address, outbound }
             }
             Event::Disconnected { peer, reason } => {
-                tracing::debug!(?peer, reason, "disconnected");
+                tracing::info!(peer = %device(peer), reason, "disconnected");
                 self.conversations.remove(&peer);
                 NetInput::Disconnected { peer: device(peer) }
             }
@@ -136,7 +137,11 @@ impl Network {
             }
             Event::Discovered { peer, addresses } => NetInput::Discovered { peer: device(peer), addresses },
             Event::Rtt { peer, micros } => NetInput::Rtt { peer: device(peer), micros },
-            Event::DialFailed { peer, error, .. } => NetInput::DialFailed { peer: peer.map(device), error },
+            Event::Pong { peer, result } => NetInput::Pong { peer: device(peer), result },
+            Event::DialFailed { peer, addresses, error } => {
+                tracing::debug!(addresses = addresses.join(" "), error, "no connection came of a dial");
+                NetInput::DialFailed { peer: peer.map(device), error }
+            }
             Event::ListenFailed { address, error } => {
                 tracing::warn!(address, error, "cannot listen");
                 return None;
@@ -174,6 +179,7 @@ impl Network {
             NetEffect::Dial { peer, addresses } => {
                 Command::Dial { peer: peer.as_ref().map(peer_key), addresses }
             }
+            NetEffect::Ping { peer } => Command::Ping { peer: peer_key(&peer) },
             NetEffect::Disconnect { peer } => Command::Disconnect { peer: peer_key(&peer) },
         };
         self.waiting.push_back(command);

@@ -11,20 +11,23 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use super::clock::Clock;
+use super::clock::{Clock, expired, sleep};
 use super::disk::{Disk, Exporting};
-use super::greeting::{greet, stop_on_signals};
+use super::greeting::greet;
+use super::join;
 use super::network::{Network, Start};
 use super::pushing::{Pushing, Target};
 use super::setup::{self, Ready};
 use super::turns::{Places, Turns};
 use super::{failed, measure, now_ms, random_32, spawner};
 use crate::cli::{Failure, UpOptions};
-use crate::config::Endpoint;
+use crate::config::{Endpoint, Home};
 use crate::http::{self, AgentLogs, Ask, Context, Events, HttpConfig, Measure, Question};
+use crate::logs::Logs;
 use crate::machine::Node;
 use crate::machine::input::{Effect, Input, NetInput, Ticket};
 use crate::machine::request::{Answer, Code, Rejection, Request};
+use crate::machine::ticket::Ticket as Invitation;
 use crate::spawner::Spawner;
 
 /// Reports that may wait for the loop.
@@ -38,8 +41,25 @@ const SERVE_TIME: Duration = Duration::from_secs(7);
 /// Questions whose clients may have gone are looked through when there are this many.
 const ASKED_MANY: usize = 64;
 
-/// Runs the node until it is stopped.
-pub(super) async fn up(options: UpOptions) -> Result<(), Failure> {
+/// Why a node ended well.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// It was told to.
+    Stopped,
+    /// It is to join another workspace; the ticket is kept.
+    ToJoin {
+        /// Where it was served.
+        http: SocketAddr,
+    },
+}
+
+/// Runs the node until it is stopped. `join_error` says why a join before this run came to nothing.
+pub(super) async fn up(
+    options: UpOptions,
+    log: Logs,
+    join_error: Option<String>,
+    stop: CancellationToken,
+) -> Result<Ended, Failure> {
     let mut ready = setup::prepare(&options)?;
     let http = setup::bind_http(&options, &mut ready.settings)?;
     let socket = options.home.prepare_socket()?;
@@ -57,7 +77,10 @@ pub(super) async fn up(options: UpOptions) -> Result<(), Failure> {
             let home = options.home.clone();
             Arc::new(move || measure::sizes(&home))
         },
-        stop: CancellationToken::new(),
+        log,
+        home: options.home.clone(),
+        join_error,
+        stop,
     };
     let (founded, peers) = (ready.founded && options.demo_agent, ready.settings.peers.clone());
     let target = Target::of(&ready.settings, &options.home, &ready.key.device());
@@ -67,7 +90,6 @@ pub(super) async fn up(options: UpOptions) -> Result<(), Failure> {
     let mut shell = Shell::start(node, ready, target, &options, &served, questions)?;
     options.home.close_to_others()?;
     shell.carry_out_all(first);
-    stop_on_signals(&shell.spawner, served.stop.clone());
     shell.await_addresses().await?;
 
     let serving = shell.serve(http, unix, &served)?;
@@ -76,10 +98,11 @@ pub(super) async fn up(options: UpOptions) -> Result<(), Failure> {
         Endpoint { http: format!("http://{bound}"), socket: served.socket.clone(), pid: std::process::id() };
     options.home.write_endpoint(&endpoint)?;
     shell.spawner.spawn("greeting", greet(ask, options.clone(), bound, founded, peers));
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), http = %bound, "the node is up");
     let ended = shell.run(served.stop.clone()).await;
     shell.close(serving).await;
     options.home.clear_endpoint();
-    ended
+    ended.map(|()| if shell.to_join { Ended::ToJoin { http: bound } } else { Ended::Stopped })
 }
 
 /// The listeners: cancelled to end, and gone when nobody holds the other end of `gone`.
@@ -96,6 +119,9 @@ struct Served {
     events: Events,
     logs: AgentLogs,
     measure: Measure,
+    log: Logs,
+    home: Home,
+    join_error: Option<String>,
     stop: CancellationToken,
 }
 
@@ -115,6 +141,8 @@ struct Shell {
     wake_ms: Option<u64>,
     listeners: usize,
     clock: Clock,
+    home: Home,
+    to_join: bool,
     stopped: bool,
     fatal: Option<String>,
 }
@@ -157,6 +185,8 @@ impl Shell {
             wake_ms: None,
             listeners,
             clock: Clock::new(),
+            home: options.home.clone(),
+            to_join: false,
             stopped: false,
             fatal: None,
         })
@@ -179,6 +209,10 @@ impl Shell {
             events: served.events.clone(),
             logs: served.logs.clone(),
             measure: served.measure.clone(),
+            log: served.log.clone(),
+            home: served.home.clone(),
+            now_ms,
+            join_error: served.join_error.clone(),
             spawner: self.spawner.clone(),
             entropy: Arc::new(|| random_32().unwrap_or_default()),
             stop: served.stop.clone(),
@@ -292,12 +326,10 @@ impl Shell {
             Effect::Commit { seq, batch } => self.disk.commit(seq, batch),
             Effect::Load { stream } => self.disk.load(stream, &self.spawner),
             Effect::LoadAside { places } => self.disk.load_aside(places, &self.spawner),
-            Effect::Answer { ticket, answer } => {
-                if let Some(reply) = self.asked.remove(&ticket) {
-                    // Who hung up wants no answer.
-                    let _gone = reply.send(answer);
-                }
+            Effect::Search { ticket, streams, text } => {
+                self.disk.search(ticket, streams, text, &self.spawner);
             }
+            Effect::Answer { ticket, answer } => self.reply(ticket, answer),
             Effect::Net(effect) => {
                 if let Some(network) = &mut self.network {
                     network.carry_out(effect);
@@ -313,9 +345,26 @@ impl Shell {
             Effect::Push { commit } => self.pushing.push(commit),
             Effect::Notify(notice) => self.events.notice(&notice),
             Effect::WakeAt(at) => self.wake_ms = Some(at),
+            Effect::Rejoin { ticket, invitation } => self.rejoin(ticket, &invitation),
             Effect::Stopped => self.stopped = true,
             Effect::Fatal(error) => self.fatal = Some(error),
         }
+    }
+
+    fn reply(&mut self, ticket: Ticket, answer: Result<Answer, Rejection>) {
+        if let Some(reply) = self.asked.remove(&ticket) {
+            // Who hung up wants no answer.
+            let _gone = reply.send(answer);
+        }
+    }
+
+    /// The node ends to join another workspace. The ticket is written here and now, before that is promised: the loop has
+    /// nothing else to do any more.
+    fn rejoin(&mut self, ticket: Ticket, invitation: &Invitation) {
+        self.to_join = true;
+        let kept = join::keep(&self.home, invitation);
+        let refused = |failure: Failure| Rejection::new(Code::StoreFailed, failure.detail);
+        self.reply(ticket, kept.map(|()| Answer::Joining).map_err(refused));
     }
 
     /// Ends what comes in first, then agents, network, export, and the store last.
@@ -340,19 +389,5 @@ impl Shell {
         while self.inputs.try_recv().is_ok() {}
         self.exporting.close();
         self.disk.close();
-    }
-}
-
-async fn sleep(time: Option<Duration>) {
-    match time {
-        Some(time) => tokio::time::sleep(time).await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn expired(deadline: &mut Option<std::pin::Pin<Box<tokio::time::Sleep>>>) {
-    match deadline {
-        Some(deadline) => deadline.as_mut().await,
-        None => std::future::pending().await,
     }
 }

@@ -205,8 +205,8 @@ pub(super) fn bind_http(
 /// The token of the HTTP interface: the one of the last run, so that browsers stay signed in, or else a new one. A file
 /// that others could read is not trusted any more.
 pub(super) fn token(home: &Home) -> Result<Zeroizing<String>, Failure> {
-    match home.read_token() {
-        Ok(token) if token.len() == TOKEN_DIGITS => Ok(token),
+    match home.read_kept_token() {
+        Some(token) if token.len() == TOKEN_DIGITS => Ok(token),
         _ => Ok(Zeroizing::new(data_encoding::HEXLOWER.encode(&random_32()?))),
     }
 }

@@ -2,6 +2,7 @@
 //! and waits to be told whether to ask for the title or to close. What the agent does meanwhile is shown to listeners.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,6 +100,7 @@ impl Turns {
             self.spawner.spawn("agent-shutdown", async move { old.shutdown().await });
         }
         let Some(profile) = profile else { return self.logs.remove(&agent) };
+        tracing::info!(%agent, "hosted here");
         let driver = self.driver(&agent, profile);
         let source = Arc::clone(&driver);
         self.logs.insert(agent.clone(), move || source.stderr_tail());
@@ -121,7 +123,8 @@ impl Turns {
     fn spec(&self, agent: &Handle, profile: AgentProfile) -> AgentSpec {
         let scratch = || {
             let dir = self.scratch.join(agent.as_str());
-            if let Err(error) = std::fs::create_dir_all(&dir) {
+            // Not as the umask says: what an agent makes there is nobody else's.
+            if let Err(error) = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir) {
                 tracing::warn!(%error, dir = %dir.display(), "no directory for the agent");
             }
             dir
@@ -167,6 +170,7 @@ impl Turns {
             return;
         };
         self.make_room(&order.agent);
+        tracing::info!(agent = %order.agent, session = %order.session, attempt = %order.attempt, "a turn begins");
         let cancel = CancellationToken::new();
         let (words, hears) = mpsc::channel(1);
         let agent = order.agent.clone();

@@ -101,7 +101,7 @@ function self() {
   const { status } = state;
   if (!status) return null;
   const { others, online } = company();
-  const words = !state.live ? "no connection to the node" : status.paused ? "sync is paused" : others === 0 ? "only device" : `${online} of ${others} device${others === 1 ? "" : "s"} online`;
+  const words = !state.live ? "no connection to the node" : status.paused ? "sync is paused" : others === 0 ? "only device" : among(others, online);
   const on = state.live && !status.paused && (online > 0 || others === 0);
   return h(
     "a",
@@ -109,6 +109,12 @@ function self() {
     h("span", { class: `dot ${on ? "dot-on" : "dot-off"}`, "aria-hidden": "true" }),
     h("span", null, h("b", null, `@${status.handle}`), h("span", { class: "small quiet block" }, `${status.label} · ${words}`)),
   );
+}
+
+/** @param {number} others @param {number} online */
+function among(others, online) {
+  if (others === 1) return online === 1 ? "other device online" : "other device offline";
+  return `${online} of ${others} other devices online`;
 }
 
 function banners() {

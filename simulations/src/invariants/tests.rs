@@ -11,6 +11,7 @@ use starling_crdt::signed::{Signed, Verified as Good_, device_key};
 use starling_crdt::text::{Body, Title};
 use starling_net::proto::limits::FRAME_BYTES_MAX;
 use starling_node::machine::export_plan::ExportPlan;
+use starling_node::machine::info::Delivery;
 use starling_node::machine::input::{NetEffect, TurnContext, TurnOrder};
 use starling_node::store::{Batch, RecordRow};
 
@@ -102,7 +103,10 @@ impl Case {
 }
 
 fn show(view: View) -> Effect {
-    Effect::Answer { ticket: 0, answer: Ok(Answer::Session { view: Arc::new(view), continues: None }) }
+    Effect::Answer {
+        ticket: 0,
+        answer: Ok(Answer::Session { view: Arc::new(view), continues: None, delivery: Delivery::default() }),
+    }
 }
 
 const fn is_open(payload: &Payload) -> bool {

@@ -22,6 +22,9 @@ pub(super) fn effect(effect: &Effect, names: &Names) -> (&'static str, String) {
         Effect::Commit { seq, batch } => commit(*seq, batch),
         Effect::Load { stream } => ("load", short(stream.as_bytes())),
         Effect::LoadAside { places } => ("load-aside", format!("{} records", places.len())),
+        Effect::Search { ticket, streams, .. } => {
+            ("search", format!("{} sessions for request {ticket}", streams.len()))
+        }
         Effect::Answer { ticket, answer } => {
             let answer = match answer {
                 Ok(answer) => first_word(answer),
@@ -42,6 +45,9 @@ pub(super) fn effect(effect: &Effect, names: &Names) -> (&'static str, String) {
         Effect::Push { commit } => ("push", commit.clone()),
         Effect::Notify(notice) => ("notify", first_word(notice)),
         Effect::WakeAt(at_ms) => ("wake-at", format!("{at_ms} ms by its clock")),
+        Effect::Rejoin { invitation, .. } => {
+            ("rejoin", format!("the workspace {}", short(invitation.workspace.as_bytes())))
+        }
         Effect::Stopped => ("stopped", String::new()),
         Effect::Fatal(why) => ("fatal", why.clone()),
     }
@@ -70,6 +76,7 @@ fn net(effect: &NetEffect, names: &Names) -> (&'static str, String) {
             let peer = peer.as_ref().map_or_else(|| "anyone".to_owned(), name);
             ("dial", format!("{peer} at {}", addresses.join(" ")))
         }
+        NetEffect::Ping { peer } => ("ping", name(peer)),
         NetEffect::Disconnect { peer } => ("disconnect", name(peer)),
     }
 }

@@ -58,7 +58,7 @@ fn a_session_that_continues_another_says_so_and_continues_no_third() {
         assert_eq!(refused.code, Code::QuickSessionNotFound);
         assert_eq!(world.ask(a, create(Some(id))).unwrap_err().code, Code::QuickSessionNotFound);
         for first in [true, false] {
-            let Ok(Answer::Created { new, view }) = world.ask(a, create(Some(full))) else {
+            let Ok(Answer::Created { new, view, .. }) = world.ask(a, create(Some(full))) else {
                 panic!("not created")
             };
             assert_eq!((new, view.continues.is_some()), (first, true));

@@ -39,20 +39,33 @@ export class Node {
     all.add(this);
   }
 
-  /** A new workspace, founded by `handle`, without agents; its node is up. @param {string} handle */
-  static async founded(handle) {
+  /** A new workspace, founded by `handle`, without agents; its node is up. @param {string} handle @param {string} [label] */
+  static async founded(handle, label) {
     const node = new Node();
+    if (label) await node.cli('config', 'set', 'label', label);
     await node.up('--handle', handle, '--no-demo-agent');
     return node;
   }
 
-  /** A further device of `inviter`'s member, or the first of another one, that is up. @param {Node} inviter @param {string} handle */
-  static async joined(inviter, handle) {
+  /** A new node as a newcomer has it, with the built-in agent. @param {string} handle */
+  static async fresh(handle) {
+    const node = new Node();
+    await node.up('--handle', handle);
+    return node;
+  }
+
+  /** A further device of `inviter`'s member, or the first of another one, that is up. @param {Node} inviter @param {string} handle @param {string[]} options */
+  static async joined(inviter, handle, ...options) {
     const node = new Node();
     const invite = JSON.parse(await inviter.cli('invite', 'create', '--as', handle));
-    await node.cli('join', invite.ticket);
+    await node.cli('join', invite.ticket, ...options);
     await node.up();
     return node;
+  }
+
+  /** Stops all that were made here and removes their homes: for the end of a file's tests, however they went. */
+  static async closeAll() {
+    await Promise.all([...all].map((node) => node.close()));
   }
 
   /** Starts it, on the ports of before, and waits until it says where it is. @param {string[]} options */

@@ -12,7 +12,7 @@ const AGENTS = {
   sleeper: ['set_title A long sleep', 'say Zzz', 'sleep 600000', 'reply Good morning.'],
 };
 
-/** @typedef {{ a: Node, b: Node, close: () => Promise<void> }} Pair */
+/** @typedef {{ a: Node, b: Node }} Pair */
 
 /** @param {string[]} agents of the table above @returns {Promise<Pair>} */
 export async function pair(...agents) {
@@ -21,7 +21,7 @@ export async function pair(...agents) {
   await connected(a);
   for (const agent of agents) await b.host(agent, ...(AGENTS[agent] ?? []));
   for (const agent of agents) await a.knows(agent);
-  return { a, b, close: async () => void (await Promise.all([a.close(), b.close()])) };
+  return { a, b };
 }
 
 /** Waits until a node has a peer, or has none. @param {Node} node */

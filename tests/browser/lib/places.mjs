@@ -6,7 +6,7 @@ import { line, visit } from './hub.mjs';
 /** @typedef {{ name: string, go: (page: Page) => Promise<void>, leave?: (page: Page) => Promise<void> }} Place */
 
 /** Pages of the node, by their names in the address. */
-export const PAGES = ['overview'];
+export const PAGES = ['overview', 'activity', 'agents', 'peers', 'sync', 'members', 'invites', 'doctor'];
 
 /** @param {import('./workspace.mjs').Workspace} world @returns {Place[]} */
 export function places({ ids }) {
@@ -76,6 +76,52 @@ export function places({ ids }) {
       },
       leave: async (page) => page.keyboard.press('Escape'),
     },
-    ...PAGES.map((page) => at(page, `#/${page}`, '.page')),
+    ...PAGES.map((page) => at(page, `#/${page}`, '.page h1')),
+    {
+      name: 'ticket',
+      go: async (page) => {
+        await visit(page, '#/invites');
+        await page.getByRole('button', { name: 'Make a ticket' }).click();
+        await page.getByRole('img', { name: 'QR code of the ticket' }).waitFor();
+      },
+      leave: async (page) => page.getByRole('button', { name: 'Done' }).click(),
+    },
+    {
+      name: 'revoke',
+      go: async (page) => {
+        await visit(page, '#/members');
+        await page.getByRole('button', { name: /^Revoke/ }).click();
+        await page.getByRole('dialog').waitFor();
+      },
+      leave: async (page) => page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click(),
+    },
+    {
+      name: 'agent-form',
+      go: async (page) => {
+        await visit(page, '#/agents');
+        await page.locator('[data-agent="scribe"]').getByRole('button', { name: 'Change' }).click();
+        await page.locator('[data-form="edit scribe"]').waitFor();
+      },
+      leave: async (page) => page.locator('[data-form="edit scribe"]').getByRole('button', { name: 'Cancel' }).click(),
+    },
+    {
+      name: 'log',
+      go: async (page) => {
+        await visit(page, '#/doctor');
+        await page.getByRole('button', { name: 'Show', exact: true }).click();
+        await page.getByRole('region', { name: 'Log lines' }).waitFor();
+      },
+      leave: async (page) => page.getByRole('button', { name: 'Hide', exact: true }).click(),
+    },
+    {
+      name: 'menu',
+      go: async (page) => {
+        await visit(page, '#/sessions');
+        const button = page.getByRole('button', { name: 'Pages' });
+        if (await button.isVisible()) await button.click();
+        await page.getByRole('link', { name: 'Doctor' }).waitFor();
+      },
+      leave: async (page) => page.keyboard.press('Escape'),
+    },
   ];
 }

@@ -3,9 +3,9 @@
 import { after, before, test } from 'node:test';
 import { launch } from './browser.mjs';
 import { Guard } from './guard.mjs';
+import { Node } from './node.mjs';
 import { pair } from './pair.mjs';
 
-/** @typedef {import('./node.mjs').Node} Node */
 /** @typedef {import('playwright-core').Page} Page */
 /** @typedef {import('playwright-core').BrowserContextOptions} Options */
 /** @typedef {{ a: Node, b: Node, page: Page, guard: Guard, signedIn: (node: Node, options?: Options) => Promise<Page> }} World */
@@ -28,7 +28,7 @@ export function story(...agents) {
   /** @type {import('playwright-core').Browser} */
   let browser;
   before(async () => void ([nodes, browser] = await Promise.all([pair(...agents), launch()])), { timeout: TEST_MS });
-  after(async () => void (await Promise.allSettled([browser?.close(), nodes?.close()])), { timeout: TEST_MS });
+  after(async () => void (await Promise.allSettled([browser?.close(), Node.closeAll()])), { timeout: TEST_MS });
 
   /** @param {string} name @param {(world: World) => Promise<void>} body @param {Settings} [settings] */
   return (name, body, settings = {}) => {

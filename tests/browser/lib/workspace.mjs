@@ -49,12 +49,12 @@ echo '{"type":"result","subtype":"success","is_error":false,"session_id":"s-1"}'
 /** Another title of the same session. @param {Node} node @param {string} id @param {string} title */
 const name = (node, id, title) => node.post(`/im/quick-sessions/${id}/title`, { title });
 
-/** @typedef {{ a: Node, b: Node, ids: Record<string, string>, close: () => Promise<void> }} Workspace */
+/** @typedef {{ a: Node, b: Node, ids: Record<string, string> }} Workspace */
 
 /** Makes it. @returns {Promise<Workspace>} */
 export async function workspace() {
-  const a = await Node.founded('alice');
-  const b = await Node.joined(a, 'alice');
+  const a = await Node.founded('alice', 'desk');
+  const b = await Node.joined(a, 'alice', '--label', 'laptop');
   await connected(a);
   await a.host('scribe');
   for (const [agent, steps] of Object.entries(AGENTS)) await b.host(agent, ...steps);
@@ -65,7 +65,7 @@ export async function workspace() {
   for (const agent of ['scribe', 'claude', 'nightly', ...Object.keys(AGENTS)]) await a.knows(agent);
   const ids = await sessions(a);
   await waiting(a, b, ids);
-  return { a, b, ids, close: async () => void (await Promise.all([a.close(), b.close()])) };
+  return { a, b, ids };
 }
 
 /** Sessions in all states but waiting. @param {Node} a */

@@ -16,7 +16,10 @@ pub fn seal(content: &[u8]) -> String {
 /// The content of a ticket's text; `None` if it is not base32 behind a prefix.
 #[must_use]
 pub fn open(text: &str) -> Option<Vec<u8>> {
-    let body = text.strip_prefix("starling1")?;
+    let (prefix, body) = text.split_at_checked("starling1".len())?;
+    if !prefix.eq_ignore_ascii_case("starling1") {
+        return None;
+    }
     let bytes = BASE32_NOPAD.decode(body.to_uppercase().as_bytes()).ok()?;
     Some(bytes.split_last_chunk::<4>()?.0.to_vec())
 }

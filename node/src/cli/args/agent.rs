@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Subcommand};
+use clap_complete::engine::ArgValueCompleter;
 use starling_crdt::id::Handle;
 
-use crate::cli::values;
+use crate::cli::{complete, values};
 
 #[derive(Debug, Clone, Subcommand)]
 pub(in crate::cli) enum AgentVerb {
@@ -26,7 +27,7 @@ pub(in crate::cli) enum AgentVerb {
         #[arg(long, value_name = "K", value_parser = values::env_name)]
         env: Vec<String>,
         /// Whose messages start its turns; may be repeated [default: every member's]
-        #[arg(long, value_name = "HANDLE", value_parser = values::handle)]
+        #[arg(long, value_name = "HANDLE", value_parser = values::handle, add = ArgValueCompleter::new(complete::members))]
         allow: Vec<Handle>,
         /// Any program that speaks ACP on stdio: the rest of the line
         #[arg(long, value_name = "CMD", num_args = 1.., allow_hyphen_values = true)]
@@ -57,7 +58,7 @@ pub(in crate::cli) enum AgentVerb {
     #[command(after_help = "Example:\n  starling agent remove claude")]
     Remove {
         /// What it is called
-        #[arg(value_parser = values::handle)]
+        #[arg(value_parser = values::handle, add = ArgValueCompleter::new(complete::hosted_agents))]
         handle: Handle,
     },
     /// Let an agent go to another device, which takes it by `agent add`
@@ -66,9 +67,10 @@ pub(in crate::cli) enum AgentVerb {
     )]
     Handover {
         /// What it is called
-        #[arg(value_parser = values::handle)]
+        #[arg(value_parser = values::handle, add = ArgValueCompleter::new(complete::hosted_agents))]
         handle: Handle,
         /// The device's key, or how it begins (`starling member list`)
+        #[arg(add = ArgValueCompleter::new(complete::devices))]
         device: String,
     },
     /// Which known agents are installed here, and how to host them; asks no node
@@ -78,15 +80,18 @@ pub(in crate::cli) enum AgentVerb {
     #[command(after_help = "Example:\n  starling agent test claude --timeout 2m")]
     Test {
         /// What it is called
-        #[arg(value_parser = values::handle)]
+        #[arg(value_parser = values::handle, add = ArgValueCompleter::new(complete::hosted_agents))]
         handle: Handle,
     },
     /// The newest that an agent of this device said on standard error
-    #[command(after_help = "Example:\n  starling agent logs claude")]
+    #[command(after_help = "Examples:\n  starling agent logs claude\n  starling agent logs claude -f")]
     Logs {
         /// What it is called
-        #[arg(value_parser = values::handle)]
+        #[arg(value_parser = values::handle, add = ArgValueCompleter::new(complete::hosted_agents))]
         handle: Handle,
+        /// Stay, and print more as it comes, until Ctrl-C
+        #[arg(long, short)]
+        follow: bool,
     },
     /// Be the built-in agent, over stdin and stdout (ACP)
     #[command(after_help = "Example:\n  starling agent demo --script steps.txt")]

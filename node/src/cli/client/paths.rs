@@ -9,6 +9,7 @@ pub(in crate::cli) const PERMISSIONS: &str = "/im/permissions";
 pub(in crate::cli) const MEMBERS: &str = "/im/members";
 pub(in crate::cli) const INVITES: &str = "/invites";
 pub(in crate::cli) const PEERS: &str = "/peers";
+pub(in crate::cli) const DOCTOR: &str = "/doctor";
 pub(in crate::cli) const STATUS: &str = "/status";
 pub(in crate::cli) const SYNC: &str = "/sync";
 pub(in crate::cli) const SYNC_WAIT: &str = "/sync?wait=true";
@@ -38,22 +39,39 @@ pub(in crate::cli) fn turn(attempt: AttemptId, verb: &str) -> String {
     format!("/turns/{attempt}/{verb}")
 }
 
+/// Which sessions a list is to have.
+#[derive(Debug, Default)]
+pub(in crate::cli) struct Wanted {
+    pub(in crate::cli) archived: bool,
+    pub(in crate::cli) agent: Option<Handle>,
+    /// A text in their ids, titles or messages.
+    pub(in crate::cli) search: Option<String>,
+}
+
 /// One page of the list.
-pub(in crate::cli) fn page(
-    archived: bool,
-    agent: Option<&Handle>,
-    limit: usize,
-    cursor: Option<&str>,
-) -> String {
-    let mut path = format!("{SESSIONS}?archived={archived}&limit={limit}");
-    if let Some(agent) = agent {
+pub(in crate::cli) fn page(which: &Wanted, limit: usize, cursor: Option<&str>) -> String {
+    let mut path = format!("{SESSIONS}?archived={}&limit={limit}", which.archived);
+    if let Some(agent) = &which.agent {
         path.push_str(&format!("&agent_id={agent}"));
+    }
+    if let Some(text) = &which.search {
+        path.push_str(&format!("&q={}", in_query(text)));
     }
     if let Some(cursor) = cursor {
         path.push_str("&cursor=");
         path.push_str(&in_query(cursor));
     }
     path
+}
+
+/// The log's lines after this number.
+pub(in crate::cli) fn logs(since: u64) -> String {
+    format!("/logs?since={since}")
+}
+
+/// `device` is a key in full.
+pub(in crate::cli) fn ping(device: &str) -> String {
+    format!("{PEERS}/{}/ping", in_query(device))
 }
 
 /// The ids that begin with `prefix`.
@@ -104,10 +122,12 @@ mod tests {
 
     #[test]
     fn a_cursor_is_safe_in_a_query() {
-        let path = page(true, Some(&"scribe".parse().unwrap()), 10, Some("a&b=c d/é"));
+        let which =
+            Wanted { archived: true, agent: Some("scribe".parse().unwrap()), search: Some("a&b".to_owned()) };
+        let path = page(&which, 10, Some("a&b=c d/é"));
         assert_eq!(
             path,
-            "/im/quick-sessions?archived=true&limit=10&agent_id=scribe&cursor=a%26b%3Dc%20d%2F%C3%A9"
+            "/im/quick-sessions?archived=true&limit=10&agent_id=scribe&q=a%26b&cursor=a%26b%3Dc%20d%2F%C3%A9"
         );
     }
 }

@@ -1,10 +1,12 @@
 //! The node, its peers, members, agents and invitations as text.
 
-use super::super::model::{Agent, Invite, Member, Peer, Push, Status, Sync, Waiting};
+use super::super::model::{Agent, Check, Invite, Member, Peer, Push, Status, Sync, Waiting};
 use super::{WIDTH, age, chip, clean, count, one_line, padded, style, styled, until, wrapped};
 
 /// Columns of the names on the left.
 const NAME_COLUMNS: usize = 11;
+/// Columns before what a check saw.
+const CHECK_COLUMNS: usize = 20;
 /// Columns of a handle with its label.
 const WHO_COLUMNS: usize = 34;
 /// Columns that what belongs to a line is moved in.
@@ -166,13 +168,15 @@ fn agent(agent: &Agent, now_ms: u64) -> String {
         None => styled(style::DIM, &seen(agent.last_seen.as_deref(), now_ms)),
     };
     let queued = if agent.queued == 0 { String::new() } else { format!("  {} queued", agent.queued) };
-    let name = one_line(&format!("@{}", agent.handle), WHO_COLUMNS - 14);
-    format!(
-        "{} {}{}  {work}{queued}\n",
-        dot(agent.online),
-        padded(&name, WHO_COLUMNS - 14),
-        padded(&place, 22)
-    )
+    let name = clean(&format!("@{}", agent.handle));
+    // A handle is there to be typed: a long one is not cut, it has a line of its own.
+    let room = WHO_COLUMNS - 14;
+    let name = if name.chars().count() < room {
+        padded(&name, room)
+    } else {
+        format!("{name}\n{}", " ".repeat(room + 2))
+    };
+    format!("{} {name}{}  {work}{queued}\n", dot(agent.online), padded(&place, 22))
 }
 
 /// A member and the devices below it.
@@ -195,6 +199,26 @@ pub(in crate::cli) fn members(members: &[Member], now_ms: u64) -> String {
                 styled(style::DIM, &state)
             );
         }
+    }
+    text
+}
+
+/// A check a line, with what was seen and what to do.
+pub(in crate::cli) fn checks(checks: &[Check]) -> String {
+    checks.iter().map(check).collect()
+}
+
+fn check(check: &Check) -> String {
+    let sign = match check.state.as_str() {
+        "ok" => styled(style::GOOD, "✓"),
+        "warn" => styled(style::CARE, "!"),
+        _ => styled(style::BAD, "✗"),
+    };
+    let title = padded(&styled(style::BOLD, &one_line(&check.title, CHECK_COLUMNS - 4)), CHECK_COLUMNS - 2);
+    let detail = wrapped(&check.detail, CHECK_COLUMNS);
+    let mut text = format!("{sign} {title}{}", detail.trim_start());
+    if let Some(hint) = &check.hint {
+        text += &styled(style::DIM, &wrapped(&format!("→ {hint}"), CHECK_COLUMNS));
     }
     text
 }

@@ -1,10 +1,12 @@
 //! Sessions and their lines as text.
 
-use super::super::model::{Entry, Item, Meta, SessionBody};
+use super::super::model::{Entry, Item, Meta, Permission, SessionBody};
 use super::{WIDTH, age, chip, clean, count, one_line, padded, style, styled, wrapped};
 
 /// Columns of the status chip.
 const CHIP_COLUMNS: usize = 12;
+/// Columns of an agent's handle beside a session's id; a longer one is cut.
+const AGENT_COLUMNS: usize = 22;
 /// Columns of an age such as `59 min ago`.
 const AGE_COLUMNS: usize = 10;
 
@@ -23,9 +25,13 @@ fn row(item: &Item, now_ms: u64) -> String {
         padded(&styled(style::BOLD, &title), room),
         styled(style::DIM, &format!("{age:>AGE_COLUMNS$}"))
     );
-    let who = format!("{}  @{}", clean(&item.id), clean(&item.agent_id));
+    let agent = one_line(&format!("@{}", item.agent_id), AGENT_COLUMNS);
+    let who = format!("{}  {agent}", clean(&item.id));
     let room = WIDTH.saturating_sub(CHIP_COLUMNS + who.chars().count() + 2);
-    let preview = one_line(&item.last_message_preview, room);
+    let preview = match &item.found {
+        Some(found) => one_line(&format!("L{}: {}", found.line_number, found.excerpt), room),
+        None => one_line(&item.last_message_preview, room),
+    };
     let second = format!("{}{who}  {preview}", " ".repeat(CHIP_COLUMNS));
     format!("{first}\n{}\n", styled(style::DIM, second.trim_end()))
 }
@@ -79,6 +85,27 @@ fn head(meta: &Meta, now_ms: u64) -> String {
         styled(style::BOLD, &title),
         styled(style::DIM, &who)
     )
+}
+
+/// What a session's turn waits for, and how it is answered.
+pub(in crate::cli) fn permissions(session: &str, open: &[Permission]) -> String {
+    let ours = open.iter().filter(|one| one.session_id == session);
+    let line = |one: &Permission| {
+        let asked = styled(
+            style::CARE,
+            &format!("? it waits for a permission: {}\n", one_line(&one.title, WIDTH - 30)),
+        );
+        let number = one.request;
+        let how = if one.can_answer {
+            format!(
+                "  starling session allow {session} {number}\n  starling session deny {session} {number}\n"
+            )
+        } else {
+            "  only whoever uses the device that hosts the agent can answer it\n".to_owned()
+        };
+        format!("{asked}{}", clean(&how))
+    };
+    ours.map(line).collect()
 }
 
 /// One line of a session: who, when, what. A line number that may still move has a `~`.
@@ -147,6 +174,27 @@ mod tests {
     }
 
     #[test]
+    fn a_turn_that_waits_for_a_permission_says_how_it_is_answered() {
+        let of = |session: &str, can_answer| Permission {
+            session_id: session.to_owned(),
+            request: 3,
+            title: "rm -rf \u{1b} build ".repeat(9),
+            can_answer,
+        };
+        let shown = permissions("qs-1", &[of("qs-2", true), of("qs-1", true)]);
+        let shown = strip_str(&shown).to_string();
+        assert!(
+            shown.ends_with("…\n  starling session allow qs-1 3\n  starling session deny qs-1 3\n"),
+            "{shown}"
+        );
+        assert!(
+            shown.lines().all(|line| line.chars().count() <= WIDTH) && shown.lines().count() == 3,
+            "{shown}"
+        );
+        assert!(permissions("qs-1", &[of("qs-1", false)]).contains("hosts the agent"));
+    }
+
+    #[test]
     fn an_error_and_a_running_turn_are_told() {
         let mut body: SessionBody = serde_json::from_str(SESSION).unwrap();
         body.session.meta.processing_started_at = Some("2026-07-12T23:59:00Z".to_owned());
@@ -171,7 +219,8 @@ mod tests {
             },
             Item {
                 id: "qs-01JYYYYYYYYYYYYYYYYYYYYYYY".to_owned(),
-                agent_id: "scribe".to_owned(),
+                agent_id: "a".repeat(39),
+                last_message_preview: "words\n".repeat(30),
                 status: "needs_title".to_owned(),
                 ..Item::default()
             },

@@ -62,6 +62,7 @@ impl Stage {
             client: Client::new(&self.socket()),
             out,
             ambient: Ambient {
+                hosted: |_| Ok(Vec::new()),
                 now_ms: || NOW_MS,
                 random: |bytes| {
                     bytes.fill(7);

@@ -1,4 +1,4 @@
-//! Agents, members, peers and the node itself as JSON. What is not known is `null`, so that every key is always there.
+//! Members, peers and the node itself as JSON. What is not known is `null`, so that every key is always there.
 
 use serde::Serialize;
 use starling_crdt::reference::Reference;
@@ -6,62 +6,6 @@ use utoipa::ToSchema;
 
 use super::rfc3339;
 use crate::machine::info;
-
-/// The workspace's agents.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct Agents {
-    agents: Vec<Agent>,
-}
-
-impl From<Vec<info::AgentInfo>> for Agents {
-    fn from(agents: Vec<info::AgentInfo>) -> Self {
-        let agents = agents.into_iter().map(Agent::from).collect();
-        Self { agents }
-    }
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-struct Agent {
-    handle: String,
-    /// The device that hosts it.
-    host: String,
-    host_label: String,
-    /// The member whose device that is.
-    owner: String,
-    /// Whether that is this device.
-    here: bool,
-    /// Whether its host is here or connected.
-    online: bool,
-    last_seen: Option<String>,
-    /// The session that it works on now.
-    running: Option<String>,
-    /// Inputs that wait for it here.
-    queued: usize,
-}
-
-impl From<info::AgentInfo> for Agent {
-    fn from(agent: info::AgentInfo) -> Self {
-        Self {
-            handle: agent.handle.to_string(),
-            host: agent.host.to_string(),
-            host_label: agent.host_label,
-            owner: agent.owner.to_string(),
-            here: agent.here,
-            online: agent.online,
-            last_seen: agent.last_seen_ms.map(rfc3339),
-            running: agent.running.map(|id| id.to_string()),
-            queued: agent.queued,
-        }
-    }
-}
-
-/// The newest output of an agent on stderr.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct AgentLog {
-    pub(in crate::http) handle: String,
-    /// At most the last 16 KiB.
-    pub(in crate::http) stderr: String,
-}
 
 /// The workspace's members.
 #[derive(Debug, Serialize, ToSchema)]
@@ -311,6 +255,9 @@ impl From<info::PushState> for Push {
 pub(in crate::http) struct Invited {
     /// What `starling join` takes.
     pub(in crate::http) ticket: String,
+    /// The ticket as a QR code: rows of modules without the quiet zone, `1` is dark. Null when it is too long for one.
+    #[schema(required)]
+    pub(in crate::http) qr: Option<Vec<String>>,
     /// What the list calls it.
     pub(in crate::http) id: String,
     pub(in crate::http) handle: String,

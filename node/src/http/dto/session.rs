@@ -19,6 +19,8 @@ pub(in crate::http) struct Detail {
     meta: Meta,
     entries: Vec<Entry>,
     archived: bool,
+    /// Other devices of the workspace in good standing.
+    devices: usize,
     /// The session that it goes on from, if that one is known here.
     #[serde(skip_serializing_if = "Option::is_none")]
     continues: Option<String>,
@@ -66,12 +68,17 @@ impl Detail {
     }
 
     /// The whole session.
-    pub(in crate::http) fn whole(view: &View) -> Self {
-        Self::part(view, 0, None)
+    pub(in crate::http) fn whole(view: &View, delivery: &info::Delivery) -> Self {
+        Self::part(view, delivery, 0, None)
     }
 
     /// Only lines after `since`; of these the first `limit`, or the newest `limit` when `since` is 0.
-    pub(in crate::http) fn part(view: &View, since: u64, limit: Option<usize>) -> Self {
+    pub(in crate::http) fn part(
+        view: &View,
+        delivery: &info::Delivery,
+        since: u64,
+        limit: Option<usize>,
+    ) -> Self {
         let mut lines: Vec<&Line> = view.lines.iter().filter(|line| line.number > since).collect();
         if let Some(limit) = limit {
             if since == 0 {
@@ -82,8 +89,9 @@ impl Detail {
         }
         Self {
             meta: Meta::from(view),
-            entries: lines.into_iter().map(|line| Entry::new(view, line)).collect(),
+            entries: lines.into_iter().map(|line| Entry::new(view, delivery, line)).collect(),
             archived: view.archived.is_some(),
+            devices: delivery.devices,
             continues: None,
             warnings: view.fork.iter().map(Warning::from).collect(),
             uncounted: view.aside,
@@ -178,6 +186,8 @@ struct Entry {
     sealed: bool,
     /// True for an answer that lost its place, because the agent's history forked.
     lost: bool,
+    /// On how many of the other devices it is known to be: it may lag, and is never too high.
+    on_devices: usize,
     /// The line that it answers, 0 for none.
     point_to: u64,
     author: String,
@@ -188,13 +198,15 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(view: &View, line: &Line) -> Self {
+    fn new(view: &View, delivery: &info::Delivery, line: &Line) -> Self {
+        let place = usize::try_from(line.number.saturating_sub(1)).unwrap_or(usize::MAX);
         let found = reference::find(line.body.as_str()).into_iter();
         Self {
             message_id: line.message_id.to_string(),
             line_number: line.number,
             sealed: line.sealed,
             lost: line.lost,
+            on_devices: delivery.on.get(place).copied().unwrap_or_default(),
             point_to: line.point_to,
             author: view.handle_of(line.author).to_string(),
             timestamp: rfc3339(line.at_ms),
@@ -271,9 +283,9 @@ pub(in crate::http) struct Created {
     reference: String,
 }
 
-impl From<&View> for Created {
-    fn from(view: &View) -> Self {
-        Self { session: Detail::whole(view), line_number: 1, reference: reference(view.id, None) }
+impl Created {
+    pub(in crate::http) fn new(view: &View, delivery: &info::Delivery) -> Self {
+        Self { session: Detail::whole(view, delivery), line_number: 1, reference: reference(view.id, None) }
     }
 }
 
@@ -283,13 +295,56 @@ pub(in crate::http) struct Shown {
     pub(in crate::http) session: Detail,
 }
 
-/// One page of the list.
+/// One page of the list, or of what was found.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct Sessions {
-    pub(in crate::http) sessions: Vec<Item>,
+    sessions: Vec<Listed>,
     /// Where the next page begins; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::http) next_cursor: Option<String>,
+    next_cursor: Option<String>,
+}
+
+impl Sessions {
+    /// A page of the list.
+    pub(in crate::http) fn listed(items: &[info::Item], next_cursor: Option<String>) -> Self {
+        let listed = |item| Listed { item: Item::from(item), found: None };
+        Self { sessions: items.iter().map(listed).collect(), next_cursor }
+    }
+
+    /// A page of what was found.
+    pub(in crate::http) fn found(
+        items: Vec<(info::Item, Option<info::Match>)>,
+        next_cursor: Option<String>,
+    ) -> Self {
+        let listed = |(item, found): (info::Item, Option<info::Match>)| Listed {
+            item: Item::from(&item),
+            found: Some(found.map(Match::from)),
+        };
+        Self { sessions: items.into_iter().map(listed).collect(), next_cursor }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Listed {
+    #[serde(flatten)]
+    item: Item,
+    /// There when a text was looked for: the first line that has it; null where only the id or the title has.
+    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
+    found: Option<Option<Match>>,
+}
+
+/// Where a session has the text that was looked for.
+#[derive(Debug, Serialize, ToSchema)]
+struct Match {
+    line_number: u64,
+    /// At most 160 characters around it, without line ends.
+    excerpt: String,
+}
+
+impl From<info::Match> for Match {
+    fn from(found: info::Match) -> Self {
+        Self { line_number: found.line_number, excerpt: found.excerpt }
+    }
 }
 
 /// Session ids.

@@ -44,10 +44,19 @@ pub(in crate::http) struct Status {
     waiting: Vec<Waiting>,
     /// Whether the exchange with peers is cut.
     paused: bool,
+    /// Whether `POST /join` could be accepted: this workspace is unused, or the device is no member of it yet.
+    can_join: bool,
+    /// Why the last `POST /join` came to nothing; null if there was none since the program started.
+    join_error: Option<String>,
     started_at: String,
 }
 
 impl Status {
+    /// With what became of a join.
+    pub(in crate::http) fn after_join(self, join_error: Option<String>) -> Self {
+        Self { join_error, ..self }
+    }
+
     pub(in crate::http) fn new(status: info::NodeStatus, http: Option<String>, sizes: Sizes) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
@@ -68,6 +77,8 @@ impl Status {
             },
             waiting: list(status.waiting),
             paused: status.paused,
+            can_join: status.can_join,
+            join_error: None,
             started_at: rfc3339(status.started_at_ms),
         }
     }

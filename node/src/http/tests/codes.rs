@@ -6,7 +6,7 @@ use super::Node;
 use super::fixtures::{ABSENT, ATTEMPT, SECRET, SESSION};
 use crate::machine::request::Code;
 
-const ALL: [Code; 27] = [
+const ALL: [Code; 31] = [
     Code::InvalidQuickSessionId,
     Code::InvalidReference,
     Code::MalformedJson,
@@ -25,6 +25,10 @@ const ALL: [Code; 27] = [
     Code::QuickSessionInvalidState,
     Code::RequestIdReused,
     Code::HandleTaken,
+    Code::PeerNotConnected,
+    Code::HomeInUse,
+    Code::InviteExpired,
+    Code::InvalidTicket,
     Code::BodyTooLarge,
     Code::NotJson,
     Code::InvalidTitle,

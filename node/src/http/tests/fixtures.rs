@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, SessionId, StreamKey};
+use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, SessionId, StreamKey, WorkspaceId};
 use starling_crdt::text::{Body, Reason, RequestId, Summary, Title};
 use starling_crdt::view::{Archived, Author, Completed, Failed, Line, Processing, Status, View};
 
 use crate::machine::activity::PermissionInfo;
+use crate::machine::exec::ExecProfile;
 use crate::machine::info::{
-    AgentInfo, DeviceInfo, ExportState, InviteInfo, Item, MemberInfo, NodeStatus, PeerInfo, SyncInfo,
-    WaitingInfo,
+    AgentInfo, Delivery, DeviceInfo, ExportState, InviteInfo, Item, Match, MemberInfo, NodeStatus, PeerInfo,
+    SyncInfo, WaitingInfo,
 };
+use crate::machine::input::{AgentKind, AgentProfile};
+use crate::machine::policy::AgentPolicy;
+use crate::machine::ticket::Ticket;
 
 /// The session that is always there.
 pub(super) const SESSION: &str = "qs-01JZZZZZZZZZZZZZZZZZZZZZZZ";
@@ -154,6 +158,22 @@ pub(super) fn agent() -> AgentInfo {
         last_seen_ms: None,
         running: Some(session()),
         queued: 2,
+        profile: Some(profile()),
+    }
+}
+
+/// How that agent is run.
+pub(super) fn profile() -> AgentProfile {
+    AgentProfile {
+        kind: AgentKind::Exec {
+            profile: ExecProfile::Codex,
+            command: vec!["no-such-codex".to_owned(), "--fast".to_owned()],
+        },
+        cwd: Some("/srv/code".to_owned()),
+        env: vec!["KEY".to_owned()],
+        allow: vec![handle("alice")],
+        policy: AgentPolicy::DEFAULT,
+        mode: None,
     }
 }
 
@@ -218,10 +238,32 @@ pub(super) fn status() -> NodeStatus {
         push: None,
         waiting: vec![waiting()],
         paused: false,
+        can_join: true,
         started_at_ms: START_MS,
     }
 }
 
 pub(super) fn invite() -> InviteInfo {
     InviteInfo { id: "inv-1".to_owned(), handle: handle("bob"), expires_at_ms: START_MS, used_by: None }
+}
+
+pub(super) fn found() -> Match {
+    Match { line_number: 2, excerpt: "all is well".to_owned() }
+}
+
+/// Where the lines of [`view`] are: the last one nowhere else.
+pub(super) fn delivery() -> Delivery {
+    Delivery { devices: 2, on: vec![2, 1] }
+}
+
+/// An invitation by somebody else.
+pub(super) fn ticket() -> Ticket {
+    Ticket {
+        workspace: WorkspaceId::from_bytes([0xa0; 32]),
+        inviter: DeviceKey::from_bytes([0xd9; 32]),
+        addresses: vec!["/ip4/192.0.2.7/udp/4001/quic-v1".to_owned()],
+        secret: [7; 32],
+        handle: handle("bob"),
+        expires_at_ms: START_MS,
+    }
 }

@@ -93,7 +93,10 @@ async fn events_are_numbered_and_typed() {
         "scope": "quick_session", "session_id": fixtures::SESSION, "attempt_id": fixtures::ATTEMPT,
         "generation": 2, "from": null, "kind": "text", "text": "line 1\n\nline 2",
     });
-    assert_eq!(last, Heard { id: 4, event: "activity".to_owned(), data });
+    assert_eq!(last, Heard { id: 4, event: "activity".to_owned(), data: data.clone() });
+    node.events.notice(&Notice::Peers);
+    let lately = node.call("GET", "/activity").send().await.json();
+    assert_eq!(lately, json!({ "latest": 5, "activity": [data] }), "who comes later reads what was");
     node.end().await;
 }
 

@@ -66,7 +66,8 @@ impl Model {
         }
         Ok(match request {
             Request::Create { request_id, .. } => {
-                Answer::Created { view: Arc::new(f::view()), new: request_id.is_none() }
+                let (view, delivery) = (Arc::new(f::view()), f::delivery());
+                Answer::Created { view, new: request_id.is_none(), delivery }
             }
             Request::Message { session, .. } => Answer::Written {
                 session,
@@ -83,10 +84,16 @@ impl Model {
             Request::List { .. } => {
                 Answer::Sessions { items: vec![f::item()], next_cursor: Some("next".to_owned()) }
             }
+            Request::Search { .. } => Answer::Found {
+                items: vec![(f::item(), Some(f::found())), (f::item(), None)],
+                next_cursor: None,
+            },
             Request::Show { session } if session != f::session() => {
                 return Err(Rejection::new(Code::QuickSessionNotFound, "no such session"));
             }
-            Request::Show { .. } => Answer::Session { view: Arc::new(f::view()), continues: None },
+            Request::Show { .. } => {
+                Answer::Session { view: Arc::new(f::view()), continues: None, delivery: f::delivery() }
+            }
             Request::Resolve { .. } => Answer::Ids(vec![f::session()]),
             Request::Agents
             | Request::AddAgent { .. }
@@ -104,6 +111,7 @@ impl Model {
                 return Err(Rejection::new(Code::NotFound, "no member is called so"));
             }
             Request::Peers | Request::AddPeer { .. } => Answer::Peers(vec![f::peer()]),
+            Request::Ping { device } => Answer::Pong { device, rtt_micros: 250 },
             Request::Status => Answer::Status(Box::new(f::status())),
             Request::Sync { .. } | Request::Pause(_) => Answer::Sync(f::sync()),
             Request::Invite { handle, .. } => Answer::Invited {
@@ -113,6 +121,7 @@ impl Model {
                 expires_at_ms: f::START_MS,
             },
             Request::Invites | Request::RevokeInvite(_) => Answer::Invites(vec![f::invite()]),
+            Request::Join(_) => Answer::Joining,
             Request::Export => Answer::Exported(f::export()),
         })
     }

@@ -8,7 +8,7 @@ use super::Node;
 use super::fixtures::{ATTEMPT, SECRET, SESSION};
 
 /// The interface's table.
-const ENDPOINTS: [&str; 40] = [
+const ENDPOINTS: [&str; 46] = [
     "POST /im/quick-sessions",
     "GET /im/quick-sessions",
     "GET /im/quick-sessions/{id}",
@@ -28,21 +28,27 @@ const ENDPOINTS: [&str; 40] = [
     "GET /im/permissions",
     "POST /im/quick-sessions/{id}/permissions/{request}",
     "GET /im/agents/{handle}/logs",
+    "GET /im/agents/detected",
     "GET /im/members",
     "POST /im/members/{handle}/remove",
     "POST /im/devices/{device}/revoke",
     "GET /peers",
     "POST /peers",
+    "POST /peers/{device}/ping",
     "GET /status",
+    "GET /doctor",
+    "GET /logs",
     "GET /sync",
     "POST /sync/pause",
     "POST /sync/resume",
     "GET /invites",
     "POST /invites",
     "DELETE /invites/{id}",
+    "POST /join",
     "POST /export",
     "POST /shutdown",
     "GET /events",
+    "GET /activity",
     "GET /metrics",
     "GET /healthz",
     "GET /openapi.json",
@@ -84,6 +90,8 @@ async fn every_endpoint_named_is_served() {
             .replace("/invites/{id}", "/invites/inv-1")
             .replace("{id}", SESSION)
             .replace("{attempt}", ATTEMPT)
+            .replace("/im/devices/{device}", "/im/devices/d2")
+            .replace("{device}", &"d2".repeat(32))
             .replace("{handle}", "scribe");
         let call = node.bare(method, &path);
         let call = call.bearer(if path.starts_with("/turns") { SECRET } else { super::TOKEN });

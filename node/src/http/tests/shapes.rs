@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::Node;
 use super::fixtures::{self as f, ATTEMPT, SECRET, SESSION};
 use crate::http::dto::{Detail, rfc3339};
-use crate::machine::exec::ExecProfile;
 use crate::machine::input::{AgentKind, AgentProfile};
 use crate::machine::policy::AgentPolicy;
 use crate::machine::request::{Change, Request, TurnCall};
@@ -41,15 +40,15 @@ fn meta() -> Value {
 fn entries() -> [Value; 3] {
     [
         json!({
-            "message_id": "01".repeat(32), "line_number": 1, "sealed": true, "lost": false, "point_to": 0, "author": "alice",
+            "message_id": "01".repeat(32), "line_number": 1, "sealed": true, "lost": false, "on_devices": 2, "point_to": 0, "author": "alice",
             "timestamp": "2026-07-11T00:00:01.007Z", "body": "Please check.", "links": [],
         }),
         json!({
-            "message_id": "02".repeat(32), "line_number": 2, "sealed": true, "lost": false, "point_to": 1, "author": "scribe",
+            "message_id": "02".repeat(32), "line_number": 2, "sealed": true, "lost": false, "on_devices": 1, "point_to": 1, "author": "scribe",
             "timestamp": "2026-07-11T00:00:02.007Z", "body": "Done.", "links": [],
         }),
         json!({
-            "message_id": "03".repeat(32), "line_number": 3, "sealed": false, "lost": false, "point_to": 0, "author": "alice",
+            "message_id": "03".repeat(32), "line_number": 3, "sealed": false, "lost": false, "on_devices": 0, "point_to": 0, "author": "alice",
             "timestamp": "2026-07-11T00:00:03.007Z",
             "body": format!("see session:{SESSION}:L000001, (session:{SESSION})"),
             "links": [
@@ -61,12 +60,12 @@ fn entries() -> [Value; 3] {
 }
 
 fn detail() -> Value {
-    json!({ "meta": meta(), "entries": entries(), "archived": false, "warnings": [], "uncounted": 0 })
+    json!({ "meta": meta(), "entries": entries(), "archived": false, "devices": 2, "warnings": [], "uncounted": 0 })
 }
 
 #[test]
 fn an_archived_session_has_its_own_fields() {
-    let json = serde_json::to_value(Detail::whole(&f::archived_view())).unwrap();
+    let json = serde_json::to_value(Detail::whole(&f::archived_view(), &f::delivery())).unwrap();
     assert_eq!(json["archived"], true);
     let want = json!({
         "id": SESSION,
@@ -89,7 +88,7 @@ fn an_archived_session_has_its_own_fields() {
 
 #[test]
 fn meta_keeps_the_order_of_the_export() {
-    let text = serde_json::to_string(&Detail::whole(&f::view())).unwrap();
+    let text = serde_json::to_string(&Detail::whole(&f::view(), &f::delivery())).unwrap();
     let at = |field: &str| text.find(&format!("\"{field}\":")).unwrap();
     let order = [
         "id",
@@ -237,39 +236,16 @@ async fn calls_of_a_turn() {
     node.end().await;
 }
 
-fn peer() -> Value {
+/// How the agent of this device is run.
+fn profile() -> Value {
     json!({
-        "device": "d2".repeat(32), "handle": "bob", "label": "desk", "connected": true,
-        "addresses": ["/ip4/127.0.0.1/udp/4001/quic-v1"], "rtt_micros": 250,
-        "last_seen": "2026-07-11T00:00:00.000Z", "in_step": true, "last_exchange": null, "records_sent": 3,
-        "records_received": 4, "last_error": null,
+        "kind": "exec", "command": ["no-such-codex", "--fast"], "script": null, "exec_profile": "codex", "cwd": "/srv/code",
+        "env": ["KEY"], "allow": ["alice"], "mode": null,
+        "policy": {
+            "on_interrupt": "fail", "permissions": "host", "turn_seconds": 3600, "silence_seconds": 300,
+            "turns_per_hour": 240, "memory_mb": 8192,
+        },
     })
-}
-
-#[tokio::test]
-async fn an_agent_of_the_command_line_and_what_it_said() {
-    let node = Node::start().await;
-    for (command, want) in [(json!([]), vec!["codex"]), (json!(["npx", "codex"]), vec!["npx", "codex"])] {
-        let body = json!({ "handle": "helper", "kind": "exec", "profile": "codex", "command": command });
-        let reply = node.call("POST", "/im/agents").json(&body).send().await;
-        assert_eq!(reply.status.as_u16(), 201);
-        let command = want.into_iter().map(str::to_owned).collect();
-        let kind = AgentKind::Exec { profile: ExecProfile::Codex, command };
-        let asked = node.model.take_asked();
-        assert!(
-            matches!(&asked[..], [Request::AddAgent { profile, .. }] if profile.kind == kind),
-            "{asked:?}"
-        );
-    }
-    let logs = || node.call("GET", "/im/agents/scribe/logs").send();
-    assert_eq!(logs().await.json(), json!({ "handle": "scribe", "stderr": "" }));
-    node.logs.insert(f::handle("scribe"), || "last words\n".to_owned());
-    assert_eq!(logs().await.json(), json!({ "handle": "scribe", "stderr": "last words\n" }));
-    node.logs.remove(&f::handle("scribe"));
-    assert_eq!(logs().await.json()["stderr"], "");
-    let nobody = node.call("GET", "/im/agents/nobody/logs").send().await;
-    assert_eq!(nobody.problem(), (404, "quick_session_agent_not_found".to_owned()));
-    node.end().await;
 }
 
 #[tokio::test]
@@ -277,7 +253,7 @@ async fn the_workspace_and_its_people() {
     let node = Node::start().await;
     let agents = json!({ "agents": [{
         "handle": "scribe", "host": "d1".repeat(32), "host_label": "laptop", "owner": "alice", "here": true,
-        "online": true, "last_seen": null, "running": SESSION, "queued": 2,
+        "online": true, "last_seen": null, "running": SESSION, "queued": 2, "profile": profile(),
     }] });
     assert_eq!(node.call("GET", "/im/agents").send().await.json(), agents);
     let body = json!({
@@ -332,7 +308,7 @@ async fn invitations() {
     assert_eq!(node.call("DELETE", "/invites/inv-1").send().await.json(), invites);
     let reply = node.call("POST", "/invites").json(&json!({})).send().await;
     let want = json!({
-        "ticket": "starling1ticket", "id": "inv-1", "handle": "alice", "expires_at": "2026-07-11T00:00:00.000Z",
+        "ticket": "starling1ticket", "qr": reply.json()["qr"], "id": "inv-1", "handle": "alice", "expires_at": "2026-07-11T00:00:00.000Z",
     });
     assert_eq!((reply.status.as_u16(), reply.json()), (201, want));
     let body = json!({ "handle": "bob", "expires_in_seconds": 60 });
@@ -342,51 +318,5 @@ async fn invitations() {
     let invite = |handle, expires_in_ms| Request::Invite { handle, expires_in_ms };
     assert_eq!(asked[2], invite(None, 86_400_000));
     assert_eq!(asked[3], invite(Some(f::handle("bob")), 60_000));
-    node.end().await;
-}
-
-#[tokio::test]
-async fn this_device() {
-    let node = Node::start().await;
-    let export = json!({ "commit": "c0".repeat(20), "tree": "7e".repeat(20) });
-    let status = json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "storage": { "home": "/home/a/b", "store_bytes": 1, "export_bytes": 2 },
-        "device": "d1".repeat(32), "label": "laptop", "workspace": "aa".repeat(32), "handle": "alice",
-        "revoked": false,
-        "http": format!("http://{}", node.http), "listen": ["/ip4/127.0.0.1/udp/4000/quic-v1"], "peers": [],
-        "sessions": { "active": 2, "running": 1 }, "export": export,
-        "waiting": [{
-            "session": SESSION, "agent": "scribe", "reason": "its host is away",
-            "last_seen": "2026-07-11T00:00:00.000Z", "ref": reference(),
-        }],
-        "paused": false, "started_at": "2026-07-11T00:00:00.000Z",
-    });
-    assert_eq!(node.call("GET", "/status").send().await.json(), status);
-    assert_eq!(node.call("GET", "/peers").send().await.json(), json!({ "peers": [peer()] }));
-    let address = json!({ "address": "/ip4/192.0.2.7/udp/4001/quic-v1" });
-    let reply = node.call("POST", "/peers").json(&address).send().await;
-    assert_eq!(reply.json(), json!({ "peers": [peer()] }));
-    let sync = json!({ "paused": false, "in_step": 1, "connected": 1, "peers": [peer()], "waiting": [] });
-    for (method, path) in [("GET", "/sync"), ("POST", "/sync/pause"), ("POST", "/sync/resume")] {
-        assert_eq!(node.call(method, path).send().await.json(), sync, "{path}");
-    }
-    assert_eq!(node.call("POST", "/export").send().await.json(), export);
-    let ids = node.call("GET", "/resolve?prefix=qs-01").send().await.json();
-    assert_eq!(ids, json!({ "ids": [SESSION] }));
-    let asked = node.model.take_asked();
-    assert!(asked.contains(&Request::Pause(true)) && asked.contains(&Request::Pause(false)));
-    node.end().await;
-}
-
-#[tokio::test]
-async fn figures_for_prometheus() {
-    let node = Node::start().await;
-    let reply = node.call("GET", "/metrics").send().await;
-    assert!(reply.header("content-type").starts_with("text/plain; version=0.0.4"));
-    let text = String::from_utf8(reply.bytes.to_vec()).unwrap();
-    let active = "# TYPE starling_sessions gauge\nstarling_sessions{status=\"active\"} 2\n";
-    assert!(text.contains(active), "{text}");
-    assert!(text.contains("\nstarling_sessions_waiting 1\n") && text.ends_with('\n'), "{text}");
     node.end().await;
 }

@@ -33,10 +33,12 @@ export const get = (path) => call("GET", path);
 export const post = (path, body) => call("POST", path, body ?? {});
 
 /**
+ * With a body, because of its type: the node takes no write without one from a browser.
+ *
  * @param {string} path
  * @returns {Promise<any>}
  */
-export const remove = (path) => call("DELETE", path);
+export const remove = (path) => call("DELETE", path, {});
 
 /**
  * @param {string} method

@@ -29,6 +29,8 @@ const OWN = new Set(["key", "on", "style", "prop", "made"]);
 
 /** @type {WeakMap<Element, VElement>} what an element was made from */
 const sources = new WeakMap();
+/** @type {(() => void)[]} what new elements want called */
+const fresh = [];
 
 /**
  * Describes an element. Attributes that are `null`, `undefined` or `false` are left out, `true` stands for an empty one.
@@ -65,6 +67,8 @@ function flat(children, into = []) {
  */
 export function patch(parent, children) {
   patchChildren(parent, flat(children));
+  // Only now are new elements in the page, where they have a size and can take the focus.
+  for (const made of fresh.splice(0)) made();
 }
 
 /**
@@ -95,7 +99,7 @@ function patchChildren(parent, next) {
     } else {
       parent.insertBefore(element, at);
     }
-    if (!found) child.props.made?.(element);
+    if (!found && child.props.made) fresh.push(() => child.props.made?.(element));
   }
   while (at) {
     const gone = at;

@@ -4,9 +4,11 @@
  * between the two.
  */
 
+import { place } from "./router.js";
 import {
-  askAgainForMissing, fail, hearActivity, hearSession, loadAll, loadPermissions, loadRoster, loadStatus, setLive, state,
+  askAgainForMissing, hearActivity, hearSession, loadAll, loadPermissions, loadRoster, loadStatus, loadUndelivered, setLive, state,
 } from "./store.js";
+import { ui } from "./ui.js";
 
 const RETRY_MS = [500, 1_000, 2_000, 5_000];
 /** A burst of events asks for the status once. */
@@ -19,12 +21,14 @@ let statusTimer;
 /** Begins to listen, and goes on for as long as the page lives. */
 export function listen() {
   const source = new EventSource("/events");
+  let opened = false;
   source.addEventListener("open", () => {
     tries = 0;
-    const first = !state.live && state.standing !== "ready";
     setLive(true);
-    if (first) void loadAll();
-    else soonStatus();
+    // The browser's own way back misses nothing; a new stream knows of nothing that was before it.
+    if (opened) soonStatus();
+    else void loadAll();
+    opened = true;
   });
   source.addEventListener("error", () => {
     setLive(false);
@@ -36,11 +40,11 @@ export function listen() {
     soonStatus();
   });
   on(source, "activity", hearActivity);
-  on(source, "peers", soonStatus);
-  on(source, "roster", () => {
-    void loadRoster();
+  on(source, "peers", () => {
     soonStatus();
+    loadUndelivered([place().id, ui.quick?.pinned]);
   });
+  on(source, "roster", soonStatus);
   source.addEventListener("resync", () => void loadAll());
 }
 
@@ -60,11 +64,9 @@ function on(source, name, handle) {
 function again() {
   const wait = RETRY_MS[Math.min(tries, RETRY_MS.length - 1)];
   tries += 1;
-  void loadStatus()
-    .catch(fail)
-    .then(() => {
-      if (state.standing !== "signed_out") setTimeout(listen, wait);
-    });
+  void loadStatus().then(() => {
+    if (state.standing !== "signed_out") setTimeout(listen, wait);
+  });
 }
 
 /** Status, agents and what waits, once the burst is over. */

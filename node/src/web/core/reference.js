@@ -3,8 +3,12 @@
  * where neither neighbour is a letter, a digit, or one of `_ - / \`, and no second `:L` follows.
  */
 
+import { lineName } from "./router.js";
+
 /** At a place (sticky): the id, and the digits of the line if there is one. */
 export const REFERENCE = /session:(qs-[0-9A-HJKMNP-TV-Z]{26})(?::L(\d{6,12}))?/y;
+/** The same, anywhere in a text. */
+export const REFERENCES = new RegExp(REFERENCE.source, "g");
 
 const NEIGHBOUR = /[\p{L}\p{N}_\-/\\]/u;
 
@@ -29,7 +33,7 @@ export function isApart(text, at, length) {
  * @returns {string}
  */
 export function reference(id, line) {
-  return line ? `session:${id}:L${String(line).padStart(6, "0")}` : `session:${id}`;
+  return line ? `session:${id}:${lineName(line)}` : `session:${id}`;
 }
 
 /** Type of dragged references. Plain text goes along, for other programs. */

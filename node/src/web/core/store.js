@@ -23,6 +23,7 @@ import { noteActivity, settleTurns } from "./turns.js";
  * @property {import("./types.js").Member[]} members
  * @property {import("./types.js").Permission[]} permissions
  * @property {Map<string, Item>} sessions
+ * @property {number} edition of `sessions`: another one after each change of it
  * @property {Record<"open" | "archived", "none" | "loading" | "all" | "failed">} listed
  * @property {Map<string, Detail>} details
  * @property {Map<string, ApiError>} missing sessions that could not be shown
@@ -44,6 +45,7 @@ export const state = {
   members: [],
   permissions: [],
   sessions: new Map(),
+  edition: 0,
   listed: { open: "none", archived: "none" },
   details: new Map(),
   missing: new Map(),
@@ -73,7 +75,7 @@ export function changed() {
 }
 
 /** @param {Standing} standing */
-export function setStanding(standing) {
+function setStanding(standing) {
   if (state.standing === standing) return;
   state.standing = standing;
   changed();
@@ -94,7 +96,8 @@ export function setLive(live) {
 export function hearSession(item) {
   clock += 1;
   heard.set(item.id, clock);
-  state.sessions.set(item.id, { ...item, match: null });
+  state.sessions.set(item.id, item);
+  state.edition += 1;
   state.missing.delete(item.id);
   if (state.details.has(item.id)) void loadDetail(item.id);
   changed();
@@ -128,8 +131,9 @@ export function hearActivity(event, number) {
 /** @param {Item[]} items that were asked for when the clock stood at `since` @param {number} since */
 function learnItems(items, since) {
   for (const item of items) {
-    if ((heard.get(item.id) ?? 0) <= since) state.sessions.set(item.id, { ...item, match: null });
+    if ((heard.get(item.id) ?? 0) <= since) state.sessions.set(item.id, item);
   }
+  state.edition += 1;
 }
 
 /**
@@ -176,6 +180,7 @@ function forget(which, seen, begun) {
     const listed = item.archived === (which === "archived");
     if (listed && !seen.has(id) && (heard.get(id) ?? 0) <= begun) state.sessions.delete(id);
   }
+  state.edition += 1;
 }
 
 /** @type {Map<string, "running" | "again">} */
@@ -235,6 +240,19 @@ export function learnDetail(detail) {
 }
 
 /**
+ * Reads anew which devices have the lines of these sessions, where not all have all of them yet.
+ *
+ * @param {(string | null | undefined)[]} ids
+ */
+export function loadUndelivered(ids) {
+  for (const id of new Set(ids)) {
+    const detail = id ? state.details.get(id) : undefined;
+    const devices = detail?.devices ?? 0;
+    if (detail?.entries.some((entry) => (entry.on_devices ?? 0) < devices)) void loadDetail(detail.meta.id);
+  }
+}
+
+/**
  * The newest lines of a session, for a preview: known ones at once.
  *
  * @param {string} id
@@ -262,11 +280,11 @@ export const loadPermissions = coalesced(async () => {
 });
 
 /** Reads what agents did before this page was opened, once. */
-export async function loadActivity() {
+async function loadActivity() {
   if (!early) return;
-  const { latest, activity } = await get("/activity");
-  for (const event of activity) noteActivity(state, event, 0);
-  for (const [event, number] of early ?? []) if (number > latest) noteActivity(state, event, Date.now());
+  const before = await get("/activity").catch(fail);
+  for (const event of before?.activity ?? []) noteActivity(state, event, 0);
+  for (const [event, number] of early ?? []) if (number > (before?.latest ?? 0)) noteActivity(state, event, Date.now());
   early = null;
   for (const detail of state.details.values()) settleTurns(state, detail);
   changed();
@@ -283,7 +301,7 @@ export async function loadAll() {
   if (state.standing !== "ready") return;
   const lists = [loadList("open", true)];
   if (state.listed.archived !== "none") lists.push(loadList("archived", true));
-  await Promise.all([loadRoster(), loadPermissions(), loadActivity().catch(fail), ...lists]);
+  await Promise.all([loadRoster(), loadPermissions(), loadActivity(), ...lists]);
   for (const id of state.details.keys()) void loadDetail(id);
   askAgainForMissing();
 }
@@ -318,6 +336,15 @@ export function fail(error) {
   if (!(error instanceof ApiError)) throw error;
   if (error.status === 401) setStanding("signed_out");
   else if (error.status === 0) setStanding("unreachable");
+}
+
+/**
+ * What a session is called.
+ *
+ * @param {{title?: string | null} | undefined} session
+ */
+export function nameOf(session) {
+  return session?.title || "Untitled session";
 }
 
 /**

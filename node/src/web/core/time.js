@@ -53,7 +53,8 @@ export function ago(text, now = Date.now()) {
  */
 export function until(text, now = Date.now()) {
   const left = new Date(text).getTime() - now;
-  return left <= 0 ? "expired" : `in ${span(left)}`;
+  // Seven days that were just begun are seven days.
+  return left <= 0 ? "expired" : `in ${span(left + MINUTE)}`;
 }
 
 /**

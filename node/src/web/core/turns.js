@@ -26,7 +26,10 @@
  * @property {ActivityEvent} event
  */
 
+/** Of one session. */
 const TURNS_MAX = 20;
+/** Whose turns are kept. */
+const SESSIONS_MAX = 100;
 const TEXT_MAX = 200_000;
 const TOOLS_MAX = 200;
 const TOLD_MAX = 300;
@@ -60,7 +63,11 @@ export function noteActivity(state, event, at) {
  */
 function turnOf(state, session, attempt) {
   const turns = state.turns.get(session) ?? [];
+  // The session that was quiet for longest is the first.
+  state.turns.delete(session);
   state.turns.set(session, turns);
+  const [quietest] = state.turns.keys();
+  if (state.turns.size > SESSIONS_MAX && quietest) state.turns.delete(quietest);
   const known = turns.find((turn) => turn.attempt === attempt);
   if (known) return known;
   /** @type {Turn} */
@@ -137,7 +144,7 @@ function bounded(text) {
  * Tells turns which line they ended with, as the session's own record says it.
  *
  * @param {State} state
- * @param {any} detail
+ * @param {import("./types.js").Detail} detail
  */
 export function settleTurns(state, detail) {
   const { meta } = detail;

@@ -46,7 +46,9 @@
  * @property {string} [processing_started_at]
  * @property {string} [attempt_id]
  * @property {string} [last_failed_attempt_id]
+ * @property {string} [last_completed_attempt_id]
  * @property {number} [last_completed_input_line]
+ * @property {number} [last_completed_line]
  * @property {number} last_human_line
  * @property {string} last_message_preview
  * @property {number} revision
@@ -146,6 +148,8 @@
  * @property {string | null} profile
  * @property {string[]} command
  * @property {boolean} installed
+ * @property {string | null} [program]
+ * @property {string | null} [version]
  * @property {string | null} note
  */
 
@@ -219,6 +223,7 @@
  * @property {string} [version]
  * @property {{home: string, store_bytes: number, export_bytes: number}} [storage]
  * @property {boolean} [can_join]
+ * @property {string | null} [join_error]
  */
 
 /**

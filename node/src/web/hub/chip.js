@@ -5,8 +5,9 @@
 
 import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
-import { link, lineName } from "../core/router.js";
-import { changed, state, wantDetail } from "../core/store.js";
+import { DRAG_TYPE, reference } from "../core/reference.js";
+import { link } from "../core/router.js";
+import { changed, nameOf, state, wantDetail } from "../core/store.js";
 import { ui } from "../core/ui.js";
 import { plain } from "./plain.js";
 import { statusChip } from "./status.js";
@@ -21,7 +22,7 @@ const EXCERPT = 280;
 export function chip(id, digits) {
   const line = digits ? Number(digits) : null;
   const known = state.sessions.get(id);
-  const name = known ? known.title || "Untitled session" : state.missing.has(id) ? "Not here yet" : "Session";
+  const name = known ? nameOf(known) : state.missing.has(id) ? "Not here yet" : "Session";
   const label = line ? `${name} · L${line}` : name;
   return h(
     "a",
@@ -79,8 +80,8 @@ export function dragging(id, line) {
     /** @param {DragEvent} event */
     dragstart: (event) => {
       event.stopPropagation();
-      const text = line ? `session:${id}:${lineName(line)}` : `session:${id}`;
-      event.dataTransfer?.setData("application/x-starling-reference", text);
+      const text = reference(id, line);
+      event.dataTransfer?.setData(DRAG_TYPE, text);
       event.dataTransfer?.setData("text/plain", text);
       if (event.dataTransfer) event.dataTransfer.effectAllowed = "copy";
       document.body.classList.add("dragging");
@@ -106,7 +107,7 @@ export function previewCard() {
  * @param {string} id
  * @param {number | null} line
  */
-export function cardBody(id, line) {
+function cardBody(id, line) {
   const detail = state.details.get(id);
   const item = state.sessions.get(id);
   if (!detail && state.missing.has(id)) {
@@ -120,7 +121,7 @@ export function cardBody(id, line) {
   const agent = detail?.meta.agent_id ?? item?.agent_id;
   const entry = line ? detail?.entries.find((each) => each.line_number === line) : detail?.entries.at(-1);
   return [
-    h("p", { class: "card-title" }, title ?? "Untitled session"),
+    h("p", { class: "card-title" }, nameOf({ title: title ?? null })),
     h("p", { class: "quiet row" }, agent ? `@${agent}` : "", item ? statusChip(item) : null),
     entry
       ? h("blockquote", null, h("b", null, `${entry.author} `), excerpt(entry.body))

@@ -7,6 +7,7 @@ import { requestId, words } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { draft, keepDraft } from "../core/keep.js";
+import { DRAG_TYPE } from "../core/reference.js";
 import { changed } from "../core/store.js";
 import { pickerList, pickerKey, watchPicker, openPicker, closePicker } from "./picker.js";
 
@@ -98,7 +99,7 @@ export function composer(options) {
         "button",
         {
           type: "button", class: "quiet-button", title: "Insert a reference to a session (@)", "aria-label": "Insert a reference",
-          on: { click: () => openPicker(id, writing(id).field) },
+          on: { click: () => openPicker(id, fieldOf(id)) },
         },
         icon("link"),
       ),
@@ -121,6 +122,19 @@ function adopt(one, field, focus) {
   field.setSelectionRange(one.text.length, one.text.length);
   // On a phone the keyboard would cover what was opened to be read.
   if (focus && matchMedia("(pointer: fine)").matches) field.focus({ preventScroll: true });
+}
+
+/**
+ * The field that is written in. The same session may be open in a panel and below it, and the one that was used last may be
+ * gone.
+ *
+ * @param {string} id
+ * @returns {HTMLTextAreaElement | null}
+ */
+function fieldOf(id) {
+  const one = writing(id);
+  if (!one.field?.isConnected) one.field = document.querySelector(`[data-composer="${id}"] textarea`);
+  return one.field;
 }
 
 /** @param {HTMLTextAreaElement} field */
@@ -148,6 +162,9 @@ function fieldListeners(options) {
       } else if (event.key === "Escape") {
         /** @type {HTMLElement} */ (event.target).blur();
       }
+    },
+    focus: (/** @type {any} */ event) => {
+      writing(id).field = event.target;
     },
     blur: () => setTimeout(() => closePicker(id), 200),
   };
@@ -178,9 +195,10 @@ export function clear(id) {
   const one = writing(id);
   one.text = "";
   keepDraft(id, { ...draft(id), text: "" });
-  if (one.field) {
-    one.field.value = "";
-    grow(one.field);
+  const field = fieldOf(id);
+  if (field) {
+    field.value = "";
+    grow(field);
   }
 }
 
@@ -195,7 +213,7 @@ function dropping(id) {
   return {
     /** @param {DragEvent} event */
     dragover: (event) => {
-      if (!event.dataTransfer?.types.includes("application/x-starling-reference")) return;
+      if (!event.dataTransfer?.types.includes(DRAG_TYPE)) return;
       event.preventDefault();
       event.dataTransfer.dropEffect = "copy";
       set(true);
@@ -203,11 +221,13 @@ function dropping(id) {
     dragleave: () => set(false),
     /** @param {DragEvent} event */
     drop: (event) => {
-      const text = event.dataTransfer?.getData("application/x-starling-reference");
+      const text = event.dataTransfer?.getData(DRAG_TYPE);
       set(false);
       document.body.classList.remove("dragging");
       if (!text) return;
       event.preventDefault();
+      const form = /** @type {Element} */ (event.currentTarget);
+      writing(id).field = form.querySelector("textarea");
       insert(id, text);
     },
   };
@@ -219,10 +239,11 @@ function dropping(id) {
  * @param {string} id
  * @param {string} reference
  */
-export function insert(id, reference) {
+function insert(id, reference) {
   const one = writing(id);
-  const start = one.field?.selectionStart ?? one.text.length;
-  const end = one.field?.selectionEnd ?? start;
+  const field = fieldOf(id);
+  const start = field?.selectionStart ?? one.text.length;
+  const end = field?.selectionEnd ?? start;
   splice(id, start, end, reference);
 }
 
@@ -240,7 +261,7 @@ function splice(id, start, end, reference) {
   const right = /^\s/.test(after) ? "" : " ";
   const added = `${left}${reference}${right}`;
   setText(id, before + added + after);
-  const { field } = one;
+  const field = fieldOf(id);
   if (field) {
     field.value = one.text;
     grow(field);
@@ -259,7 +280,7 @@ function splice(id, start, end, reference) {
  */
 function replaceMention(id, reference) {
   const one = writing(id);
-  const caret = one.field?.selectionStart ?? one.text.length;
+  const caret = fieldOf(id)?.selectionStart ?? one.text.length;
   const mention = /(?:^|\s)(@[^\s@]*)$/.exec(one.text.slice(0, caret));
   closePicker(id);
   splice(id, caret - (mention?.[1]?.length ?? 0), caret, reference);

@@ -8,13 +8,14 @@ import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { isUnread, pins } from "../core/keep.js";
 import { link } from "../core/router.js";
-import { changed, loadList, state, waitingOf } from "../core/store.js";
+import { changed, loadList, nameOf, state, waitingOf } from "../core/store.js";
 import { dayName, exact, short } from "../core/time.js";
 import { ui } from "../core/ui.js";
 import { dragging } from "./chip.js";
 import { newestFirst } from "./order.js";
 import { plain } from "./plain.js";
 import { asks, shownStatus, statusChip } from "./status.js";
+import { isCut, sentinel, windowed } from "./window.js";
 
 /** @typedef {import("../core/types.js").Item} Item */
 /** @typedef {import("../core/dom.js").VElement} VElement */
@@ -45,6 +46,7 @@ const rows = new Map();
  */
 export function listPane(selected) {
   const items = shownItems();
+  const shown = windowed(items, `${ui.archived} ${ui.agent} ${ui.search}`);
   return h(
     "section",
     { key: "list", class: "pane list-pane", "aria-label": "Sessions" },
@@ -55,7 +57,7 @@ export function listPane(selected) {
       h("a", { class: "button primary", href: link("new"), "aria-keyshortcuts": "c" }, icon("plus"), "New"),
     ),
     filters(),
-    h("div", { class: "scroll", "data-list": true }, items.length === 0 ? nothing() : groups(items, selected), tail()),
+    h("div", { class: "scroll", "data-list": true }, items.length === 0 ? nothing() : groups(shown, selected), isCut(items.length) ? sentinel() : null, tail()),
   );
 }
 
@@ -163,8 +165,18 @@ async function ask(query) {
   changed();
 }
 
+/** What was listed last, and for what. @type {{key: string, items: Item[]}} */
+let listed = { key: "", items: [] };
+
+/** The rows of the list; they are chosen and sorted again only when sessions, filters or answers have changed. */
+function shownItems() {
+  const key = [state.edition, ui.archived, ui.agent, found?.items.length, found?.complete, ui.search].join("\n");
+  if (listed.key !== key) listed = { key, items: chosen() };
+  return listed.items;
+}
+
 /** @returns {Item[]} newest first */
-export function shownItems() {
+function chosen() {
   const query = ui.search.trim().toLowerCase();
   const all = [...state.sessions.values()].filter((item) => item.archived === ui.archived && fits(item, query));
   if (query && found && found.archived === ui.archived && found.query.toLowerCase() === query) {
@@ -241,7 +253,7 @@ function makeRow(item, selected, unread, time) {
         "span",
         { class: "row-top" },
         unread ? h("span", { class: "unread-dot", role: "img", "aria-label": "Unread" }) : null,
-        h("span", { class: item.title ? "row-title" : "row-title quiet" }, item.title ?? "Untitled session"),
+        h("span", { class: item.title ? "row-title" : "row-title quiet" }, nameOf(item)),
         h("time", { class: "row-time", datetime: item.updated_at, title: exact(item.updated_at) }, time),
       ),
       h("span", { class: "row-preview" }, plain(match ? match.excerpt : item.last_message_preview)),

@@ -7,7 +7,7 @@ import { post, sessionPath } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { link } from "../core/router.js";
-import { agentOf, loadPermissions, state } from "../core/store.js";
+import { agentOf, loadPermissions, nameOf, state } from "../core/store.js";
 import { ago } from "../core/time.js";
 import { doing, isOpen } from "../core/ui.js";
 
@@ -28,7 +28,7 @@ function card(one, linked) {
   const name = `permission ${one.session_id} ${one.request}`;
   const busy = isOpen(name);
   const host = one.here ? "this device" : (agentOf(one.agent_id)?.host_label ?? "another device");
-  const title = state.sessions.get(one.session_id)?.title ?? "Untitled session";
+  const title = nameOf(state.sessions.get(one.session_id));
   /** @param {boolean} allow */
   const answer = (allow) =>
     doing(name, async () => {

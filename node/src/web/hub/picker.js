@@ -4,7 +4,7 @@
  */
 
 import { h } from "../core/dom.js";
-import { changed, state } from "../core/store.js";
+import { changed, nameOf, state } from "../core/store.js";
 import { reference } from "../core/reference.js";
 import { newestFirst } from "./order.js";
 
@@ -78,7 +78,7 @@ export function pickerList(id, choose) {
             },
           },
         },
-        h("span", { class: "row-title" }, item.title ?? "Untitled session"),
+        h("span", { class: "row-title" }, nameOf(item)),
         h("span", { class: "quiet small" }, `@${item.agent_id}`),
       ),
     ),

@@ -3,9 +3,8 @@
  * instead of their references.
  */
 
+import { REFERENCES } from "../core/reference.js";
 import { state } from "../core/store.js";
-
-const REFERENCE = /session:(qs-[0-9A-HJKMNP-TV-Z]{26})(?::L(\d{6,12}))?/g;
 
 /**
  * @param {string} text
@@ -13,7 +12,7 @@ const REFERENCE = /session:(qs-[0-9A-HJKMNP-TV-Z]{26})(?::L(\d{6,12}))?/g;
  */
 export function plain(text) {
   return text
-    .replace(REFERENCE, (whole, id, line) => {
+    .replace(REFERENCES, (whole, id, line) => {
       const title = state.sessions.get(id)?.title;
       return title ? `“${title}”${line ? ` L${Number(line)}` : ""}` : whole;
     })

@@ -6,7 +6,7 @@
 import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { go, link } from "../core/router.js";
-import { changed, loadList, state, wantDetail } from "../core/store.js";
+import { changed, loadList, nameOf, state, wantDetail } from "../core/store.js";
 import { short } from "../core/time.js";
 import { ui } from "../core/ui.js";
 import { dragging } from "./chip.js";
@@ -78,7 +78,7 @@ export function quickPanel() {
       h(
         "div",
         { class: "quick-list" },
-        field(quick, items),
+        h("div", { class: "row quick-top" }, field(quick, items), h("button", { type: "button", class: "icon-button quick-close", "aria-label": "Close", on: { click: closeQuick } }, icon("close"))),
         h("ul", { id: "quick-choices", class: "rows", role: "listbox", "aria-label": "Sessions and pages" }, items.map((each, at) => option(each, at, quick))),
         items.length === 0 ? h("p", { class: "empty" }, "Nothing fits.") : null,
         h("p", { class: "quick-keys small quiet" }, h("kbd", null, "↑↓"), " preview ", h("kbd", null, "click"), " pin ", h("kbd", null, "Enter"), " go ", h("kbd", null, "Esc"), " close"),
@@ -141,7 +141,7 @@ function option(choice, at, quick) {
     },
     session
       ? [
-          h("span", { class: "row-title" }, session.title ?? "Untitled session"),
+          h("span", { class: "row-title" }, nameOf(session)),
           statusChip(session),
           h("span", { class: "quiet small" }, `@${session.agent_id}`),
           h("span", { class: "row-time" }, short(session.updated_at)),

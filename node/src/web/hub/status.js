@@ -46,16 +46,18 @@ export function statusChip(item) {
   const shown = shownStatus(item);
   if (shown === "active") return null;
   const reason = waitingOf(item.id)?.reason;
-  return h("span", { class: `status status-${shown}`, title: reason, "data-status": shown }, NAMES[shown]);
+  const name = shown === "asking" && !asks(item.id, true) ? "Asks" : NAMES[shown];
+  return h("span", { class: `status status-${shown}`, title: reason, "data-status": shown }, name);
 }
 
 /**
  * Whether the session's agent waits for a permission.
  *
  * @param {string} id
+ * @param {boolean} [us] whether it can be given here
  */
-export function asks(id) {
-  return state.permissions.some((each) => each.session_id === id);
+export function asks(id, us = false) {
+  return state.permissions.some((each) => each.session_id === id && (each.can_answer || !us));
 }
 
 /**

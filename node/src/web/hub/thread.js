@@ -8,7 +8,7 @@ import { icon } from "../core/icons.js";
 import { flag, markSeen, pins, setFlag, togglePin } from "../core/keep.js";
 import { reference } from "../core/reference.js";
 import { link } from "../core/router.js";
-import { changed, company, hearAnswer, loadDetail, state, waitingOf, wantDetail } from "../core/store.js";
+import { changed, company, hearAnswer, loadDetail, nameOf, state, waitingOf, wantDetail } from "../core/store.js";
 import { ago } from "../core/time.js";
 import { runningTurn } from "../core/turns.js";
 import { copy, doing, isOpen } from "../core/ui.js";
@@ -35,7 +35,7 @@ export function thread(id, line, embedded = false) {
   if (document.visibilityState === "visible") markSeen(id, detail.meta.revision);
   return h(
     "section",
-    { key: `thread ${id}`, class: "pane thread", "aria-label": detail.meta.title ?? "Untitled session" },
+    { key: `thread ${id}`, class: "pane thread", "aria-label": nameOf(detail.meta) },
     head(detail, embedded),
     h(
       "div",
@@ -46,7 +46,7 @@ export function thread(id, line, embedded = false) {
       },
       h("div", { class: "thread-lines", role: "log", "aria-label": "Messages" }, body(detail, line)),
     ),
-    foot(detail),
+    foot(detail, embedded),
   );
 }
 
@@ -189,8 +189,8 @@ function standing(detail) {
   return null;
 }
 
-/** @param {Detail} detail */
-function foot(detail) {
+/** @param {Detail} detail @param {boolean} embedded */
+function foot(detail, embedded) {
   const { meta } = detail;
   if (detail.archived) {
     return h(
@@ -210,7 +210,8 @@ function foot(detail) {
       label: `Message to @${meta.agent_id}`,
       placeholder: meta.status === "running" ? `@${meta.agent_id} is working; write on, it is answered next` : `Message @${meta.agent_id}`,
       action: "Send",
-      autofocus: true,
+      // In a panel the focus stays with the choice.
+      autofocus: !embedded,
       send: async (text, request) => {
         await post(sessionPath(meta.id, "messages"), { body: text, request_id: request });
         await loadDetail(meta.id);

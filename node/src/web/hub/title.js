@@ -5,7 +5,7 @@
 
 import { post, sessionPath, words } from "../core/api.js";
 import { h } from "../core/dom.js";
-import { changed, hearAnswer, loadDetail, state } from "../core/store.js";
+import { changed, hearAnswer, loadDetail, nameOf, state } from "../core/store.js";
 import { ui } from "../core/ui.js";
 
 const TITLE_MAX = 80;
@@ -16,7 +16,7 @@ export function titleLine(detail) {
   const editing = ui.title;
   if (editing?.session === meta.id) return editor(editing);
   const mine = meta.created_by === state.status?.handle && !detail.archived;
-  const text = meta.title ?? "Untitled session";
+  const text = nameOf(meta);
   if (!mine) return h("h1", { key: "title", class: meta.title ? "" : "quiet" }, text);
   return h(
     "h1",

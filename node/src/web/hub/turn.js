@@ -6,7 +6,7 @@
 import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { markdown } from "../core/markdown.js";
-import { ago } from "../core/time.js";
+import { span } from "../core/time.js";
 import { asks } from "./status.js";
 
 /** @typedef {import("../core/turns.js").Turn} Turn */
@@ -29,7 +29,7 @@ export function liveTurn(meta, turn) {
       h("span", { class: "avatar", "aria-hidden": "true" }, icon("agent")),
       h("b", { class: "author" }, `@${meta.agent_id}`),
       h("span", { class: "working" }, asks(meta.id) ? "asks for a permission" : doingNow(turn)),
-      since ? h("span", { class: "small quiet" }, `since ${ago(since)}`) : null,
+      since ? h("span", { class: "small quiet" }, `for ${span(Date.now() - Date.parse(since))}`) : null,
     ),
     turn ? steps(turn) : null,
     turn?.text ? h("div", { class: "prose streamed" }, markdown(turn.text)) : null,
