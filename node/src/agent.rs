@@ -17,6 +17,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
+use crate::machine::capabilities::Capabilities;
+
 pub mod acp;
 pub mod demo;
 pub mod door;
@@ -333,6 +335,10 @@ pub trait LiveTurn: Send {
     /// Whether the agent's side of the session is the earlier one, so that it knows what was said before.
     fn is_resumed(&self) -> bool {
         false
+    }
+    /// What the agent said that it can do; `None` for programs that say nothing of it.
+    fn capabilities(&self) -> Option<Capabilities> {
+        None
     }
     /// Closes the turn; its door is of no use to the agent from now on. The process stays for the next turn.
     fn close(self: Box<Self>) -> BoxFuture<'static, ()>;

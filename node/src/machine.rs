@@ -10,6 +10,7 @@
 pub mod activity;
 mod after;
 mod aside;
+pub mod capabilities;
 mod code;
 mod commit;
 mod company;

@@ -5,6 +5,10 @@ mod cli;
 
 use std::process::ExitCode;
 
+/// A run allocates and frees small objects all the time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     cli::main()
 }

@@ -91,7 +91,7 @@ fn give(world: &mut World, nodes: &Nodes) -> Result<(), String> {
 }
 
 fn profile_row(agent: RecordId) -> Batch {
-    let value = Some(rows::encode(&ProfileRow { profile: profile() }));
+    let value = Some(rows::encode(&ProfileRow { profile: profile(), capabilities: None }));
     let row = LocalRow { space: Space::Setting, key: agent.as_bytes().to_vec(), value };
     Batch { local: vec![row], ..Batch::default() }
 }

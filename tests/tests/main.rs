@@ -20,6 +20,7 @@ mod first_run;
 mod found_and_delivered;
 mod http_door;
 mod hub_in_a_browser;
+mod idle_agents_rest;
 mod invites;
 mod joined_from_the_page;
 mod limits;

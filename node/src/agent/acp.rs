@@ -20,7 +20,9 @@ use super::{AgentDriver, AgentSpec, FailReason, LiveTurn, TurnFailure, TurnReque
 use crate::spawner::Spawner;
 
 mod connection;
+mod handshake;
 mod listener;
+mod modes;
 mod turn;
 
 /// Drives one agent over ACP.

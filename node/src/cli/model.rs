@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// `{session: detail}`
 #[derive(Debug, Default, Deserialize)]
@@ -206,6 +206,23 @@ pub(super) struct Agent {
     pub(super) last_seen: Option<String>,
     pub(super) running: Option<String>,
     pub(super) queued: usize,
+    pub(super) capabilities: Option<Capabilities>,
+}
+
+/// What an agent can do, in its own words.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Capabilities {
+    pub(super) program: Option<String>,
+    pub(super) resumes: bool,
+    pub(super) modes: Vec<Mode>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Mode {
+    pub(super) id: String,
+    pub(super) name: String,
 }
 
 /// What an agent said on standard error.

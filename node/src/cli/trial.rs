@@ -14,8 +14,8 @@ use super::client::events::Event;
 use super::client::{Call, paths};
 use super::explained::{Step, explained};
 use super::failure::{Exit, Failure};
-use super::model::{Agents, Detail, SessionBody};
-use super::render::{clean, style, styled};
+use super::model::{Agents, Capabilities, Detail, SessionBody};
+use super::render::{self, clean, style, styled};
 use crate::machine::request::Code;
 
 /// How long an agent may take when nobody says otherwise: a first start by `npx` and a slow model.
@@ -46,6 +46,8 @@ struct Report {
     steps: Vec<Taken>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<Why>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capabilities: Option<Capabilities>,
 }
 
 /// Why it failed.
@@ -71,7 +73,8 @@ pub(super) async fn run(cx: &mut Context, handle: &Handle) -> Result<(), Failure
         Err(_) => Some(trial.late(limit)),
     };
     archived?;
-    trial.tell(cx, failure)
+    let able = if failure.is_none() { capabilities(cx, handle).await? } else { None };
+    trial.tell(cx, failure, able)
 }
 
 /// Only its own device can say much about an agent.
@@ -90,6 +93,13 @@ async fn check_host(cx: &Context, handle: &Handle) -> Result<(), Failure> {
         clean(&agent.owner)
     );
     Err(Failure::of(Code::QuickSessionInvalidState, detail).hint("run the test there"))
+}
+
+/// What the agent said that it can do.
+async fn capabilities(cx: &Context, handle: &Handle) -> Result<Option<Capabilities>, Failure> {
+    let agents = cx.client.ask(Call::get(paths::AGENTS)).await?.parse::<Agents>()?.agents;
+    let tested = agents.into_iter().find(|agent| agent.handle == handle.as_str());
+    Ok(tested.and_then(|agent| agent.capabilities))
 }
 
 struct Trial {
@@ -195,7 +205,12 @@ impl Trial {
     }
 
     /// Prints what came of it, and fails where the agent failed.
-    fn tell(self, cx: &mut Context, failure: Option<Why>) -> Result<(), Failure> {
+    fn tell(
+        self,
+        cx: &mut Context,
+        failure: Option<Why>,
+        capabilities: Option<Capabilities>,
+    ) -> Result<(), Failure> {
         let ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let verdict = failure.as_ref().map(|why| {
             let exit = if why.reason == "timed_out" { Exit::TimedOut } else { Exit::Failed };
@@ -212,6 +227,7 @@ impl Trial {
                 ms,
                 steps: self.taken,
                 failure,
+                capabilities,
             };
             let json = serde_json::to_vec(&report);
             cx.out.document(&json.map_err(|error| Failure::new(Exit::Failed, "io", error.to_string()))?)?;
@@ -219,6 +235,9 @@ impl Trial {
             let reason = clean(&why.reason);
             cx.out.data(&format!("{}  {}: {reason}\n", styled(style::BAD, "✗"), why.step.words()))?;
         } else {
+            if let Some(able) = &capabilities {
+                cx.out.data(&styled(style::DIM, &format!("   {}\n", render::node::capabilities(able))))?;
+            }
             cx.out.note(&format!("@{} works; the test's session is archived", self.handle));
         }
         verdict.map_or(Ok(()), Err)
@@ -226,7 +245,7 @@ impl Trial {
 }
 
 fn line(step: Step, ms: u64, detail: Option<&str>) -> String {
-    let detail = detail.map(|text| format!(": {}", super::render::one_line(text, 60))).unwrap_or_default();
+    let detail = detail.map(|text| format!(": {}", render::one_line(text, 60))).unwrap_or_default();
     let time = styled(style::DIM, &format!("{}.{:03} s", ms / 1_000, ms % 1_000));
     format!("{}  {}{detail}  {time}\n", styled(style::GOOD, "✓"), step.words())
 }

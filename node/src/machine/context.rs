@@ -167,7 +167,7 @@ impl Node {
 }
 
 /// Digest of what is run and where: a token of one program is of no use to another, nor in another directory.
-fn program_of(profile: &AgentProfile) -> [u8; 32] {
+pub(super) fn program_of(profile: &AgentProfile) -> [u8; 32] {
     let bytes = rows::encode(&(&profile.kind, &profile.cwd));
     *blake3::Hasher::new_derive_key("starling/agent-program/1").update(&bytes).finalize().as_bytes()
 }

@@ -221,13 +221,18 @@ impl Node {
             }
             return;
         };
-        let (key, generation) = (turn.key, turn.generation);
-        let profile = self.hosting.profile(&turn.agent).cloned();
+        let (key, generation, agent) = (turn.key, turn.generation, turn.agent);
+        let profile = self.hosting.profile(&agent).cloned();
         match (event, profile) {
             (TurnInput::Context { token, usage }, Some(profile)) => {
                 self.keep_context(key, generation, &profile, token, usage);
             }
             (TurnInput::Context { .. }, None) => {}
+            (TurnInput::Capable(capabilities), _) => {
+                if self.hosting.set_capabilities(agent, capabilities) {
+                    self.keep_profile(agent);
+                }
+            }
             (TurnInput::Doing(doing), _) => self.on_doing(attempt, doing),
             (TurnInput::Asked { request, title }, _) => self.on_asked(attempt, request, title),
             (TurnInput::Answered { request, allowed }, _) => self.on_answered(attempt, request, allowed),
@@ -271,6 +276,7 @@ impl Node {
                 TurnInput::Cancelled => self.fail(key, attempt, "stopped"),
                 // Taken in before it came here.
                 TurnInput::Context { .. }
+                | TurnInput::Capable(_)
                 | TurnInput::Doing(_)
                 | TurnInput::Asked { .. }
                 | TurnInput::Answered { .. } => return,

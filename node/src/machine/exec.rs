@@ -81,6 +81,7 @@ mod tests {
                     policy,
                     mode: None,
                 },
+                capabilities: None,
             };
             assert_eq!(decode::<ProfileRow>(&encode(&row)), Some(row));
         }

@@ -44,7 +44,7 @@ pub fn found(
         batch.local.push(LocalRow {
             space: Space::Setting,
             key: hosting.id().as_bytes().to_vec(),
-            value: Some(rows::encode(&ProfileRow { profile })),
+            value: Some(rows::encode(&ProfileRow { profile, capabilities: None })),
         });
     }
     Ok(Founded { workspace, batch })

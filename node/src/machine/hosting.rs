@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use starling_crdt::id::{AgentId, AttemptId, StreamKey};
 
+use super::capabilities::Capabilities;
+use super::context::program_of;
 use super::input::AgentProfile;
 use super::rows::{self, ProfileRow};
 
@@ -40,6 +42,8 @@ pub(super) struct Host {
 #[derive(Debug, Default)]
 pub(super) struct Hosting {
     pub(super) profiles: BTreeMap<AgentId, AgentProfile>,
+    /// What those that have run can do.
+    capabilities: BTreeMap<AgentId, Capabilities>,
     pub(super) hosts: BTreeMap<AgentId, Host>,
     pub(super) turns: BTreeMap<AttemptId, Turn>,
 }
@@ -48,9 +52,14 @@ impl Hosting {
     pub(super) fn load(rows: &[(Vec<u8>, Vec<u8>)]) -> Self {
         let read = |(key, row): &(Vec<u8>, Vec<u8>)| {
             let agent = AgentId::from_bytes(key.as_slice().try_into().ok()?);
-            Some((agent, rows::decode::<ProfileRow>(row)?.profile))
+            Some((agent, rows::decode::<ProfileRow>(row)?))
         };
-        Self { profiles: rows.iter().filter_map(read).collect(), ..Self::default() }
+        let mut hosting = Self::default();
+        for (agent, row) in rows.iter().filter_map(read) {
+            hosting.profiles.insert(agent, row.profile);
+            hosting.capabilities.extend(row.capabilities.map(|capabilities| (agent, capabilities)));
+        }
+        hosting
     }
 
     pub(super) fn profile(&self, agent: &AgentId) -> Option<&AgentProfile> {
@@ -59,8 +68,31 @@ impl Hosting {
 
     /// Runs an agent in this way from now on; the shell has to be told.
     pub(super) fn set_profile(&mut self, agent: AgentId, profile: AgentProfile) {
-        self.profiles.insert(agent, profile);
+        let program = program_of(&profile);
+        let old = self.profiles.insert(agent, profile);
+        if old.is_some_and(|old| program_of(&old) != program) {
+            self.capabilities.remove(&agent);
+        }
         self.hosts.entry(agent).or_default().announced = false;
+    }
+
+    /// What the agent said that it can do, when it has run.
+    pub(super) fn capabilities(&self, agent: &AgentId) -> Option<&Capabilities> {
+        self.capabilities.get(agent)
+    }
+
+    /// Remembers what an agent can do; returns whether that is new.
+    pub(super) fn set_capabilities(&mut self, agent: AgentId, capabilities: Capabilities) -> bool {
+        let capabilities = capabilities.bounded();
+        let is_new = self.capabilities.get(&agent) != Some(&capabilities);
+        self.capabilities.insert(agent, capabilities);
+        is_new
+    }
+
+    /// What is stored of an agent.
+    pub(super) fn row(&self, agent: &AgentId) -> Option<ProfileRow> {
+        let profile = self.profiles.get(agent)?.clone();
+        Some(ProfileRow { profile, capabilities: self.capabilities.get(agent).cloned() })
     }
 
     /// The session that an agent works on, and how many wait for it.
@@ -95,5 +127,41 @@ impl Host {
     pub(super) fn count_turn(&mut self, now: u64) {
         self.begun_ms.retain(|begun| begun.saturating_add(HOUR_MS) > now);
         self.begun_ms.push_back(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::input::AgentKind;
+    use crate::machine::policy::AgentPolicy;
+
+    fn profile(command: &str, mode: Option<&str>) -> AgentProfile {
+        AgentProfile {
+            kind: AgentKind::Acp { command: vec![command.to_owned()] },
+            cwd: None,
+            env: Vec::new(),
+            allow: Vec::new(),
+            policy: AgentPolicy::DEFAULT,
+            mode: mode.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn what_an_agent_can_do_is_there_after_a_restart_and_forgotten_with_its_program() {
+        let agent = AgentId::from_bytes([7; 32]);
+        let mut hosting = Hosting::default();
+        hosting.set_profile(agent, profile("one", None));
+        let able = Capabilities { program: Some("One 1.0".to_owned()), resumes: true, modes: Vec::new() };
+        assert!(hosting.set_capabilities(agent, able.clone()));
+        assert!(!hosting.set_capabilities(agent, able.clone()), "nothing new");
+
+        let row = rows::encode(&hosting.row(&agent).unwrap());
+        let mut hosting = Hosting::load(&[(agent.as_bytes().to_vec(), row)]);
+        assert_eq!(hosting.capabilities(&agent), Some(&able));
+        hosting.set_profile(agent, profile("one", Some("plan")));
+        assert_eq!(hosting.capabilities(&agent), Some(&able), "the same program");
+        hosting.set_profile(agent, profile("two", None));
+        assert_eq!(hosting.capabilities(&agent), None);
     }
 }

@@ -7,6 +7,7 @@ use starling_crdt::id::{DeviceKey, Handle, RecordId, SessionId};
 use starling_crdt::view::Status;
 
 use super::activity::Activity;
+use super::capabilities::Capabilities;
 use super::profile::AgentProfile;
 
 /// A row of the session list.
@@ -71,6 +72,8 @@ pub struct AgentInfo {
     pub queued: usize,
     /// How this device runs it; `None` for those of other devices.
     pub profile: Option<AgentProfile>,
+    /// What it said that it can do when it ran here last; `None` for those of other devices.
+    pub capabilities: Option<Capabilities>,
 }
 
 /// A member of the workspace.

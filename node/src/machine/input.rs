@@ -8,6 +8,7 @@ use starling_crdt::id::{AttemptId, DeviceKey, Handle, RecordId, SessionId, Strea
 
 use super::activity::Doing;
 use super::aside::Place;
+use super::capabilities::Capabilities;
 use super::context::Usage;
 use super::export_plan::ExportPlan;
 use super::info::{ExportState, Notice};
@@ -161,6 +162,8 @@ pub enum TurnInput {
         /// How full it is, if the agent said so.
         usage: Option<Usage>,
     },
+    /// What the agent said that it can do, when its side was opened.
+    Capable(Capabilities),
     /// What the agent does, in short: for the creator's other devices. Clients of this one are told by the runner.
     Doing(Vec<Doing>),
     /// The agent asks for a permission; [`Effect::Permit`] answers it.

@@ -8,7 +8,7 @@ use starling_crdt::payload::Payload;
 use super::Node;
 use super::input::{AgentProfile, Ticket};
 use super::request::{Code, Rejection};
-use super::rows::{self, IndexRow, ProfileRow};
+use super::rows::{self, IndexRow};
 use crate::store::Space;
 
 /// Domain of the digest of what the old host had written.
@@ -40,9 +40,8 @@ impl Node {
             }
             None => self.write_roster(Payload::HostAgent { handle: handle.clone(), device: self.me })?,
         };
-        let row = rows::encode(&ProfileRow { profile: profile.clone() });
-        self.commits.stage_local(Space::Setting, agent.as_bytes().to_vec(), Some(row));
         self.hosting.set_profile(agent, profile);
+        self.keep_profile(agent);
         if known.is_some() {
             self.host_agents();
         }
@@ -50,6 +49,14 @@ impl Node {
         let rows: Vec<_> = self.slots.rows().map(|(key, row)| (*key, row.clone())).collect();
         rows.iter().filter(|(_, row)| row.agent == agent).for_each(|(key, row)| self.watch_row(*key, row));
         Ok(())
+    }
+
+    /// How a hosted agent is run, and what it can do, is there after a restart.
+    pub(super) fn keep_profile(&mut self, agent: AgentId) {
+        if let Some(row) = self.hosting.row(&agent) {
+            let row = rows::encode(&row);
+            self.commits.stage_local(Space::Setting, agent.as_bytes().to_vec(), Some(row));
+        }
     }
 
     /// Becomes the host of an agent that another device hosts.

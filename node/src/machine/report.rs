@@ -155,6 +155,7 @@ impl Node {
                 running: running.and_then(|key| Some(self.slots.get(&key)?.row.as_ref()?.id)),
                 queued,
                 profile: self.hosting.profile(id).filter(|_| agent.host == self.me).cloned(),
+                capabilities: self.hosting.capabilities(id).filter(|_| agent.host == self.me).cloned(),
             })
         });
         let mut agents: Vec<AgentInfo> = agents.collect();

@@ -12,6 +12,7 @@ use starling_crdt::session::{Entry, Session};
 use starling_crdt::view::{Status, View};
 
 use super::aside::Place;
+use super::capabilities::Capabilities;
 use super::input::AgentProfile;
 
 /// What a list shows of a session, and what routing needs to know without opening it.
@@ -262,6 +263,9 @@ pub struct ProfileRow {
     /// How it is run.
     #[n(0)]
     pub profile: AgentProfile,
+    /// What the program said that it can do, once it has run.
+    #[n(1)]
+    pub capabilities: Option<Capabilities>,
 }
 
 /// Key of the setting that is there while the exchange with peers is cut.

@@ -265,6 +265,9 @@ impl Turn {
         };
         // Should the node die in the middle, the agent's side can still be found again.
         self.report_context(live.resume_token()).await;
+        if let Some(capabilities) = live.capabilities() {
+            self.report(TurnInput::Capable(capabilities)).await;
+        }
         if live.is_resumed() {
             prompt.keep_new();
         }

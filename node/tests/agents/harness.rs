@@ -139,6 +139,17 @@ impl Bench {
         Self::with(|dir| AgentSpec { command, ..AgentSpec::demo("scribe", &exe(), None, dir.to_owned()) })
     }
 
+    /// Any command, with a mode that its sessions are to be in.
+    pub(crate) fn in_mode(mode: &str, command: &[&str]) -> Self {
+        let command = command.iter().map(|word| (*word).to_owned()).collect();
+        let mode = Some(mode.to_owned());
+        Self::with(|dir| AgentSpec {
+            command,
+            mode,
+            ..AgentSpec::demo("scribe", &exe(), None, dir.to_owned())
+        })
+    }
+
     fn with(spec: impl FnOnce(&Path) -> AgentSpec) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let daemon = Daemon::start(&dir.path().join("s.sock"));

@@ -169,3 +169,63 @@ async fn a_line_without_end_does_not_fill_the_memory() {
     assert_eq!(failure_of(end).reason, FailReason::Crashed);
     bench.finish().await;
 }
+
+const NAMED: &str = r#"initialize) ok '{"protocolVersion":1,"agentInfo":{"name":"helper","title":"The Helper","version":"2.1"},
+    "agentCapabilities":{"loadSession":true}}' ;;"#;
+const MODES: &str = r#"session/new) ok '{"sessionId":"fresh","modes":{"currentModeId":"build",
+    "availableModes":[{"id":"build","name":"Build"},{"id":"plan","name":"Plan only"}]}}' ;;"#;
+/// The way in which the protocol wants modes to be offered from now on; the old way says something else here.
+const OPTIONS: &str = r#"session/new) ok '{"sessionId":"fresh","modes":{"currentModeId":"x","availableModes":[]},
+    "configOptions":[{"id":"m","name":"Mode","category":"mode","type":"select","currentValue":"build",
+    "options":[{"value":"build","name":"Build"},{"value":"plan","name":"Plan only"}]}]}' ;;"#;
+
+fn in_mode(mode: &str, answers: &[&str]) -> Bench {
+    let answers: Vec<String> = answers.iter().map(|answer| answer.replace("\n    ", " ")).collect();
+    Bench::in_mode(mode, &["sh", "-c", &agent(&answers.join("\n"))])
+}
+
+#[tokio::test]
+async fn an_agent_says_what_it_is_and_can_do() {
+    for modes in [MODES, OPTIONS] {
+        let bench = in_mode(
+            "plan",
+            &[NAMED, modes, "session/set_mode|session/set_config_option) ok '{\"configOptions\":[]}' ;;"],
+        );
+        let (turn, _events) = bench.open().await.unwrap();
+        let able = turn.capabilities().unwrap();
+        assert_eq!((able.program.as_deref(), able.resumes), (Some("The Helper 2.1"), true));
+        let modes: Vec<_> = able.modes.iter().map(|mode| (mode.id.as_str(), mode.name.as_str())).collect();
+        assert_eq!(modes, [("build", "Build"), ("plan", "Plan only")]);
+        within(turn.close()).await;
+        bench.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_put_into_the_mode_of_its_agent() {
+    for (modes, set) in [(MODES, "session/set_mode"), (OPTIONS, "session/set_config_option")] {
+        let answer = format!("{set}) ok '{{\"configOptions\":[]}}' ;;");
+        let bench = in_mode("plan", &[NAMED, modes, DONE, &answer]);
+        let (mut turn, _events) = bench.open().await.unwrap();
+        assert_eq!(text_of(&within(turn.prompt(prompt(None))).await), "");
+        within(turn.close()).await;
+        let said = bench.driver.stderr_tail();
+        assert!(said.ends_with(&format!("{set} fresh\nsession/prompt fresh\n")), "{said}");
+        bench.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn a_mode_that_is_not_there_fails_with_those_that_are() {
+    let bench = in_mode("nope", &[NAMED, MODES, DONE]);
+    let failure = bench.open().await.err().unwrap();
+    assert_eq!(failure.reason, FailReason::Refused);
+    assert_eq!(failure.detail, "it has no mode \"nope\"; it has build, plan");
+    bench.finish().await;
+
+    let refuse = r#"session/set_mode) no '{"code":-32602,"message":"not now"}' ;;"#;
+    let bench = in_mode("plan", &[NAMED, MODES, DONE, refuse]);
+    let failure = bench.open().await.err().unwrap();
+    assert_eq!(failure.detail, "it does not go into the mode \"plan\": not now");
+    bench.finish().await;
+}

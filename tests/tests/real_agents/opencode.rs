@@ -23,12 +23,18 @@ struct Bench {
 
 /// A node that hosts OpenCode with a model that says `script`; `None` where it is not installed.
 fn bench(script: impl IntoIterator<Item = Say>) -> Option<Bench> {
+    bench_with(&[], script)
+}
+
+/// The same, with more words for `agent add`.
+fn bench_with(words: &[&str], script: impl IntoIterator<Item = Say>) -> Option<Bench> {
     let command = Program::OpenCode.command()?;
     let (model, user) = (Model::new(script), tempfile::tempdir().unwrap());
     let env = environment(&model, user.path().to_str().unwrap());
     let node = Node::founded_in("alice", env.clone().into_iter().collect());
     let mut add = vec!["agent", "add", "coder"];
     add.extend(env.keys().filter(|name| *name != "HOME").flat_map(|name| ["--env", name]));
+    add.extend(words);
     add.push("--acp");
     add.extend(command.iter().map(String::as_str));
     let _added = node.cli(&add).ok();
@@ -128,6 +134,36 @@ fn it_is_told_to_set_a_title_answers_and_is_resumed_after_a_restart() {
     let newest = text(second.last().unwrap());
     assert!(newest.contains("Are you sure?") && !newest.contains("What is 2 + 2?"), "only the new: {newest}");
     assert_eq!(model.elsewhere(), Vec::<String>::new(), "nothing else was asked for");
+}
+
+/// Its modes are `build` and `plan`; to one that plans it says in each prompt that nothing is to be changed.
+#[test]
+fn it_is_put_into_the_mode_that_its_host_wants_and_says_which_there_are() {
+    for (mode, is_there) in [("plan", true), ("dream", false)] {
+        let script = [set_title("A plan"), reply("First this, then that."), Say::Text("Said.")];
+        let Some(Bench { mut node, model, user: _user }) = bench_with(&["--mode", mode], script) else {
+            return;
+        };
+        let id = node.open("coder", "How would you do it?");
+        if !is_there {
+            let failed = node.until_within(TURN, &id, "failed", |session| status_of(session) == "error");
+            let error = failed["meta"]["error"].as_str().unwrap();
+            assert!(error.contains("it has no mode \"dream\"; it has build, plan"), "{error}");
+            continue;
+        }
+        let session = node.until_within(TURN, &id, "answered", |session| status_of(session) == "active");
+        assert_eq!(entries(&session).last().unwrap().2, "First this, then that.");
+        let prompt = model.asked()[0].iter().map(text).collect::<String>();
+        assert!(prompt.contains("Plan mode"), "{prompt}");
+        node.stop();
+        node.up();
+        let agents = node.cli(&["agent", "list"]).json();
+        let able = &agents["agents"][0]["capabilities"];
+        assert!(able["program"].as_str().unwrap().starts_with("OpenCode "), "{able}");
+        let modes: Vec<_> =
+            able["modes"].as_array().unwrap().iter().map(|mode| mode["id"].as_str()).collect();
+        assert_eq!((&able["resumes"], modes), (&json!(true), vec![Some("build"), Some("plan")]));
+    }
 }
 
 #[test]

@@ -7,11 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use agent_client_protocol::schema::ProtocolVersion;
 use agent_client_protocol::v1::ConnectionTo;
 use agent_client_protocol::v1::schema::{
-    Implementation, InitializeRequest, RequestPermissionOutcome, RequestPermissionRequest,
-    RequestPermissionResponse, SessionNotification,
+    RequestPermissionOutcome, RequestPermissionRequest, RequestPermissionResponse, SessionNotification,
 };
 use agent_client_protocol::{
     Agent, ByteStreams, Client, Error, ErrorCode, is_connection_terminated, is_incoming_transport_closed,
@@ -22,6 +20,7 @@ use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 use tokio_util::sync::CancellationToken;
 
 use super::Host;
+use super::handshake::{Abilities, Shaken, shake_hands};
 use super::listener::Listener;
 use crate::agent::process::{AgentProcess, BoundedLines, END_TIME_MAX, Exit, LINE_BYTES_MAX};
 use crate::agent::{FAILURE_DETAIL_CHARS_MAX, FailReason, Phase, TurnFailure};
@@ -36,18 +35,12 @@ const HOW_TO_LOG_IN: &str = "log in with the agent's own program, as the user wh
 /// A running agent. Shared by the driver and its turns.
 pub(super) struct Connection {
     pub(super) agent: ConnectionTo<Agent>,
+    /// Its program's name and version, as it says itself.
+    pub(super) program: Option<String>,
     pub(super) abilities: Abilities,
     pub(super) listeners: Arc<Listeners>,
     pub(super) life: Arc<Life>,
     host: Arc<Host>,
-}
-
-/// What an agent can do with sessions.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Abilities {
-    pub(super) resume: bool,
-    pub(super) load: bool,
-    pub(super) close: bool,
 }
 
 /// Start, use and end of a process.
@@ -194,9 +187,9 @@ impl Connection {
             }),
         };
         match shaken {
-            Ok((agent, abilities)) => {
+            Ok(Shaken { agent, program, abilities }) => {
                 abandoned.disarm();
-                Ok(Self { agent, abilities, listeners, life, host })
+                Ok(Self { agent, program, abilities, listeners, life, host })
             }
             Err(failure) => {
                 life.stop.cancel();
@@ -302,28 +295,7 @@ async fn connect(
         .await
 }
 
-async fn shake_hands(
-    connected: oneshot::Receiver<ConnectionTo<Agent>>,
-) -> Result<(ConnectionTo<Agent>, Abilities), TurnFailure> {
-    let gone = || TurnFailure::new(FailReason::Crashed, "the agent");
-    let agent = connected.await.map_err(|_| gone())?;
-    let us = Implementation::new("starling", env!("CARGO_PKG_VERSION"));
-    let request = InitializeRequest::new(ProtocolVersion::V1).client_info(us);
-    let answer = agent.send_request(request).block_task().await.map_err(|error| failure_of(&error))?;
-    if answer.protocol_version != ProtocolVersion::V1 {
-        let text = format!("the agent speaks protocol version {} and not 1", answer.protocol_version);
-        return Err(TurnFailure::new(FailReason::Protocol, text));
-    }
-    let sessions = answer.agent_capabilities.session_capabilities;
-    let abilities = Abilities {
-        resume: sessions.resume.is_some(),
-        load: answer.agent_capabilities.load_session,
-        close: sessions.close.is_some(),
-    };
-    Ok((agent, abilities))
-}
-
-fn failure_of(error: &Error) -> TurnFailure {
+pub(super) fn failure_of(error: &Error) -> TurnFailure {
     if is_incoming_transport_closed(error) || is_connection_terminated(error) {
         return TurnFailure::new(FailReason::Crashed, "the agent");
     }

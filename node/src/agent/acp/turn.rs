@@ -10,7 +10,7 @@ use std::time::Duration;
 use agent_client_protocol::v1::schema::{
     CancelNotification, CloseSessionRequest, ContentBlock, EnvVariable, LoadSessionRequest, McpServer,
     McpServerStdio, NewSessionRequest, PromptRequest, PromptResponse, ResumeSessionRequest, SessionId,
-    SetSessionModeRequest, StopReason as AcpStopReason, TextContent,
+    StopReason as AcpStopReason, TextContent,
 };
 use agent_client_protocol::{Error, is_connection_terminated, is_incoming_transport_closed};
 use futures::future::BoxFuture;
@@ -19,11 +19,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::{Connection, Lease};
 use super::listener::Listener;
+use super::modes::Modes;
 use crate::agent::door::{ENV_ATTEMPT, ENV_SECRET, ENV_SOCKET};
 use crate::agent::mcp::SERVER_NAME;
 use crate::agent::{
     Door, FailReason, LiveTurn, Phase, StopReason, TurnEnd, TurnFailure, TurnLimits, TurnRequest,
 };
+use crate::machine::capabilities::Capabilities;
 
 /// For an agent to answer a prompt that was cancelled, before its process is ended.
 const CANCEL_GRACE: Duration = Duration::from_secs(3);
@@ -34,6 +36,7 @@ const CLOSE_GRACE: Duration = Duration::from_secs(2);
 pub(super) struct AcpTurn {
     connection: Arc<Connection>,
     session: SessionId,
+    modes: Modes,
     resumed: bool,
     listener: Arc<Listener>,
     limits: TurnLimits,
@@ -69,12 +72,14 @@ impl AcpTurn {
         deadline: Instant,
     ) -> Result<Self, TurnFailure> {
         let cancelled = request.cancel.clone();
-        let session = tokio::select! {
+        let (session, modes) = tokio::select! {
             biased;
             () = cancelled.cancelled() => return Err(TurnFailure::new(FailReason::Cancelled, "stopped while it opened")),
             session = open_session(&connection, &request) => session?,
         };
-        set_mode(&connection, &session, request.limits.open_session).await?;
+        if let Some(mode) = connection.mode() {
+            modes.set(&connection, &session, mode, request.limits.open_session).await?;
+        }
         let resumed = request.resume.as_deref() == Some(&*session.0);
         let listener = Arc::new(Listener::new(request.events, request.desk, request.cancel.clone()));
         connection.listeners.insert(&session.0, Arc::clone(&listener));
@@ -82,6 +87,7 @@ impl AcpTurn {
         Ok(Self {
             connection,
             session,
+            modes,
             resumed,
             listener,
             limits,
@@ -188,6 +194,14 @@ impl LiveTurn for AcpTurn {
         self.resumed
     }
 
+    fn capabilities(&self) -> Option<Capabilities> {
+        Some(Capabilities {
+            program: self.connection.program.clone(),
+            resumes: self.resume_token().is_some(),
+            modes: self.modes.offered.clone(),
+        })
+    }
+
     fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             if self.connection.abilities.close && !self.connection.life.stop.is_cancelled() {
@@ -201,7 +215,10 @@ impl LiveTurn for AcpTurn {
 
 /// Resumes or loads the session if there is a token and the agent can, else opens a new one. A token that is of no use
 /// is a lost token, not a failure.
-async fn open_session(connection: &Connection, request: &TurnRequest) -> Result<SessionId, TurnFailure> {
+async fn open_session(
+    connection: &Connection,
+    request: &TurnRequest,
+) -> Result<(SessionId, Modes), TurnFailure> {
     let limit = request.limits.open_session;
     let late = || {
         let text = format!("no session within {} s", limit.as_secs_f32());
@@ -211,7 +228,7 @@ async fn open_session(connection: &Connection, request: &TurnRequest) -> Result<
     if let Some(token) = &request.resume {
         let resumed = tokio::time::timeout(limit, resume(connection, token, servers.clone())).await;
         match resumed.map_err(|_| late())? {
-            Ok(Some(session)) => return Ok(session),
+            Ok(Some(modes)) => return Ok((SessionId::new(token.as_str()), modes)),
             Err(error) if is_incoming_transport_closed(&error) || is_connection_terminated(&error) => {
                 return Err(connection.failure(&error).await);
             }
@@ -221,27 +238,8 @@ async fn open_session(connection: &Connection, request: &TurnRequest) -> Result<
     let new = NewSessionRequest::new(connection.cwd()).mcp_servers(servers);
     let opened = tokio::time::timeout(limit, connection.agent.send_request(new).block_task()).await;
     match opened.map_err(|_| late())? {
-        Ok(answer) => Ok(answer.session_id),
+        Ok(answer) => Ok((answer.session_id, Modes::of(answer.modes, answer.config_options))),
         Err(error) => Err(connection.failure(&error).await),
-    }
-}
-
-/// Puts the session into the mode that the host wants, if any.
-async fn set_mode(connection: &Connection, session: &SessionId, limit: Duration) -> Result<(), TurnFailure> {
-    let Some(mode) = connection.mode() else { return Ok(()) };
-    let request = SetSessionModeRequest::new(session.clone(), mode.to_owned());
-    let set = tokio::time::timeout(limit, connection.agent.send_request(request).block_task()).await;
-    match set {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => {
-            let failure = connection.failure(&error).await;
-            let detail = format!("it does not go into the mode {mode:?}: {}", failure.detail);
-            Err(TurnFailure::new(failure.reason, detail))
-        }
-        Err(_) => {
-            let text = format!("no answer to the mode {mode:?} within {} s", limit.as_secs_f32());
-            Err(TurnFailure::new(FailReason::TimedOut(Phase::OpenSession), text))
-        }
     }
 }
 
@@ -250,19 +248,20 @@ async fn resume(
     connection: &Connection,
     token: &str,
     servers: Vec<McpServer>,
-) -> Result<Option<SessionId>, Error> {
+) -> Result<Option<Modes>, Error> {
     let id = SessionId::new(token);
     let (agent, abilities, cwd) = (&connection.agent, connection.abilities, connection.cwd());
     if abilities.resume {
-        let request = ResumeSessionRequest::new(id.clone(), cwd).mcp_servers(servers);
-        agent.send_request(request).block_task().await?;
+        let request = ResumeSessionRequest::new(id, cwd).mcp_servers(servers);
+        let answer = agent.send_request(request).block_task().await?;
+        Ok(Some(Modes::of(answer.modes, answer.config_options)))
     } else if abilities.load {
-        let request = LoadSessionRequest::new(id.clone(), cwd).mcp_servers(servers);
-        agent.send_request(request).block_task().await?;
+        let request = LoadSessionRequest::new(id, cwd).mcp_servers(servers);
+        let answer = agent.send_request(request).block_task().await?;
+        Ok(Some(Modes::of(answer.modes, answer.config_options)))
     } else {
-        return Ok(None);
+        Ok(None)
     }
-    Ok(Some(id))
 }
 
 fn our_server(door: &Door) -> McpServer {

@@ -1,6 +1,6 @@
 //! The node, its peers, members, agents and invitations as text.
 
-use super::super::model::{Agent, Check, Invite, Member, Peer, Push, Status, Sync, Waiting};
+use super::super::model::{Agent, Capabilities, Check, Invite, Member, Peer, Push, Status, Sync, Waiting};
 use super::{WIDTH, age, chip, clean, count, one_line, padded, style, styled, until, wrapped};
 
 /// Columns of the names on the left.
@@ -176,7 +176,18 @@ fn agent(agent: &Agent, now_ms: u64) -> String {
     } else {
         format!("{name}\n{}", " ".repeat(room + 2))
     };
-    format!("{} {name}{}  {work}{queued}\n", dot(agent.online), padded(&place, 22))
+    let line = format!("{} {name}{}  {work}{queued}\n", dot(agent.online), padded(&place, 22));
+    let can = agent.capabilities.as_ref().map(capabilities);
+    can.map_or_else(|| line.clone(), |can| format!("{line}{}\n", styled(style::DIM, &format!("  {can}"))))
+}
+
+/// What an agent is and can do, in a line.
+pub(in crate::cli) fn capabilities(capabilities: &Capabilities) -> String {
+    let program = capabilities.program.as_deref().map(clean);
+    let resumes = if capabilities.resumes { "resumes its sessions" } else { "begins each turn afresh" };
+    let modes: Vec<String> = capabilities.modes.iter().map(|mode| clean(&mode.id)).collect();
+    let modes = (!modes.is_empty()).then(|| format!("modes: {}", modes.join(", ")));
+    program.into_iter().chain([resumes.to_owned()]).chain(modes).collect::<Vec<_>>().join("; ")
 }
 
 /// A member and the devices below it.

@@ -6,8 +6,8 @@ use utoipa::ToSchema;
 
 use super::rfc3339;
 use crate::http::policy::SetPolicy;
-use crate::machine::info;
 use crate::machine::input::{AgentKind, AgentProfile};
+use crate::machine::{capabilities, info};
 use crate::programs::{self, Way};
 
 /// The workspace's agents.
@@ -42,6 +42,8 @@ struct Agent {
     queued: usize,
     /// How this device runs it; null for agents of other devices.
     profile: Option<Profile>,
+    /// What it said that it can do when it ran here last; null for agents of other devices, and before.
+    capabilities: Option<Capabilities>,
 }
 
 impl From<info::AgentInfo> for Agent {
@@ -57,7 +59,34 @@ impl From<info::AgentInfo> for Agent {
             running: agent.running.map(|id| id.to_string()),
             queued: agent.queued,
             profile: agent.profile.map(Into::into),
+            capabilities: agent.capabilities.map(Into::into),
         }
+    }
+}
+
+/// What an agent can do, in its own words.
+#[derive(Debug, Serialize, ToSchema)]
+struct Capabilities {
+    /// The program's name and version.
+    program: Option<String>,
+    /// Whether it takes up its side of a session again; otherwise the transcript is handed to it anew.
+    resumes: bool,
+    /// The modes that its sessions can be put into; empty where it has none.
+    modes: Vec<Mode>,
+}
+
+/// A mode: `id` is what `mode` of an agent's profile takes.
+#[derive(Debug, Serialize, ToSchema)]
+struct Mode {
+    id: String,
+    name: String,
+}
+
+impl From<capabilities::Capabilities> for Capabilities {
+    fn from(capabilities: capabilities::Capabilities) -> Self {
+        let capabilities::Capabilities { program, resumes, modes } = capabilities;
+        let mode = |capabilities::Mode { id, name }| Mode { id, name };
+        Self { program, resumes, modes: modes.into_iter().map(mode).collect() }
     }
 }
 

@@ -7,6 +7,7 @@ use starling_crdt::text::{Body, Reason, RequestId, Summary, Title};
 use starling_crdt::view::{Archived, Author, Completed, Failed, Line, Processing, Status, View};
 
 use crate::machine::activity::PermissionInfo;
+use crate::machine::capabilities::{Capabilities, Mode};
 use crate::machine::exec::ExecProfile;
 use crate::machine::info::{
     AgentInfo, Delivery, DeviceInfo, ExportState, InviteInfo, Item, Match, MemberInfo, NodeStatus, PeerInfo,
@@ -159,6 +160,11 @@ pub(super) fn agent() -> AgentInfo {
         running: Some(session()),
         queued: 2,
         profile: Some(profile()),
+        capabilities: Some(Capabilities {
+            program: Some("Codex 1.2".to_owned()),
+            resumes: true,
+            modes: vec![Mode { id: "plan".to_owned(), name: "Plan".to_owned() }],
+        }),
     }
 }
 

@@ -254,6 +254,7 @@ async fn the_workspace_and_its_people() {
     let agents = json!({ "agents": [{
         "handle": "scribe", "host": "d1".repeat(32), "host_label": "laptop", "owner": "alice", "here": true,
         "online": true, "last_seen": null, "running": SESSION, "queued": 2, "profile": profile(),
+        "capabilities": { "program": "Codex 1.2", "resumes": true, "modes": [{ "id": "plan", "name": "Plan" }] },
     }] });
     assert_eq!(node.call("GET", "/im/agents").send().await.json(), agents);
     let body = json!({

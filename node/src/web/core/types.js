@@ -127,6 +127,13 @@
  */
 
 /**
+ * @typedef {object} Capabilities
+ * @property {string | null} program
+ * @property {boolean} resumes
+ * @property {{id: string, name: string}[]} modes
+ */
+
+/**
  * @typedef {object} Agent
  * @property {string} handle
  * @property {string} host
@@ -138,6 +145,7 @@
  * @property {string | null} running
  * @property {number} queued
  * @property {AgentProfile | null} [profile]
+ * @property {Capabilities | null} [capabilities]
  */
 
 /**

@@ -194,6 +194,16 @@ export function moreFields(form, set, unfolded) {
   return h("details", { class: "more-fields", open: unfolded ?? false }, h("summary", null, "Directory, permissions and limits"), h("div", { class: "form-grid" }, policyFields(form, set)));
 }
 
+/** An agent that has run has said which modes it has. @param {Form} form @param {Set} set */
+function modeField(form, set) {
+  const modes = state.agents.find((agent) => agent.handle === form.handle)?.capabilities?.modes ?? [];
+  const known = `modes of ${form.key}`.replaceAll(" ", "-");
+  return [
+    field(form.key, "Mode", input(form.mode, (mode) => set({ mode }), modes.length > 0 ? { list: known } : {}), "By the agent’s own name for it. Empty: the agent’s usual one."),
+    modes.length > 0 ? h("datalist", { key: known, id: known }, modes.map(({ id, name }) => h("option", { key: id, value: id }, name))) : null,
+  ];
+}
+
 /** @param {Form} form @param {Set} set */
 function policyFields(form, set) {
   const number = (/** @type {keyof Form & string} */ name, /** @type {Record<string, string>} */ more) =>
@@ -203,7 +213,7 @@ function policyFields(form, set) {
     field(form.key, "Who answers its permission requests", select(form.permissions, (permissions) => set({ permissions }), PERMISSIONS), "Nobody’s answer within 10 minutes is a refusal."),
     field(form.key, "Whose sessions start turns", input(form.allow, (allow) => set({ allow }), { placeholder: state.members.map((member) => member.handle).join(" ") }), "Handles. Empty: every member’s."),
     field(form.key, "Variables that it may see", input(form.env, (env) => set({ env }), { class: "mono", placeholder: "ANTHROPIC_API_KEY" }), "Names only, beyond HOME, PATH and the like."),
-    form.kind === "acp" ? field(form.key, "Mode", input(form.mode, (mode) => set({ mode })), "By the agent’s own name for it. Empty: the agent’s usual one.") : null,
+    form.kind === "acp" ? modeField(form, set) : null,
     field(form.key, "A turn that the node’s stop interrupts", select(form.interrupt, (interrupt) => set({ interrupt }), INTERRUPTS)),
     field(form.key, "Longest turn, in minutes", number("turnMinutes", { min: "0.02", max: "1440", step: "any" })),
     field(form.key, "Longest silence, in minutes", number("silenceMinutes", { min: "0.02", max: "1440", step: "any" }), "Without a sign of it, its turn is ended. Waiting for a person is no silence."),

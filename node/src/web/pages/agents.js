@@ -55,7 +55,7 @@ function hostedCard(agent) {
       h("button", { type: "button", on: { click: () => askHandOver(agent) } }, "Hand over…"),
       h("button", { type: "button", class: "danger", on: { click: () => askRemove(agent) } }, "Remove…"),
     ),
-    changing ? agentForm(changing, { act: "Save", unfolded: true }) : profile ? profileFacts(profile) : h("p", { class: "small quiet" }, "How it is run is not told by the program of this node."),
+    changing ? agentForm(changing, { act: "Save", unfolded: true }) : profile ? agentFacts(profile, agent.capabilities ?? null) : h("p", { class: "small quiet" }, "How it is run is not told by the program of this node."),
     logPart(handle),
   );
 }
@@ -90,16 +90,19 @@ function load(agent) {
   ];
 }
 
-/** @param {AgentProfile} profile */
-function profileFacts(profile) {
+/** @param {AgentProfile} profile @param {import("../core/types.js").Capabilities | null} able */
+function agentFacts(profile, able) {
   const policy = /** @type {Record<string, any>} */ (profile.policy ?? {});
   const command = profile.kind === "demo" ? (profile.script ? `demo agent with ${profile.script}` : "built-in demo agent") : joinCommand(profile.command ?? []);
   return facts([
     ["Runs", profile.kind === "demo" ? command : h("span", null, h("code", null, command), h("span", { class: "quiet" }, profile.kind === "acp" ? " by ACP" : ` for each prompt, as ${profile.exec_profile}`))],
+    ["Says it is", able?.program],
+    ["Earlier turns", able ? (able.resumes ? "it takes its own session up again" : "it is given the transcript") : null],
     ["Directory", profile.cwd ? h("code", null, profile.cwd) : "one of its own"],
     ["Sessions of", (profile.allow ?? []).length > 0 ? (profile.allow ?? []).map((each) => `@${each}`).join(", ") : "every member"],
     ["Sees", (profile.env ?? []).length > 0 ? h("code", null, (profile.env ?? []).join(" ")) : null],
     ["Mode", profile.mode],
+    ["Has modes", able && able.modes.length > 0 ? able.modes.map((mode) => mode.id).join(", ") : null],
     ["Permissions", named(PERMISSIONS, policy["permissions"])],
     ["Interrupted", named(INTERRUPTS, policy["on_interrupt"])],
     ["Limits", limits(policy)],
