@@ -152,6 +152,22 @@ pub trait PermissionDesk: Send + Sync {
     fn ask(&self, title: String) -> BoxFuture<'static, bool>;
 }
 
+/// What an agent is told. Whether it knows what was said before is seen by its driver, and may turn out in the middle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt {
+    /// For one that knows nothing of the session.
+    pub afresh: String,
+    /// For one whose own side of the session goes on.
+    pub resumed: String,
+}
+
+impl From<String> for Prompt {
+    /// The same for both.
+    fn from(text: String) -> Self {
+        Self { afresh: text.clone(), resumed: text }
+    }
+}
+
 /// Something that an agent did. Shown live, never stored as a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -329,13 +345,9 @@ pub trait AgentDriver: Send + Sync {
 pub trait LiveTurn: Send {
     /// Prompts the agent and waits for its end. After `Finished` it may be called again in the same turn (to ask for
     /// a missing title); after anything else every further call fails.
-    fn prompt(&mut self, text: String) -> BoxFuture<'_, TurnEnd>;
+    fn prompt(&mut self, prompt: Prompt) -> BoxFuture<'_, TurnEnd>;
     /// What to pass as [`TurnRequest::resume`] next time, when the agent can resume its sessions.
     fn resume_token(&self) -> Option<String>;
-    /// Whether the agent's side of the session is the earlier one, so that it knows what was said before.
-    fn is_resumed(&self) -> bool {
-        false
-    }
     /// What the agent said that it can do; `None` for programs that say nothing of it.
     fn capabilities(&self) -> Option<Capabilities> {
         None

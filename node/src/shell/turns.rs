@@ -17,8 +17,8 @@ use crate::agent::acp::AcpDriver;
 use crate::agent::jsonl::{self, JsonlDriver};
 use crate::agent::prompt::{self, PromptContext, PromptLine};
 use crate::agent::{
-    AgentDriver, AgentSpec, Door, PlanStep, TURN_EVENTS_MAX, TurnEnd, TurnEvent, TurnLimits, TurnRequest,
-    TurnSecret,
+    AgentDriver, AgentSpec, Door, PlanStep, Prompt, TURN_EVENTS_MAX, TurnEnd, TurnEvent, TurnLimits,
+    TurnRequest, TurnSecret,
 };
 use crate::http::{AgentLogs, Events};
 use crate::machine::activity::{Activity, Asking, Doing, Progress, Step};
@@ -268,14 +268,13 @@ impl Turn {
         if let Some(capabilities) = live.capabilities() {
             self.report(TurnInput::Capable(capabilities)).await;
         }
-        if live.is_resumed() {
-            prompt.keep_new();
-        }
-        let end = live.prompt(prompt::build(&prompt)).await;
+        let afresh = prompt::build(&prompt);
+        prompt.keep_new();
+        let end = live.prompt(Prompt { afresh, resumed: prompt::build(&prompt) }).await;
         self.report_context(live.resume_token()).await;
         self.report(input_of(end)).await;
         while let Some(Word::AskForTitle) = self.hears.recv().await {
-            let end = live.prompt(prompt::title_follow_up().to_owned()).await;
+            let end = live.prompt(prompt::title_follow_up().to_owned().into()).await;
             self.report_context(live.resume_token()).await;
             self.report(input_of(end)).await;
         }

@@ -13,8 +13,8 @@ use starling_node::agent::acp::AcpDriver;
 use starling_node::agent::jsonl::{JsonlDriver, Profile};
 use starling_node::agent::prompt::{PromptContext, PromptLine, build};
 use starling_node::agent::{
-    AgentDriver, AgentSpec, Door, LiveTurn, TURN_EVENTS_MAX, TurnEnd, TurnEvent, TurnFailure, TurnLimits,
-    TurnRequest, TurnSecret,
+    AgentDriver, AgentSpec, Door, LiveTurn, Prompt, TURN_EVENTS_MAX, TurnEnd, TurnEvent, TurnFailure,
+    TurnLimits, TurnRequest, TurnSecret,
 };
 use starling_node::spawner::{Spawn, Spawner, Task};
 use tempfile::TempDir;
@@ -221,7 +221,7 @@ impl Bench {
     }
 }
 
-pub(crate) fn prompt(title: Option<&str>) -> String {
+pub(crate) fn prompt(title: Option<&str>) -> Prompt {
     let line = PromptLine { line: 1, author: "alice".to_owned(), body: "Plan the trip\nto Rome".to_owned() };
     build(&PromptContext {
         agent: "scribe".to_owned(),
@@ -231,6 +231,7 @@ pub(crate) fn prompt(title: Option<&str>) -> String {
         new_from: 1,
         ..PromptContext::default()
     })
+    .into()
 }
 
 pub(crate) fn text_of(end: &TurnEnd) -> &str {

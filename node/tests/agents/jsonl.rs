@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use starling_node::agent::jsonl::{CLAUDE, CODEX, GEMINI, OPENCODE, Profile};
 use starling_node::agent::prompt::title_follow_up;
-use starling_node::agent::{FailReason, Phase, StopReason, TurnEnd, TurnEvent};
+use starling_node::agent::{FailReason, Phase, Prompt, StopReason, TurnEnd, TurnEvent};
 
 use super::harness::{
     Bench, SECRET, failure_of, processes_in, processes_with, prompt, text_of, until, within,
@@ -39,7 +39,7 @@ async fn a_command_reads_the_prompt_on_stdin_and_answers_through_the_door() {
     let bench = claude(&["cat > heard", INIT, &door, &say("I answered."), DONE]);
     let (end, events) = bench.turn().await;
     assert_eq!(end, TurnEnd::Finished { text: "I answered.".to_owned(), stop: StopReason::EndTurn });
-    assert_eq!(written(&bench, "heard"), prompt(None));
+    assert_eq!(written(&bench, "heard"), prompt(None).afresh);
     let expected = vec![
         ("title".to_owned(), json!({ "title": "Trip" })),
         ("reply".to_owned(), json!({ "body": "Rome" })),
@@ -80,12 +80,30 @@ async fn a_follow_up_starts_the_command_again_in_the_same_session() {
     let (mut turn, _events) = bench.open().await.unwrap();
     assert_eq!(text_of(&within(turn.prompt(prompt(None))).await), "no title");
     assert_eq!(turn.resume_token().as_deref(), Some("s-1"));
-    assert_eq!(text_of(&within(turn.prompt(title_follow_up().to_owned())).await), "no title");
+    assert_eq!(text_of(&within(turn.prompt(title_follow_up().to_owned().into())).await), "no title");
     assert_eq!(written(&bench, "heard"), title_follow_up());
     let words: Vec<bool> =
         written(&bench, "words").lines().map(|line| line.contains("--resume s-1")).collect();
     assert_eq!(words, [false, true]);
     within(turn.close()).await;
+    bench.finish().await;
+}
+
+fn all_or_new() -> Prompt {
+    Prompt { afresh: "all".to_owned(), resumed: "new".to_owned() }
+}
+
+#[tokio::test]
+async fn a_session_that_goes_on_hears_only_what_is_new() {
+    let bench = claude(&["cat > heard", INIT, DONE]);
+    for (token, heard) in [(None, "all"), (Some("s-1"), "new")] {
+        let (mut request, _events) = bench.request();
+        request.resume = token.map(str::to_owned);
+        let mut turn = within(bench.driver.open(request)).await.unwrap();
+        text_of(&within(turn.prompt(all_or_new())).await);
+        assert_eq!(written(&bench, "heard"), heard);
+        within(turn.close()).await;
+    }
     bench.finish().await;
 }
 
@@ -97,10 +115,10 @@ async fn loses_its_token(profile: &'static Profile, refusal: &str, answer: &str)
     let (mut request, _events) = bench.request();
     request.resume = Some("old-token".to_owned());
     let mut turn = within(bench.driver.open(request)).await.unwrap();
-    let end = within(turn.prompt(prompt(None))).await;
+    let end = within(turn.prompt(all_or_new())).await;
     assert!(matches!(end, TurnEnd::Finished { .. }), "{}: {end:?}", profile.name);
     assert_eq!(written(&bench, "runs"), "run\nrun\n");
-    assert_eq!(written(&bench, "heard"), prompt(None));
+    assert_eq!(written(&bench, "heard"), "all", "it knows nothing now");
     assert_ne!(turn.resume_token().as_deref(), Some("old-token"));
     within(turn.close()).await;
     bench.finish().await;
@@ -124,9 +142,9 @@ async fn a_session_lost_between_two_prompts_hears_both_of_them() {
     let bench = claude(&[lost, INIT, DONE]);
     let (mut turn, _events) = bench.open().await.unwrap();
     within(turn.prompt(prompt(None))).await;
-    let end = within(turn.prompt(title_follow_up().to_owned())).await;
+    let end = within(turn.prompt(title_follow_up().to_owned().into())).await;
     assert_eq!(text_of(&end), "");
-    assert_eq!(written(&bench, "heard"), format!("{}\n\n{}", prompt(None), title_follow_up()));
+    assert_eq!(written(&bench, "heard"), format!("{}\n\n{}", prompt(None).afresh, title_follow_up()));
     within(turn.close()).await;
     bench.finish().await;
 }
@@ -274,7 +292,7 @@ async fn a_line_without_end_does_not_fill_the_memory() {
 async fn a_long_prompt_to_a_command_that_does_not_read_it_blocks_nobody() {
     let bench = claude(&[INIT, &say("I do not listen."), DONE]);
     let (mut turn, mut events) = bench.open().await.unwrap();
-    let end = within(turn.prompt("x".repeat(500_000))).await;
+    let end = within(turn.prompt("x".repeat(500_000).into())).await;
     assert_eq!(text_of(&end), "I do not listen.");
     assert!(!matches!(events.try_recv(), Ok(TurnEvent::Text(_))));
     within(turn.close()).await;

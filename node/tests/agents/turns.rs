@@ -63,7 +63,7 @@ async fn a_reply_without_a_title_is_refused_in_plain_words_and_works_after_it() 
 async fn skipping_the_title_ends_the_turn_with_text_and_a_follow_up_reaches_the_same_session() {
     let bench = Bench::script("skip_title\nset_title never reached\n");
     let (mut turn, _events) = bench.open().await.unwrap();
-    for text in [prompt(None), title_follow_up().to_owned()] {
+    for text in [prompt(None), title_follow_up().to_owned().into()] {
         let end = within(turn.prompt(text)).await;
         assert!(text_of(&end).starts_with("quick_session_title_required: "), "{end:?}");
     }

@@ -23,7 +23,7 @@ use super::modes::Modes;
 use crate::agent::door::{ENV_ATTEMPT, ENV_SECRET, ENV_SOCKET};
 use crate::agent::mcp::SERVER_NAME;
 use crate::agent::{
-    Door, FailReason, LiveTurn, Phase, StopReason, TurnEnd, TurnFailure, TurnLimits, TurnRequest,
+    Door, FailReason, LiveTurn, Phase, Prompt, StopReason, TurnEnd, TurnFailure, TurnLimits, TurnRequest,
 };
 use crate::machine::capabilities::Capabilities;
 
@@ -181,17 +181,14 @@ impl Drop for AcpTurn {
 }
 
 impl LiveTurn for AcpTurn {
-    fn prompt(&mut self, text: String) -> BoxFuture<'_, TurnEnd> {
+    fn prompt(&mut self, prompt: Prompt) -> BoxFuture<'_, TurnEnd> {
+        let text = if self.resumed { prompt.resumed } else { prompt.afresh };
         Box::pin(self.run(text))
     }
 
     fn resume_token(&self) -> Option<String> {
         let abilities = self.connection.abilities;
         (abilities.resume || abilities.load).then(|| self.session.0.to_string())
-    }
-
-    fn is_resumed(&self) -> bool {
-        self.resumed
     }
 
     fn capabilities(&self) -> Option<Capabilities> {

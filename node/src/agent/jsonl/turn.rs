@@ -19,7 +19,8 @@ use crate::agent::guard::INPUT_BYTES_MAX;
 use crate::agent::process::{AgentProcess, BoundedLines, Exit, Given, LINE_BYTES_MAX};
 use crate::agent::prompt::cut;
 use crate::agent::{
-    AgentSpec, FAILURE_DETAIL_CHARS_MAX, FailReason, LiveTurn, Phase, TurnEnd, TurnFailure, TurnRequest,
+    AgentSpec, FAILURE_DETAIL_CHARS_MAX, FailReason, LiveTurn, Phase, Prompt, TurnEnd, TurnFailure,
+    TurnRequest,
 };
 
 /// For a program to save its session and leave after it said that it is done.
@@ -31,7 +32,7 @@ pub(super) struct JsonlTurn {
     request: TurnRequest,
     deadline: Instant,
     token: Option<String>,
-    /// The prompts of this turn: a session that is begun anew has to hear all of them.
+    /// The prompts of this turn, for an agent that knows nothing: a session that is begun anew has to hear all of them.
     said: Vec<String>,
     state: State,
 }
@@ -82,14 +83,14 @@ impl JsonlTurn {
         Self { host, request, deadline, token, said: Vec::new(), state: State::Ready }
     }
 
-    async fn run(&mut self, text: String) -> TurnEnd {
+    async fn run(&mut self, prompt: Prompt) -> TurnEnd {
         if self.state != State::Ready {
             return Outcome::failed(FailReason::Protocol, "this turn is over").end;
         }
         self.state = State::Over;
-        self.said.push(text.clone());
+        self.said.push(prompt.afresh);
         let mut outcome = match self.token.take() {
-            Some(token) => self.once(text, Some(token)).await,
+            Some(token) => self.once(prompt.resumed, Some(token)).await,
             None => self.once(self.said.join("\n\n"), None).await,
         };
         if outcome.1 && outcome.0.is_token_lost() {
@@ -154,8 +155,8 @@ impl JsonlTurn {
 }
 
 impl LiveTurn for JsonlTurn {
-    fn prompt(&mut self, text: String) -> BoxFuture<'_, TurnEnd> {
-        Box::pin(self.run(text))
+    fn prompt(&mut self, prompt: Prompt) -> BoxFuture<'_, TurnEnd> {
+        Box::pin(self.run(prompt))
     }
 
     fn resume_token(&self) -> Option<String> {
