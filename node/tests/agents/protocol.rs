@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use starling_node::agent::{FailReason, LiveTurn, PermissionDesk, Phase, TurnEnd, TurnFailure};
 use tokio_util::sync::CancellationToken;
 
-use super::harness::{Bench, failure_of, prompt, text_of, within};
+use super::harness::{Bench, exe, failure_of, prompt, text_of, within};
 
 /// Answers by method; `$id` is the request's id. Every request's method and session go to stderr.
 fn agent(answers: &str) -> String {
@@ -227,5 +227,11 @@ async fn a_mode_that_is_not_there_fails_with_those_that_are() {
     let bench = in_mode("plan", &[NAMED, MODES, DONE, refuse]);
     let failure = bench.open().await.err().unwrap();
     assert_eq!(failure.detail, "it does not go into the mode \"plan\": not now");
+    bench.finish().await;
+
+    // Ours has none at all.
+    let bench = Bench::in_mode("plan", &[exe().to_str().unwrap(), "agent", "demo"]);
+    let failure = bench.open().await.err().unwrap();
+    assert_eq!(failure.detail, "it has no modes, and is to be in \"plan\": add it without `--mode`");
     bench.finish().await;
 }

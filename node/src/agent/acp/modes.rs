@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
-use agent_client_protocol::Error;
 use agent_client_protocol::v1::schema::{
     SessionConfigId, SessionConfigKind, SessionConfigOption, SessionConfigOptionCategory,
     SessionConfigOptionValue, SessionConfigSelectOption, SessionConfigSelectOptions, SessionId, SessionMode,
     SessionModeState, SetSessionConfigOptionRequest, SetSessionModeRequest,
 };
+use agent_client_protocol::{Error, ErrorCode};
 
 use super::connection::Connection;
 use crate::agent::{FailReason, Phase, TurnFailure};
@@ -61,6 +61,10 @@ impl Modes {
         }
         match tokio::time::timeout(limit, self.ask(connection, session, mode)).await {
             Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) if error.code == ErrorCode::METHOD_NOT_FOUND => {
+                let detail = format!("it has no modes, and is to be in {mode:?}: add it without `--mode`");
+                Err(TurnFailure::new(FailReason::Refused, detail))
+            }
             Ok(Err(error)) => {
                 let failure = connection.failure(&error).await;
                 let detail = format!("it does not go into the mode {mode:?}: {}", failure.detail);

@@ -184,7 +184,8 @@ fn agent(agent: &Agent, now_ms: u64) -> String {
 /// What an agent is and can do, in a line.
 pub(in crate::cli) fn capabilities(capabilities: &Capabilities) -> String {
     let program = capabilities.program.as_deref().map(clean);
-    let resumes = if capabilities.resumes { "resumes its sessions" } else { "begins each turn afresh" };
+    let resumes =
+        if capabilities.resumes { "resumes its sessions" } else { "is given the transcript at each turn" };
     let modes: Vec<String> = capabilities.modes.iter().map(|mode| clean(&mode.id)).collect();
     let modes = (!modes.is_empty()).then(|| format!("modes: {}", modes.join(", ")));
     program.into_iter().chain([resumes.to_owned()]).chain(modes).collect::<Vec<_>>().join("; ")
