@@ -9,6 +9,7 @@
 mod activity;
 mod agents;
 mod args;
+mod beside;
 mod checkup;
 mod client;
 mod complete;
@@ -35,6 +36,7 @@ mod trial;
 mod values;
 mod workspace;
 
+pub use beside::join_beside;
 pub use complete::complete;
 pub use failure::{Exit, Failure};
 pub use options::{JoinOptions, RestoreOptions, UpOptions, VerifyOptions};

@@ -96,11 +96,37 @@ fn a_home_in_use_is_not_given_up() {
 
     // One that was never used may join another workspace.
     let mut unused = Node::founded_by("dave");
-    join(&a, &unused, "dave").fails(5, "already_running");
     unused.stop();
     let _joined = join(&a, &unused, "dave").ok();
     unused.up();
     assert_eq!(unused.greeting()["workspace"], a.greeting()["workspace"]);
+}
+
+#[test]
+fn a_node_that_runs_joins_by_itself_if_it_was_never_used() {
+    let a = Node::founded_by("alice");
+    let unused = Node::founded_by("dave");
+    let pid = unused.pid();
+    unused.cli(&["join", "no-ticket"]).fails(2, "invalid_ticket");
+    let withdrawn = a.cli(&["invite", "create"]).json();
+    let _revoked = a.cli(&["invite", "revoke", withdrawn["id"].as_str().unwrap()]).ok();
+    // Twice, since what the first try came to must not be taken for an answer to the second.
+    for _ in 0..2 {
+        unused.cli(&["join", withdrawn["ticket"].as_str().unwrap()]).fails(4, "not_joined");
+    }
+    let joined = join(&a, &unused, "dave").ok();
+    let document: Value = serde_json::from_str(&joined.stdout).unwrap();
+    assert_eq!(document["handle"], "dave");
+    let status = unused.status();
+    assert_eq!((&status["workspace"], unused.pid()), (&a.greeting()["workspace"], pid));
+    assert_eq!(join(&a, &unused, "dave").json()["workspace"], status["workspace"], "a member already");
+
+    let used = Node::founded_by("carol");
+    let _added = used.cli(&["agent", "add", "coder", "--demo"]).ok();
+    let id = used.open("coder", "precious");
+    used.settled(&id);
+    join(&a, &used, "carol").fails(5, "home_in_use");
+    assert_eq!(used.show(&id)["meta"]["status"], "active", "its session is still there");
 }
 
 #[test]

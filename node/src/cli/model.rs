@@ -117,6 +117,7 @@ pub(super) struct Status {
     pub(super) waiting: Vec<Waiting>,
     pub(super) paused: bool,
     pub(super) revoked: bool,
+    pub(super) join_error: Option<String>,
 }
 
 /// What lost its standing.

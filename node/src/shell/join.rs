@@ -17,7 +17,7 @@ use super::network::{Network, Start};
 use super::setup::{device_key, label};
 use super::{failed, now_ms, random_32, spawner};
 use crate::cli::{Exit, Failure, JoinOptions, UpOptions};
-use crate::config::{Home, NodeKey, Settings};
+use crate::config::{ConfigError, Home, NodeKey, Settings};
 use crate::machine;
 use crate::machine::joining::{Joining, Step};
 use crate::machine::restoring;
@@ -33,14 +33,20 @@ const AGAIN_TIME: Duration = Duration::from_secs(60);
 const PENDING: &str = "pending.ticket";
 
 /// Redeems a ticket in an empty home, or in one whose own workspace was never used. The home is locked throughout, so
-/// that no node runs in it meanwhile.
+/// that no node runs in it meanwhile; one that runs already does it itself.
 pub(super) async fn join(options: JoinOptions) -> Result<(), Failure> {
     let ticket = parse(&options.ticket)?;
     let home = &options.home;
     home.create()?;
-    let _lock = home.lock()?;
+    let _lock = match home.lock() {
+        Err(ConfigError::InUse(_)) => {
+            let done = crate::cli::join_beside(&options, &ticket.workspace.to_string()).await?;
+            return say(&options, &ticket, done, true);
+        }
+        lock => lock?,
+    };
     if already_joined(home, &ticket)? {
-        return say(&options, &ticket, "this device is a member already");
+        return say(&options, &ticket, "this device is a member already", false);
     }
     check_not_expired(&ticket)?;
     files::keep(&pending(home), &options.ticket)?;
@@ -54,7 +60,7 @@ pub(super) async fn join(options: JoinOptions) -> Result<(), Failure> {
     };
     let timeout = Some(options.timeout.unwrap_or(TIMEOUT));
     settle(home, redeem(home, &ticket, label, timeout).await)?;
-    say(&options, &ticket, "joined")
+    say(&options, &ticket, "joined", false)
 }
 
 /// A refused ticket is put away; after any other failure it is tried again.
@@ -313,7 +319,7 @@ fn give_up_unused(home: &Home) -> Result<(), Failure> {
     }
 }
 
-fn say(options: &JoinOptions, ticket: &Ticket, what: &str) -> Result<(), Failure> {
+fn say(options: &JoinOptions, ticket: &Ticket, what: &str, is_up: bool) -> Result<(), Failure> {
     let device = device_key(&options.home)?.device();
     if options.json {
         let document = serde_json::json!({
@@ -325,7 +331,7 @@ fn say(options: &JoinOptions, ticket: &Ticket, what: &str) -> Result<(), Failure
     }
     let home = options.home.dir().display();
     crate::cli::print(&format!("{what}: this is a device of @{} now\n", ticket.handle))?;
-    if !options.quiet {
+    if !options.quiet && !is_up {
         crate::cli::note(&format!("start it with: starling --home {home} up"));
     }
     Ok(())

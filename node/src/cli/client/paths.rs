@@ -10,6 +10,7 @@ pub(in crate::cli) const MEMBERS: &str = "/im/members";
 pub(in crate::cli) const INVITES: &str = "/invites";
 pub(in crate::cli) const PEERS: &str = "/peers";
 pub(in crate::cli) const DOCTOR: &str = "/doctor";
+pub(in crate::cli) const JOIN: &str = "/join";
 pub(in crate::cli) const STATUS: &str = "/status";
 pub(in crate::cli) const SYNC: &str = "/sync";
 pub(in crate::cli) const SYNC_WAIT: &str = "/sync?wait=true";
