@@ -33,6 +33,7 @@ pub mod joining;
 mod leaving;
 mod moving;
 mod named;
+mod passing;
 mod peers;
 mod pinging;
 pub mod policy;
@@ -80,6 +81,7 @@ use input::{Effect, Input};
 use invites::Invites;
 pub use named::is_named;
 use named::load_roster;
+use passing::Passing;
 use peers::Peers;
 use pushing::Pusher;
 use recount::Recount;
@@ -154,6 +156,7 @@ pub struct Node {
     contexts: Contexts,
     searches: Searches,
     asks: Asks,
+    passing: Passing,
     exporter: Exporter,
     pusher: Option<Pusher>,
     recount: Recount,
@@ -204,6 +207,7 @@ impl Node {
             hosting: Hosting::load(&boot.stored.profiles),
             searches: Searches::default(),
             asks: Asks::default(),
+            passing: Passing::default(),
             contexts: Contexts::load(&boot.stored.contexts),
             exporter: Exporter::new(boot.export, boot.stored.exported.clone()),
             pusher: boot.push.map(Pusher::new),
@@ -301,6 +305,7 @@ impl Node {
             }
         }
         self.plan_push();
+        self.call_hosts();
         self.note_deliveries();
         self.slots.evict();
         self.stop_if_idle();

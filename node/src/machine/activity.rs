@@ -8,10 +8,11 @@ use starling_crdt::id::{AttemptId, DeviceKey, Handle, SessionId, StreamKey};
 use starling_net::proto::limits::NOTE_BYTES_MAX;
 
 use super::context::Usage;
+use super::passing::Passed;
 use super::rows;
 
-/// Bytes of a note that go for what is around the list of what is done: the keys, and lengths.
-const ENVELOPE_BYTES_MAX: usize = 128;
+/// Bytes of a note that go for what is around the list of what is done: the keys, and lengths, also where it is passed on.
+const ENVELOPE_BYTES_MAX: usize = 320;
 
 /// Something that an agent does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -197,6 +198,16 @@ pub(super) enum Note {
         #[n(3)]
         allow: bool,
     },
+    /// A device waits for agents of this one, and is not connected with it.
+    #[n(3)]
+    Call {
+        /// Whether it may have missed something.
+        #[n(0)]
+        anew: bool,
+    },
+    /// Another device's, on its way to one that it is not connected with.
+    #[n(2)]
+    Passed(#[n(0)] Passed),
 }
 
 impl Note {

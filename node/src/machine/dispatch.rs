@@ -54,6 +54,7 @@ impl Node {
     /// A session's committed row changed: is there something to answer, to end, or to stop?
     pub(super) fn watch_row(&mut self, key: StreamKey, row: &IndexRow) {
         self.drop_asks(&key, row);
+        self.watch_for_calls(key, row);
         if !self.hosts(&row.agent) {
             return;
         }

@@ -168,6 +168,7 @@ impl Node {
             return;
         };
         self.forget_requests_of(&peer);
+        self.passing.links_changed();
         self.on_unreachable(peer);
         let now = self.now;
         if let Some(state) = self.peers.peers.get_mut(&peer) {
@@ -305,6 +306,7 @@ impl Node {
         self.deliveries.peers_changed();
         self.look_for_company();
         self.tell_open_requests(peer);
+        self.passing.links_changed();
     }
 
     /// The roster changed: whom it admits now is worth a dial, whatever came of the last one.

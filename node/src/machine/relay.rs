@@ -5,10 +5,9 @@
 //! A note is believed as far as the roster goes: what an agent does only from its host, an answer only from a device of
 //! the session's creator, for a request that is open, if the host's policy lets them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use starling_crdt::id::{AttemptId, DeviceKey, SessionId, StreamKey};
-use starling_net::proto;
 
 use super::Node;
 use super::activity::{Activity, Asking, Doing, Note, PermissionInfo};
@@ -103,13 +102,14 @@ impl Node {
         self.effects.push(Effect::Notify(Notice::Activity(activity)));
     }
 
-    /// The creator's other devices that are connected.
-    fn devices_of_creator(&self, row: &IndexRow) -> Vec<DeviceKey> {
-        let standing = self.standing();
-        let theirs = |device: &DeviceKey| {
-            standing.stands(device) && standing.member_of(device).is_some_and(|(id, _)| id == row.creator)
-        };
-        self.peers.connected().filter(theirs).collect()
+    /// The creator's other devices that are connected, or were heard lately over others.
+    fn devices_of_creator(&self, row: &IndexRow) -> BTreeSet<DeviceKey> {
+        let all = self.peers.connected().chain(self.passing.heard(self.now));
+        all.filter(|device| self.is_of_creator(device, row)).collect()
+    }
+
+    fn is_of_creator(&self, device: &DeviceKey, row: &IndexRow) -> bool {
+        self.standing().member_of(device).is_some_and(|(member, _)| member == row.creator)
     }
 
     fn tell_creator(&mut self, source: Source, row: &IndexRow, doing: Vec<Doing>) {
@@ -118,8 +118,8 @@ impl Node {
             return;
         }
         for bytes in Note::of(source.key, source.attempt, source.generation, doing) {
-            for peer in &devices {
-                self.feed(proto::Input::Note { peer: *peer, bytes: bytes.clone() });
+            for device in &devices {
+                self.tell(*device, bytes.clone());
             }
         }
     }
@@ -135,21 +135,30 @@ impl Node {
                 let (state, can_answer) = (Asking::Asked, self.creator_may_answer(&row));
                 let doing = vec![Doing::Permission { request, title, state, can_answer }];
                 for bytes in Note::of(source.key, attempt, source.generation, doing) {
-                    self.feed(proto::Input::Note { peer, bytes });
+                    self.tell(peer, bytes);
                 }
             }
         }
     }
 
     pub(super) fn on_note(&mut self, peer: DeviceKey, bytes: &[u8]) {
-        match Note::decode(bytes) {
-            Some(Note::Doing { session, attempt, generation, doing }) => {
-                self.on_told(peer, session, (attempt, generation), doing);
+        if let Some(note) = Note::decode(bytes) {
+            self.hear_note(peer, note);
+        }
+    }
+
+    /// A note of `author`, who brought it or signed it.
+    pub(super) fn hear_note(&mut self, author: DeviceKey, note: Note) {
+        match note {
+            Note::Doing { session, attempt, generation, doing } => {
+                self.on_told(author, session, (attempt, generation), doing);
             }
-            Some(Note::Answer { session, attempt, request, allow }) => {
-                self.on_answer_of(peer, session, attempt, request, allow);
+            Note::Answer { session, attempt, request, allow } => {
+                self.on_answer_of(author, session, attempt, request, allow);
             }
-            None => {}
+            Note::Passed(note) => self.on_passed(author, note),
+            // Who is connected is told without it.
+            Note::Call { .. } => {}
         }
     }
 
@@ -214,7 +223,7 @@ impl Node {
         let Some((_, row)) = self.source(attempt).filter(|(source, _)| is_open && source.key == key) else {
             return;
         };
-        if self.creator_may_answer(&row) && self.devices_of_creator(&row).contains(&peer) {
+        if self.creator_may_answer(&row) && self.is_of_creator(&peer, &row) {
             self.effects.push(Effect::Permit { request, allow });
         }
     }
@@ -244,18 +253,21 @@ impl Node {
             let detail =
                 format!("@{}'s requests are answered on the device that hosts it ({host})", info.agent);
             return Err(Rejection::new(Code::QuickSessionForbidden, detail));
-        } else if !self.peers.is_connected(&info.host) {
+        } else if !self.can_reach(&info.host) {
             let detail = format!("@{}'s node ({}) is not connected", info.agent, self.label(&info.host));
             return Err(Rejection::new(Code::QuickSessionInvalidState, detail));
         } else {
             let note = Note::Answer { session: key, attempt: info.attempt, request, allow };
-            self.feed(proto::Input::Note { peer: info.host, bytes: note.encode() });
+            self.tell(info.host, note.encode());
         }
         Ok(Answer::Permissions(vec![info]))
     }
 
     /// A host is gone: whatever its agents ask, it is told anew when it comes back.
     pub(super) fn forget_requests_of(&mut self, host: &DeviceKey) {
+        if self.passing.heard(self.now).any(|device| device == *host) {
+            return;
+        }
         self.asks.0.retain(|_, ask| ask.info.here || ask.info.host != *host);
     }
 

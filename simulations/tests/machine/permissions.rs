@@ -110,3 +110,98 @@ fn a_device_that_comes_back_hears_of_what_is_open_and_of_nothing_that_is_over() 
         world.converge(MINUTE).unwrap();
     });
 }
+
+/// Alice's laptop (0), devices between, and her server (the last), which hosts @scribe. Only these pairs are connected. The
+/// agent is at work in a session of the laptop.
+fn at_work_beyond(world: &mut World, between: &[Option<&str>], pairs: &[(usize, usize)]) -> SessionId {
+    let laptop = world.found("alice");
+    for handle in between {
+        world.invite(laptop, *handle).unwrap();
+    }
+    let server = world.invite(laptop, None).unwrap();
+    world.converge(MINUTE).unwrap();
+    for (one, other) in (0..server).flat_map(|one| (one + 1..=server).map(move |other| (one, other))) {
+        if !pairs.contains(&(one, other)) {
+            world.cut(one, other);
+        }
+    }
+    // Both ends notice.
+    world.run_for(MINUTE);
+    let handle: Handle = "scribe".parse().unwrap();
+    let mut profile = profile();
+    profile.policy = AgentPolicy { permissions: Permissions::Creator, ..AgentPolicy::DEFAULT };
+    world.ask(server, Request::AddAgent { handle, profile, force: false }).unwrap();
+    world.converge(MINUTE).unwrap();
+    world.nodes[server].behaviour = Behaviour::Hang;
+    let id = world.create(laptop, "scribe", "please clean up").unwrap();
+    (0..=server).rev().for_each(|node| await_status(world, node, id, Status::Running));
+    world.run_for(2_000);
+    id
+}
+
+/// The agent of the last device says something and asks for a permission.
+fn asks_beyond(world: &mut World) {
+    let server = world.nodes.len() - 1;
+    let attempt = *world.nodes[server].turns.keys().next().unwrap();
+    let says = TurnInput::Doing(vec![Doing::Text { text: "let me see".to_owned() }]);
+    for event in [says, TurnInput::Asked { request: REQUEST, title: "rm -rf build".to_owned() }] {
+        world.give(server, Input::Turn { attempt, event });
+    }
+    world.run_for(2_000);
+}
+
+#[test]
+fn the_creator_hears_and_answers_over_devices_of_hers() {
+    for (between, pairs) in [(&[None][..], &[(0, 1), (1, 2)][..]), (&[None; 2], &[(0, 1), (1, 2), (2, 3)])] {
+        over(0..10, |world| {
+            let session = at_work_beyond(world, between, pairs);
+            asks_beyond(world);
+            let server = world.nodes.len() - 1;
+            let heard = &world.nodes[0].activity;
+            assert!(heard.iter().all(|activity| activity.from == Some(world.nodes[server].me)));
+            assert!(heard.iter().any(|activity| matches!(activity.doing, Doing::Text { .. })), "{heard:?}");
+            assert_eq!((open(world, 0).len(), open(world, 0)[0].can_answer), (1, true));
+            world.ask(0, Request::Permit { session, request: REQUEST, allow: true }).unwrap();
+            world.run_for(2_000);
+            assert_eq!(world.nodes[server].permitted, [(REQUEST, true)]);
+        });
+    }
+}
+
+#[test]
+fn a_device_of_another_member_passes_nothing_on() {
+    over(0..10, |world| {
+        at_work_beyond(world, &[Some("bob")], &[(0, 1), (1, 2)]);
+        asks_beyond(world);
+        assert_eq!((told(world, 0), told(world, 1)), (0, 0));
+    });
+}
+
+#[test]
+fn another_way_is_found_when_one_breaks() {
+    over(0..10, |world| {
+        at_work_beyond(world, &[None, None], &[(0, 1), (0, 2), (1, 3), (2, 3)]);
+        for broken in [1, 2] {
+            world.crash(broken);
+            // A computer that is gone is noticed only after a while, and the next call is due then.
+            world.run_for(MINUTE);
+            let before = told(world, 0);
+            asks_beyond(world);
+            assert!(told(world, 0) > before, "without {broken}");
+            world.start(broken);
+            world.run_for(MINUTE);
+        }
+    });
+}
+
+#[test]
+fn a_request_that_was_open_before_is_told_over_a_third_device() {
+    over(0..10, |world| {
+        at_work_beyond(world, &[None], &[(0, 1), (1, 2)]);
+        asks_beyond(world);
+        world.crash(0);
+        world.start(0);
+        world.run_for(MINUTE);
+        assert_eq!(open(world, 0).len(), 1);
+    });
+}
