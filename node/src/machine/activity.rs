@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn notes_keep_to_their_bound_and_lose_only_what_is_too_long() {
-        let all = vec![text(5_000), text(4_000), text(9_000), text(10), text(8_000)];
+        let all = vec![text(5_000), text(4_000), text(9_000), text(10), text(7_800)];
         let notes = of(all.clone());
         assert!(notes.iter().all(|note| note.len() <= NOTE_BYTES_MAX));
         let read = |note: &Vec<u8>| match Note::decode(note) {
