@@ -64,8 +64,10 @@ fn the_creator_sees_the_agent_at_work_elsewhere_and_answers_it() {
     a.cli(&["session", "deny", &id, &number]).fails(3, "not_found");
     // The next turn is refused what it asks, at the host this time.
     a.send(&id, "once more");
-    let number = asked(&b, &id)["request"].to_string();
-    let _denied = b.cli(&["session", "deny", &id, &number]).ok();
+    asked(&b, &id);
+    let denied = b.plain(&["session", "deny", &id]).ok();
+    assert_eq!(denied.stdout, "refused  rm -rf build\n", "the one that waits");
+    b.cli(&["session", "deny", &id]).fails(3, "not_found");
     shown("the refusal", "text", json!("permission refused\n"));
 }
 

@@ -14,7 +14,7 @@ use super::args::SessionVerb;
 use super::client::paths::Wanted;
 use super::client::{Answer, Call, paths};
 use super::failure::{Exit, Failure};
-use super::model::{Ids, Item, Page, Permissions, SessionBody, Written};
+use super::model::{Ids, Item, Page, Permission, Permissions, SessionBody, Written};
 use super::render::{chip, clean};
 use super::values::{LineTarget, Target};
 use super::{Context, follow, render};
@@ -197,8 +197,13 @@ async fn change(cx: &mut Context, target: &Target, verb: &str, body: Value) -> R
 }
 
 /// Answers an agent's permission request.
-async fn permit(cx: &mut Context, target: &Target, request: u64, allow: bool) -> Result<(), Failure> {
-    let path = paths::permission(resolve(cx, target).await?, request);
+async fn permit(cx: &mut Context, target: &Target, request: Option<u64>, allow: bool) -> Result<(), Failure> {
+    let session = resolve(cx, target).await?;
+    let request = match request {
+        Some(request) => request,
+        None => the_one_request(cx, session).await?,
+    };
+    let path = paths::permission(session, request);
     let answer = cx.client.ask(Call::post(path, json!({ "allow": allow }))).await?;
     if cx.out.json {
         return cx.out.document(&answer.body);
@@ -206,6 +211,23 @@ async fn permit(cx: &mut Context, target: &Target, request: u64, allow: bool) ->
     let asked = answer.parse::<Permissions>()?.permissions;
     let title = asked.first().map_or_else(String::new, |asked| clean(&asked.title));
     cx.out.data(&format!("{}  {title}\n", if allow { "allowed" } else { "refused" }))
+}
+
+/// The request that waits for an answer, if there is exactly one: nobody is to allow what they did not mean.
+async fn the_one_request(cx: &Context, session: SessionId) -> Result<u64, Failure> {
+    let open: Permissions = cx.client.ask(Call::get(paths::PERMISSIONS)).await?.parse()?;
+    let mut asked = open.permissions;
+    asked.retain(|asked| asked.session_id == session.to_string());
+    match asked.as_slice() {
+        [asked] => Ok(asked.request),
+        [] => Err(Failure::of(Code::NotFound, "no permission request waits in this session")),
+        several => {
+            let line = |asked: &Permission| format!("\n  {}  {}", asked.request, clean(&asked.title));
+            let lines: String = several.iter().map(line).collect();
+            let detail = format!("{} requests wait in this session", several.len());
+            Err(Failure::of(Code::InvalidField, detail).hint(format!("name one of them:{lines}")))
+        }
+    }
 }
 
 /// Asks for a write, and shows where the session stands now.

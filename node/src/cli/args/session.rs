@@ -85,22 +85,22 @@ pub(in crate::cli) enum SessionVerb {
         id: Target,
     },
     /// Allow what the agent asks for, this once
-    #[command(after_help = "Example:\n  starling session allow qs-01JZ 3")]
+    #[command(after_help = "Examples:\n  starling session allow qs-01JZ\n  starling session allow qs-01JZ 3")]
     Allow {
         /// Full id, reference or unique prefix
         #[arg(value_parser = values::target, add = ArgValueCompleter::new(complete::sessions))]
         id: Target,
-        /// The request's number, as `session follow` shows it
-        request: u64,
+        /// The request's number, as `session follow` shows it; may be left out where one waits
+        request: Option<u64>,
     },
     /// Refuse what the agent asks for
-    #[command(after_help = "Example:\n  starling session deny qs-01JZ 3")]
+    #[command(after_help = "Examples:\n  starling session deny qs-01JZ\n  starling session deny qs-01JZ 3")]
     Deny {
         /// Full id, reference or unique prefix
         #[arg(value_parser = values::target, add = ArgValueCompleter::new(complete::sessions))]
         id: Target,
-        /// The request's number, as `session follow` shows it
-        request: u64,
+        /// The request's number, as `session follow` shows it; may be left out where one waits
+        request: Option<u64>,
     },
     /// End the running turn
     #[command(after_help = "Example:\n  starling session stop qs-01JZ")]
