@@ -36,7 +36,7 @@ mod trial;
 mod values;
 mod workspace;
 
-pub use beside::join_beside;
+pub use beside::{INVITER_UNREACHABLE, join_beside};
 pub use complete::complete;
 pub use failure::{Exit, Failure};
 pub use options::{JoinOptions, RestoreOptions, UpOptions, VerifyOptions};

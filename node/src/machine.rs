@@ -296,6 +296,7 @@ impl Node {
     /// What every input ends with: turns that can start, an export that is due, the commit, and when to come back.
     fn finish(&mut self) -> Vec<Effect> {
         self.recount();
+        self.call_hosts();
         for _ in 0..ROUNDS_MAX {
             self.dispatch();
             self.plan_export();
@@ -305,7 +306,6 @@ impl Node {
             }
         }
         self.plan_push();
-        self.call_hosts();
         self.note_deliveries();
         self.slots.evict();
         self.stop_if_idle();

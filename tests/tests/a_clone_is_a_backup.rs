@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use starling_tests::{Node, Outcome, PATIENCE, join, pair_with, status_of, wait_for};
 
 /// An agent that titles, sums up and answers.
@@ -125,6 +125,15 @@ fn a_device_that_lost_its_store_is_restored_from_its_export_and_joins_again() {
     assert_eq!(there["entries"][2]["body"], "back again");
     assert_eq!(there, c.settled(&id));
     wait_for("equal trees", PATIENCE, || (pair.b.tree() == c.tree()).then_some(()));
+
+    // Another one joins while its node runs.
+    let mut d = Node::new();
+    let _restored = restore(&d, &clone, &[]).ok();
+    d.up();
+    assert_eq!(d.status()["revoked"], true);
+    let joined = join(&pair.b, &d, "alice").json();
+    assert_eq!((joined["device"].as_str(), &d.status()["revoked"]), (Some(&*d.device()), &json!(false)));
+    d.send(&id, "and from here");
 }
 
 #[test]

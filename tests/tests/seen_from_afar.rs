@@ -65,6 +65,9 @@ fn the_creator_sees_the_agent_at_work_elsewhere_and_answers_it() {
     // The next turn is refused what it asks, at the host this time.
     a.send(&id, "once more");
     asked(&b, &id);
+    let unseen = b.cli(&["session", "allow", &id]);
+    unseen.fails(2, "invalid_field");
+    assert!(unseen.stderr.contains("rm -rf build"), "{unseen:?}");
     let denied = b.plain(&["session", "deny", &id]).ok();
     assert_eq!(denied.stdout, "refused  rm -rf build\n", "the one that waits");
     b.cli(&["session", "deny", &id]).fails(3, "not_found");

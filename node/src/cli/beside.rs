@@ -11,6 +11,9 @@ use super::failure::{Exit, Failure};
 use super::model::Status;
 use super::{JoinOptions, note};
 
+/// Why a join came to nothing that may come to something later.
+pub const INVITER_UNREACHABLE: &str = "the inviting device cannot be reached";
+
 /// How long it is waited: as long as the node waits for the inviter, and a little for its stop and its start.
 const TIMEOUT: Duration = Duration::from_secs(75);
 /// Between two looks at the node.
@@ -27,7 +30,8 @@ pub async fn join_beside(options: &JoinOptions, workspace: &str) -> Result<&'sta
         Exit::NotRunning => Failure::already_running(&options.home),
         _ => failure,
     })?;
-    if before.workspace == workspace {
+    // A home that was restored has the workspace and no place in it, and one that was removed has lost it.
+    if before.workspace == workspace && !before.revoked {
         return Ok("this device is a member already");
     }
     if options.label.is_some() {
@@ -40,27 +44,27 @@ pub async fn join_beside(options: &JoinOptions, workspace: &str) -> Result<&'sta
         note("the running node calls the inviting device");
     }
     let deadline = Instant::now() + options.timeout.unwrap_or(TIMEOUT);
-    // What an earlier try came to is said until the node has stopped.
-    let mut old_news = before.join_error;
     while Instant::now() < deadline {
         match status(&client).await {
-            Ok(now) if now.workspace == workspace => return Ok("joined"),
-            Ok(Status { join_error: Some(why), .. }) if old_news.as_ref() != Some(&why) => {
-                return Err(Failure::new(Exit::NotAllowed, "not_joined", why).hint(
-                    "the node goes on as it was; ask for a new ticket if this one is used or withdrawn",
-                ));
-            }
-            Ok(_) => {}
-            Err(_) => old_news = None,
+            Ok(now) if now.started_at == before.started_at => {}
+            Ok(now) if now.workspace == workspace && !now.revoked => return Ok("joined"),
+            Ok(Status { join_error: Some(why), .. }) => return Err(not_joined(why)),
+            Ok(_) | Err(_) => {}
         }
         tokio::time::sleep(PAUSE).await;
     }
-    Err(Failure::new(
-        Exit::TimedOut,
-        "inviter_unreachable",
-        "the running node still waits for the inviting device",
-    )
-    .hint("start the inviting device; `starling status` shows what comes of it"))
+    let detail = "the running node still waits for the inviting device";
+    Err(Failure::new(Exit::TimedOut, "inviter_unreachable", detail)
+        .hint("start the inviting device; `starling status` shows what comes of it"))
+}
+
+fn not_joined(why: String) -> Failure {
+    if why == INVITER_UNREACHABLE {
+        return Failure::new(Exit::TimedOut, "inviter_unreachable", why)
+            .hint("the node goes on as it was; start the inviting device, then join again");
+    }
+    Failure::new(Exit::NotAllowed, "not_joined", why)
+        .hint("the node goes on as it was; ask for a new ticket if this one is used or withdrawn")
 }
 
 async fn status(client: &Client) -> Result<Status, Failure> {

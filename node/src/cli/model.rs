@@ -118,6 +118,7 @@ pub(super) struct Status {
     pub(super) paused: bool,
     pub(super) revoked: bool,
     pub(super) join_error: Option<String>,
+    pub(super) started_at: String,
 }
 
 /// What lost its standing.

@@ -2,7 +2,7 @@
 //! `title`, `reply` and `summarize` go through the turn's own door, with its secret. Texts are read before
 //! anything is asked.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use serde_json::{Value, json};
 use starling_crdt::id::{AttemptId, Handle, RecordId, SessionId};
@@ -201,7 +201,7 @@ async fn permit(cx: &mut Context, target: &Target, request: Option<u64>, allow: 
     let session = resolve(cx, target).await?;
     let request = match request {
         Some(request) => request,
-        None => the_one_request(cx, session).await?,
+        None => the_one_request(cx, session, allow).await?,
     };
     let path = paths::permission(session, request);
     let answer = cx.client.ask(Call::post(path, json!({ "allow": allow }))).await?;
@@ -213,13 +213,17 @@ async fn permit(cx: &mut Context, target: &Target, request: Option<u64>, allow: 
     cx.out.data(&format!("{}  {title}\n", if allow { "allowed" } else { "refused" }))
 }
 
-/// The request that waits for an answer, if there is exactly one: nobody is to allow what they did not mean.
-async fn the_one_request(cx: &Context, session: SessionId) -> Result<u64, Failure> {
+/// The request that waits for an answer, if there is exactly one. It is refused unseen, and allowed only by who has seen
+/// which one it is.
+async fn the_one_request(cx: &mut Context, session: SessionId, allow: bool) -> Result<u64, Failure> {
     let open: Permissions = cx.client.ask(Call::get(paths::PERMISSIONS)).await?.parse()?;
     let mut asked = open.permissions;
     asked.retain(|asked| asked.session_id == session.to_string());
     match asked.as_slice() {
-        [asked] => Ok(asked.request),
+        [asked] if !allow || is_meant(cx, asked)? => Ok(asked.request),
+        [_] => {
+            Err(Failure::new(Exit::Failed, "not_answered", "nothing was allowed; the request still waits"))
+        }
         [] => Err(Failure::of(Code::NotFound, "no permission request waits in this session")),
         several => {
             let line = |asked: &Permission| format!("\n  {}  {}", asked.request, clean(&asked.title));
@@ -228,6 +232,20 @@ async fn the_one_request(cx: &Context, session: SessionId) -> Result<u64, Failur
             Err(Failure::of(Code::InvalidField, detail).hint(format!("name one of them:{lines}")))
         }
     }
+}
+
+/// Asks the person at the terminal. Who is none has to name the request.
+fn is_meant(cx: &mut Context, asked: &Permission) -> Result<bool, Failure> {
+    let title = clean(&asked.title);
+    if !io::stdin().is_terminal() || cx.out.json {
+        let detail = format!("say which request is to be allowed; {} waits: {title}", asked.request);
+        return Err(Failure::of(Code::InvalidField, detail).hint("add its number"));
+    }
+    cx.out.note(&format!("{title}\nallow this once? [y/N]"));
+    let mut line = String::new();
+    let read = io::stdin().read_line(&mut line);
+    read.map_err(|error| Failure::new(Exit::Failed, "io", error.to_string()))?;
+    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
 }
 
 /// Asks for a write, and shows where the session stands now.

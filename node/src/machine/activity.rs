@@ -92,6 +92,10 @@ pub enum Doing {
         /// Whether it can be answered on the device that is told.
         #[n(3)]
         can_answer: bool,
+        /// Drawn for this request by its host: an answer repeats it. Of no use to clients.
+        #[serde(skip)]
+        #[n(4)]
+        nonce: u64,
     },
 }
 
@@ -140,6 +144,13 @@ pub enum Asking {
     /// It was refused, or nobody answered in time.
     #[n(2)]
     Refused,
+}
+
+impl Doing {
+    /// Whether the next of its kind makes up for one that is lost, or nearly so.
+    pub(super) const fn is_talk(&self) -> bool {
+        matches!(self, Self::Text { .. } | Self::Thought { .. } | Self::Usage { .. })
+    }
 }
 
 impl From<Usage> for Doing {
@@ -197,14 +208,15 @@ pub(super) enum Note {
         request: u64,
         #[n(3)]
         allow: bool,
+        #[n(4)]
+        nonce: u64,
     },
     /// A device waits for agents of this one, and is not connected with it.
     #[n(3)]
-    Call {
-        /// Whether it may have missed something.
-        #[n(0)]
-        anew: bool,
-    },
+    Call,
+    /// The answer to a call.
+    #[n(4)]
+    Here,
     /// Another device's, on its way to one that it is not connected with.
     #[n(2)]
     Passed(#[n(0)] Passed),

@@ -168,7 +168,9 @@ impl Node {
             return;
         };
         self.forget_requests_of(&peer);
-        self.passing.links_changed();
+        if link.accepted {
+            self.passing.call_soon();
+        }
         self.on_unreachable(peer);
         let now = self.now;
         if let Some(state) = self.peers.peers.get_mut(&peer) {
@@ -306,7 +308,7 @@ impl Node {
         self.deliveries.peers_changed();
         self.look_for_company();
         self.tell_open_requests(peer);
-        self.passing.links_changed();
+        self.passing.call_soon();
     }
 
     /// The roster changed: whom it admits now is worth a dial, whatever came of the last one.

@@ -1,12 +1,13 @@
 //! What an agent does, told to the other devices of the session's creator while it happens, and permission requests, which
 //! are answered at the host or, where its policy permits, by the creator from there. Everything here is of use now or
-//! never: nothing is stored, nothing is told again but to a device that comes back while a request is open.
+//! never: nothing is stored, and nothing is told again but open requests, to a device that comes back or calls.
 //!
 //! A note is believed as far as the roster goes: what an agent does only from its host, an answer only from a device of
 //! the session's creator, for a request that is open, if the host's policy lets them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rand_chacha::rand_core::Rng;
 use starling_crdt::id::{AttemptId, DeviceKey, SessionId, StreamKey};
 
 use super::Node;
@@ -28,6 +29,10 @@ pub(super) struct Asks(BTreeMap<(AttemptId, u64), Ask>);
 struct Ask {
     key: StreamKey,
     info: PermissionInfo,
+    /// Numbers begin anew with each run of the host, and attempts may be taken up again: this names the very request.
+    nonce: u64,
+    /// When its host spoke of it last, ms.
+    heard_at_ms: u64,
 }
 
 /// Whose turn something is said of.
@@ -37,6 +42,13 @@ struct Source {
     session: SessionId,
     attempt: AttemptId,
     generation: u64,
+}
+
+impl Ask {
+    fn doing(&self, state: Asking, can_answer: bool) -> Doing {
+        let (request, title, nonce) = (self.info.request, self.info.title.clone(), self.nonce);
+        Doing::Permission { request, title, state, can_answer, nonce }
+    }
 }
 
 impl Node {
@@ -64,8 +76,9 @@ impl Node {
             can_answer: true,
             asked_at_ms: self.now,
         };
-        self.asks.0.insert((attempt, request), Ask { key: source.key, info });
-        self.say_permission(source, &row, request, title, Asking::Asked);
+        let ask = Ask { key: source.key, info, nonce: self.rng.next_u64(), heard_at_ms: self.now };
+        self.say_permission(source, &row, &ask, Asking::Asked);
+        self.asks.0.insert((attempt, request), ask);
     }
 
     /// A request is answered, or nobody did in time.
@@ -73,16 +86,15 @@ impl Node {
         let asked = self.asks.0.remove(&(attempt, request));
         if let (Some(ask), Some((source, row))) = (asked, self.source(attempt)) {
             let state = if allowed { Asking::Allowed } else { Asking::Refused };
-            self.say_permission(source, &row, request, ask.info.title, state);
+            self.say_permission(source, &row, &ask, state);
         }
     }
 
-    fn say_permission(&mut self, source: Source, row: &IndexRow, request: u64, title: String, state: Asking) {
+    fn say_permission(&mut self, source: Source, row: &IndexRow, ask: &Ask, state: Asking) {
         let open = state == Asking::Asked;
         let there = open && self.creator_may_answer(row);
-        let doing = |can_answer| Doing::Permission { request, title: title.clone(), state, can_answer };
-        self.tell_clients(source, None, doing(open));
-        self.tell_creator(source, row, vec![doing(there)]);
+        self.tell_clients(source, None, ask.doing(state, open));
+        self.tell_creator(source, row, vec![ask.doing(state, there)]);
     }
 
     /// The turn of an attempt that runs here, and its session's row.
@@ -104,7 +116,7 @@ impl Node {
 
     /// The creator's other devices that are connected, or were heard lately over others.
     fn devices_of_creator(&self, row: &IndexRow) -> BTreeSet<DeviceKey> {
-        let all = self.peers.connected().chain(self.passing.heard(self.now));
+        let all = self.peers.connected().chain(self.heard_over_others());
         all.filter(|device| self.is_of_creator(device, row)).collect()
     }
 
@@ -117,28 +129,26 @@ impl Node {
         if devices.is_empty() {
             return;
         }
-        for bytes in Note::of(source.key, source.attempt, source.generation, doing) {
-            for device in &devices {
-                self.tell(*device, bytes.clone());
+        let is_talk = doing.iter().all(Doing::is_talk);
+        let notes = Note::of(source.key, source.attempt, source.generation, doing);
+        for device in devices {
+            if self.peers.is_connected(&device) || !is_talk || self.may_talk_over_others() {
+                notes.iter().for_each(|bytes| self.tell(device, bytes.clone()));
             }
         }
     }
 
     /// A device came back: it hears of what waits for an answer.
     pub(super) fn tell_open_requests(&mut self, peer: DeviceKey) {
-        let here = self.asks.0.values().filter(|ask| ask.info.here);
-        let open: Vec<_> =
-            here.map(|ask| (ask.info.attempt, ask.info.request, ask.info.title.clone())).collect();
-        for (attempt, request, title) in open {
-            let Some((source, row)) = self.source(attempt) else { continue };
-            if self.devices_of_creator(&row).contains(&peer) {
-                let (state, can_answer) = (Asking::Asked, self.creator_may_answer(&row));
-                let doing = vec![Doing::Permission { request, title, state, can_answer }];
-                for bytes in Note::of(source.key, attempt, source.generation, doing) {
-                    self.tell(peer, bytes);
-                }
+        let mut notes = Vec::new();
+        for ask in self.asks.0.values().filter(|ask| ask.info.here) {
+            let Some((source, row)) = self.source(ask.info.attempt) else { continue };
+            if self.is_of_creator(&peer, &row) {
+                let doing = vec![ask.doing(Asking::Asked, self.creator_may_answer(&row))];
+                notes.extend(Note::of(source.key, source.attempt, source.generation, doing));
             }
         }
+        notes.into_iter().for_each(|bytes| self.tell(peer, bytes));
     }
 
     pub(super) fn on_note(&mut self, peer: DeviceKey, bytes: &[u8]) {
@@ -153,12 +163,12 @@ impl Node {
             Note::Doing { session, attempt, generation, doing } => {
                 self.on_told(author, session, (attempt, generation), doing);
             }
-            Note::Answer { session, attempt, request, allow } => {
-                self.on_answer_of(author, session, attempt, request, allow);
+            Note::Answer { session, attempt, request, allow, nonce } => {
+                self.on_answer_of(author, session, (attempt, request), nonce, allow);
             }
             Note::Passed(note) => self.on_passed(author, note),
             // Who is connected is told without it.
-            Note::Call { .. } => {}
+            Note::Call | Note::Here => {}
         }
     }
 
@@ -177,37 +187,44 @@ impl Node {
         }
         let source = Source { key, session: row.id, attempt, generation };
         for doing in doing {
-            if let Doing::Permission { request, title, state, can_answer } = &doing {
-                self.note_request(peer, source, &row, (*request, title, *state, *can_answer));
+            let is_news = match &doing {
+                Doing::Permission { .. } => self.note_request(peer, source, &row, &doing),
+                _ => true,
+            };
+            if is_news {
+                self.tell_clients(source, Some(peer), doing);
             }
-            self.tell_clients(source, Some(peer), doing);
         }
     }
 
-    fn note_request(
-        &mut self,
-        host: DeviceKey,
-        source: Source,
-        row: &IndexRow,
-        (request, title, state, can_answer): (u64, &str, Asking, bool),
-    ) {
+    /// Remembers a request of a host, or that it is over. Returns whether that is news: a host repeats what is open.
+    fn note_request(&mut self, host: DeviceKey, source: Source, row: &IndexRow, doing: &Doing) -> bool {
+        let Doing::Permission { request, title, state, can_answer, nonce } = doing else { return true };
+        let (request, can_answer, nonce) = (*request, *can_answer, *nonce);
         let place = (source.attempt, request);
-        if state != Asking::Asked {
+        let known = self.asks.0.get_mut(&place).filter(|ask| ask.nonce == nonce);
+        if *state != Asking::Asked {
             self.asks.0.remove(&place);
+        } else if let Some(known) = known {
+            known.heard_at_ms = self.now;
+            let is_news = known.info.can_answer != can_answer;
+            known.info.can_answer = can_answer;
+            return is_news;
         } else if self.asks.0.len() < ASKS_MAX {
             let info = PermissionInfo {
                 session: source.session,
                 attempt: source.attempt,
                 request,
                 agent: self.item(row).agent,
-                title: title.to_owned(),
+                title: title.clone(),
                 host,
                 here: false,
                 can_answer,
                 asked_at_ms: self.now,
             };
-            self.asks.0.insert(place, Ask { key: source.key, info });
+            self.asks.0.insert(place, Ask { key: source.key, info, nonce, heard_at_ms: self.now });
         }
+        true
     }
 
     /// Another device answers a request of an agent hosted here.
@@ -215,11 +232,12 @@ impl Node {
         &mut self,
         peer: DeviceKey,
         key: StreamKey,
-        attempt: AttemptId,
-        request: u64,
+        (attempt, request): (AttemptId, u64),
+        nonce: u64,
         allow: bool,
     ) {
-        let is_open = self.asks.0.get(&(attempt, request)).is_some_and(|ask| ask.key == key && ask.info.here);
+        let asked = self.asks.0.get(&(attempt, request));
+        let is_open = asked.is_some_and(|ask| ask.key == key && ask.info.here && ask.nonce == nonce);
         let Some((_, row)) = self.source(attempt).filter(|(source, _)| is_open && source.key == key) else {
             return;
         };
@@ -241,11 +259,11 @@ impl Node {
     fn permit(&mut self, session: SessionId, request: u64, allow: bool) -> Result<Answer, Rejection> {
         let mut open = self.asks.0.values();
         let asked = open.find(|ask| ask.info.session == session && ask.info.request == request);
-        let Some(Ask { key, info }) = asked else {
+        let Some(Ask { key, info, nonce, .. }) = asked else {
             let detail = format!("no permission request {request} is open in {session}");
             return Err(Rejection::new(Code::NotFound, detail));
         };
-        let (key, info) = (*key, info.clone());
+        let (key, info, nonce) = (*key, info.clone(), *nonce);
         if info.here {
             self.effects.push(Effect::Permit { request, allow });
         } else if !info.can_answer {
@@ -257,7 +275,7 @@ impl Node {
             let detail = format!("@{}'s node ({}) is not connected", info.agent, self.label(&info.host));
             return Err(Rejection::new(Code::QuickSessionInvalidState, detail));
         } else {
-            let note = Note::Answer { session: key, attempt: info.attempt, request, allow };
+            let note = Note::Answer { session: key, attempt: info.attempt, request, allow, nonce };
             self.tell(info.host, note.encode());
         }
         Ok(Answer::Permissions(vec![info]))
@@ -265,10 +283,17 @@ impl Node {
 
     /// A host is gone: whatever its agents ask, it is told anew when it comes back.
     pub(super) fn forget_requests_of(&mut self, host: &DeviceKey) {
-        if self.passing.heard(self.now).any(|device| device == *host) {
+        if self.can_reach(host) {
             return;
         }
         self.asks.0.retain(|_, ask| ask.info.here || ask.info.host != *host);
+    }
+
+    /// A host that is not connected repeats what is open: what it did not for this long is over.
+    pub(super) fn drop_unheard_asks(&mut self, ms: u64) {
+        let (now, peers) = (self.now, &self.peers);
+        let is_heard = |ask: &Ask| ask.heard_at_ms.saturating_add(ms) > now;
+        self.asks.0.retain(|_, ask| ask.info.here || peers.is_connected(&ask.info.host) || is_heard(ask));
     }
 
     /// Nothing runs in a session any more: nothing waits for an answer either.

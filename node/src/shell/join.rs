@@ -16,7 +16,7 @@ use super::disk::{self, store_failed};
 use super::network::{Network, Start};
 use super::setup::{device_key, label};
 use super::{failed, now_ms, random_32, spawner};
-use crate::cli::{Exit, Failure, JoinOptions, UpOptions};
+use crate::cli::{Exit, Failure, INVITER_UNREACHABLE, JoinOptions, UpOptions};
 use crate::config::{ConfigError, Home, NodeKey, Settings};
 use crate::machine;
 use crate::machine::joining::{Joining, Step};
@@ -224,9 +224,8 @@ async fn redeem(
 }
 
 fn unreachable_inviter() -> Failure {
-    let detail = "the inviting device cannot be reached; the ticket is kept";
-    Failure::new(Exit::TimedOut, "inviter_unreachable", detail)
-        .hint("start the inviting device, then `starling up` here joins and goes on")
+    Failure::new(Exit::TimedOut, "inviter_unreachable", INVITER_UNREACHABLE)
+        .hint("the ticket is kept: start the inviting device, then `starling up` here joins and goes on")
 }
 
 async fn meet(key: &NodeKey, ticket: &Ticket, label: String) -> Result<Vec<Vec<u8>>, Failure> {

@@ -342,7 +342,7 @@ pub(super) fn doing(event: TurnEvent) -> Doing {
         TurnEvent::Usage { used, size } => Doing::Usage { used, size },
         TurnEvent::Permission { title, allowed } => {
             let state = if allowed { Asking::Allowed } else { Asking::Refused };
-            Doing::Permission { request: 0, title, state, can_answer: false }
+            Doing::Permission { request: 0, title, state, can_answer: false, nonce: 0 }
         }
     }
 }

@@ -194,6 +194,62 @@ fn another_way_is_found_when_one_breaks() {
     });
 }
 
+/// Alice waits for an agent of bob's, too, and bob's computer rightly carries her calls: it must not become the way of what
+/// is hers alone.
+#[test]
+fn who_carries_for_two_members_does_not_carry_for_one_of_them() {
+    over(0..10, |world| {
+        // Alice's laptop (0), bob's computer (1), her phone (2), his server with @helper (3), her server with @scribe (4).
+        let pairs = [(0, 1), (0, 2), (1, 3), (1, 4), (2, 4)];
+        at_work_beyond(world, &[Some("bob"), None, Some("bob")], &pairs);
+        world
+            .ask(3, Request::AddAgent { handle: "helper".parse().unwrap(), profile: profile(), force: false })
+            .unwrap();
+        world.converge(MINUTE).unwrap();
+        world.nodes[3].behaviour = Behaviour::Hang;
+        let other = world.create(0, "helper", "and you?").unwrap();
+        await_status(world, 0, other, Status::Running);
+        // Several rounds of calls: the faster way is one or the other.
+        for _ in 0..4 {
+            world.run_for(MINUTE / 2);
+            let before = told(world, 0);
+            asks_beyond(world);
+            assert!(told(world, 0) > before);
+        }
+        assert_eq!((told(world, 1), told(world, 3)), (0, 0));
+    });
+}
+
+#[test]
+fn what_was_asked_while_the_way_was_broken_is_told_when_it_is_whole() {
+    over(0..10, |world| {
+        at_work_beyond(world, &[None], &[(0, 1), (1, 2)]);
+        world.cut(1, 2);
+        world.run_for(MINUTE);
+        asks_beyond(world);
+        assert_eq!(open(world, 0).len(), 0);
+        world.heal(1, 2);
+        world.run_for(3 * MINUTE);
+        assert_eq!(open(world, 0).len(), 1);
+    });
+}
+
+#[test]
+fn what_is_over_is_forgotten_though_nobody_said_so() {
+    over(0..10, |world| {
+        at_work_beyond(world, &[None], &[(0, 1), (1, 2)]);
+        asks_beyond(world);
+        assert_eq!(open(world, 0).len(), 1);
+        world.cut(1, 2);
+        world.run_for(MINUTE);
+        let attempt = *world.nodes[2].turns.keys().next().unwrap();
+        let event = TurnInput::Answered { request: REQUEST, allowed: false };
+        world.give(2, Input::Turn { attempt, event });
+        world.run_for(3 * MINUTE);
+        assert!(open(world, 0).is_empty() && open(world, 2).is_empty());
+    });
+}
+
 #[test]
 fn a_request_that_was_open_before_is_told_over_a_third_device() {
     over(0..10, |world| {

@@ -90,7 +90,7 @@ pub(in crate::cli) enum SessionVerb {
         /// Full id, reference or unique prefix
         #[arg(value_parser = values::target, add = ArgValueCompleter::new(complete::sessions))]
         id: Target,
-        /// The request's number, as `session follow` shows it; may be left out where one waits
+        /// The request's number, as `session follow` shows it; without it you are shown what waits, and asked
         request: Option<u64>,
     },
     /// Refuse what the agent asks for
