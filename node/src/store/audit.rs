@@ -5,15 +5,15 @@ use std::sync::PoisonError;
 
 use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata};
 
-use super::tables::{self, IDS, OUTBOX, RECORDS};
+use super::tables::{self, IDS, INDEX, OUTBOX, RECORDS};
 use super::{Store, StoreError, shielded};
 
 /// Faults that are listed: one damaged page can make thousands.
 const FAULTS_MAX: usize = 100;
 
 impl Store {
-    /// Checks the file's checksums, that positions have no gaps, and that each record is found by its id and by nothing
-    /// else. Returns what is wrong, in words; waits for reads and the commit that run now.
+    /// Checks the file's checksums, that positions have no gaps, that each record is found by its id and by nothing else, and
+    /// that the list is of sessions that there are. Returns what is wrong, in words; waits for reads and the commit that run now.
     pub fn audit(&self) -> Result<Vec<String>, StoreError> {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
         let database = database.as_mut().ok_or(StoreError::Closed)?;
@@ -46,6 +46,18 @@ impl Store {
             let (records_len, ids_len) = (records.len()?, ids.len()?);
             if records_len != ids_len {
                 faults.push(format!("{records_len} records have {ids_len} ids"));
+            }
+            // A page of another table shows as rows of sessions that nobody wrote, and out of order: those cannot be removed.
+            let mut last = None;
+            for row in transaction.open_table(INDEX)?.iter()? {
+                let stream = *row?.0.value();
+                if last.replace(stream).is_some_and(|last| last >= stream) {
+                    faults.push(format!("the list of sessions is out of order at {}", hex(&stream)));
+                }
+                let (first, end) = (tables::slot(&stream, 0), tables::slot(&stream, u64::MAX));
+                if records.range::<&tables::Slot>(&first..=&end)?.next().is_none() {
+                    faults.push(format!("the list has {}, of which there is no record", hex(&stream)));
+                }
             }
             for row in transaction.open_table(OUTBOX)?.iter()? {
                 let (place, id) = row?;

@@ -187,3 +187,19 @@ fn other_settings_write_the_same() {
         assert_eq!(contents(&Store::open(&path).unwrap()), before);
     }
 }
+
+/// What a page of another table in the place of one of the list comes to.
+#[test]
+fn a_list_with_sessions_that_are_not_there_is_found() {
+    let (_folder, path) = folder();
+    let store = Store::open(&path).unwrap();
+    store.commit(&[everything(0)]).unwrap();
+    assert_eq!(store.audit().unwrap(), [""; 0]);
+    let nobody = [0x77; 32];
+    let index = vec![IndexRow { stream: nobody, row: vec![1] }];
+    store.commit(&[Batch { index, ..Batch::default() }]).unwrap();
+    let faults = store.audit().unwrap();
+    assert!(faults.len() == 1 && faults[0].contains("7777") && faults[0].contains("no record"), "{faults:?}");
+    store.commit(&[Batch { unindexed: vec![nobody], ..Batch::default() }]).unwrap();
+    assert_eq!(store.audit().unwrap(), [""; 0]);
+}
