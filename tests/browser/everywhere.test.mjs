@@ -42,11 +42,11 @@ async function everywhere(options, look) {
 }
 
 for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
-  test(`axe finds nothing grave on any page: ${colorScheme}`, { timeout: 120_000 }, () => everywhere({ colorScheme }, accessible));
+  test(`axe finds nothing on any page: ${colorScheme}`, { timeout: 120_000 }, () => everywhere({ colorScheme }, accessible));
 }
 
 for (const [name, viewport] of Object.entries({ phone: NARROW, tablet: { width: 900, height: 700 } })) {
-  test(`axe finds nothing grave on a ${name}`, { timeout: 120_000 }, () => everywhere({ viewport }, accessible));
+  test(`axe finds nothing on a ${name}`, { timeout: 120_000 }, () => everywhere({ viewport }, accessible));
 }
 
 test('no page is wider than the narrowest phone', { timeout: 120_000 }, () =>

@@ -90,7 +90,7 @@ function code(lines, at, mark, language) {
   while (end < lines.length && !closes(lines[end] ?? "", mark)) end += 1;
   const text = lines.slice(at + 1, end).join("\n");
   const label = language ? `Code, ${language}` : "Code";
-  return [h("pre", { tabindex: "0", role: "region", "aria-label": label }, h("code", null, text)), end + 1];
+  return [h("pre", { tabindex: "0", role: "group", "aria-label": label }, h("code", null, text)), end + 1];
 }
 
 /** @param {string} line @param {string} mark */
@@ -196,7 +196,7 @@ function table(lines, at) {
   }
   const header = h("tr", null, head.map((text) => h("th", { scope: "col" }, inline(text))));
   const whole = h("table", null, h("thead", null, header), h("tbody", null, rows));
-  return [h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Table" }, whole), end];
+  return [h("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "Table" }, whole), end];
 }
 
 /** @param {string} line */

@@ -100,7 +100,8 @@ export function previewCard() {
   const style = { left: `${Math.max(8, Math.min(at.left, innerWidth - 348))}px` };
   if (below) style["top"] = `${at.bottom + 6}px`;
   else style["bottom"] = `${innerHeight - at.top + 6}px`;
-  return h("div", { key: "card", class: "card preview", role: "tooltip", style }, ...cardBody(preview.id, preview.line));
+  const card = h("div", { class: "card preview", role: "tooltip", style }, ...cardBody(preview.id, preview.line));
+  return h("aside", { key: "card", "aria-label": "Preview" }, card);
 }
 
 /**

@@ -35,7 +35,7 @@ export function thread(id, line, embedded = false) {
   if (document.visibilityState === "visible") markSeen(id, detail.meta.revision);
   return h(
     "section",
-    { key: `thread ${id}`, class: "pane thread", "aria-label": nameOf(detail.meta) },
+    { key: `thread ${id}`, class: "pane thread", "aria-label": embedded ? `Preview of ${nameOf(detail.meta)}` : nameOf(detail.meta) },
     head(detail, embedded),
     h(
       "div",

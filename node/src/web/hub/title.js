@@ -36,6 +36,7 @@ function editor(editing) {
   return h(
     "form",
     { key: "edit", class: "title-form", on: { submit: (event) => (event.preventDefault(), void save(editing)) } },
+    h("h1", { class: "hidden" }, "Edit the title"),
     h("label", { class: "hidden", for: "title-field" }, "Title"),
     h("input", {
       id: "title-field",
