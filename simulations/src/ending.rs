@@ -1,7 +1,8 @@
 //! When faults are over every session is asked once more, and has to be answered: the agent is alive, whatever happened
 //! before. Archived ones are taken back first. Left out are those that cannot be answered with good reason: the agent's
 //! host was revoked or breaks the rules, or nobody honest is left who could ask. A disk that lied may show only now that it
-//! is damaged: what was asked of a computer that is lost for good is asked of another one.
+//! is damaged: what was asked of a computer that is lost for good is asked of another one, and so is what was asked of one that
+//! turns out to have been let in by nobody.
 
 use starling_crdt::id::RecordId;
 use starling_crdt::view::{Author, Status, View, fold_held};
@@ -39,6 +40,7 @@ struct Last {
 /// Asks in every session, and waits for the answers. Those that do not come in time are reported.
 pub(crate) fn ask_all(world: &mut World, desk: &mut Desk, nodes: &Nodes, bound_ms: u64) {
     desk.collect(world);
+    world.excuse_void();
     let mut all = Vec::new();
     for at in 0..desk.sessions.len() {
         all.extend(place_of(world, desk, nodes, at).map(|node| Last {
@@ -48,7 +50,9 @@ pub(crate) fn ask_all(world: &mut World, desk: &mut Desk, nodes: &Nodes, bound_m
             refusal: None,
         }));
     }
-    while !await_all(&mut all, world, desk, nodes, bound_ms) && world.give_up_damaged() {}
+    while !await_all(&mut all, world, desk, nodes, bound_ms)
+        && (world.give_up_damaged() || world.excuse_void())
+    {}
     for last in all.iter().filter(|last| last.stage != Stage::Done) {
         let Some(opened) = desk.sessions.get(last.at) else { continue };
         let why = match (&last.stage, &last.refusal) {
@@ -101,10 +105,10 @@ fn host_of<'a>(world: &'a World, opened: &Opened, node: usize) -> Option<&'a Sim
 }
 
 impl Last {
-    /// Begins anew on another computer, if the one that was asked is lost for good, or leaves it if there is none, or if the
+    /// Begins anew on another computer, if the one that was asked is lost for good or turned out to be no member, or leaves it if there is none, or if the
     /// agent's is lost.
     fn move_on(&mut self, world: &World, desk: &Desk, nodes: &Nodes) {
-        let is_lost = |sim: &SimNode| matches!(sim.life, Life::Ruined);
+        let is_lost = |sim: &SimNode| matches!(sim.life, Life::Ruined) || sim.revoked;
         let Some(opened) = desk.sessions.get(self.at).filter(|_| world.nodes.iter().any(is_lost)) else {
             return;
         };

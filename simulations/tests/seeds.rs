@@ -5,7 +5,7 @@ use starling_simulations::run::{Options, run};
 use starling_simulations::scenarios;
 
 /// Scenario, seed, and what it showed before it was mended.
-const PINNED: [(&str, u64, &str); 16] = [
+const PINNED: [(&str, u64, &str); 17] = [
     (
         "agent-moves",
         9,
@@ -64,6 +64,7 @@ const PINNED: [(&str, u64, &str); 16] = [
         50379,
         "a computer was let in, by one that was revoked, after everyone had become equal, and was compared before its turn",
     ),
+    ("churn", 202778, "the same, and what it asked then was waited for, though nobody lets it in"),
 ];
 
 #[test]

@@ -20,12 +20,12 @@ const NEIGHBOURS: usize = 4;
 impl World {
     /// Computers that were let in by one that was revoked at the same time: the word that let them in is void, and they
     /// need not become equal. That word may be known to them alone, as nobody speaks with who wrote it: so all that is
-    /// known there and at the founder's is taken together.
-    pub(crate) fn excuse_void(&mut self) {
+    /// known there and at the founder's is taken together. Returns whether there were any.
+    pub(crate) fn excuse_void(&mut self) -> bool {
         let is_in = |sim: &SimNode| sim.late && !sim.revoked && matches!(sim.life, Life::Up(_));
         let mut void = Vec::new();
         for sim in self.nodes.iter().filter(|sim| is_in(sim)) {
-            let Some(mut roster) = self.nodes.first().and_then(SimNode::roster) else { return };
+            let Some(mut roster) = self.nodes.first().and_then(SimNode::roster) else { return false };
             let theirs = sim.roster();
             for record in theirs.iter().flat_map(Roster::records) {
                 roster.offer(record.clone());
@@ -37,6 +37,7 @@ impl World {
         for sim in self.nodes.iter_mut() {
             sim.revoked |= void.contains(&sim.me);
         }
+        !void.is_empty()
     }
 }
 
