@@ -5,7 +5,7 @@ use starling_simulations::run::{Options, run};
 use starling_simulations::scenarios;
 
 /// Scenario, seed, and what it showed before it was mended.
-const PINNED: [(&str, u64, &str); 17] = [
+const PINNED: [(&str, u64, &str); 18] = [
     (
         "agent-moves",
         9,
@@ -58,6 +58,11 @@ const PINNED: [(&str, u64, &str); 17] = [
         206377,
         "a disk that lied left a page of another table in the list of sessions: rows of sessions that there are not, which \
          cannot be removed since they are out of order; the check of the store did not look at the list",
+    ),
+    (
+        "agent-moves",
+        203504,
+        "a host handed its agent to a second device before it knew that the first one had taken it: both ran turns",
     ),
     (
         "revocation",

@@ -3,7 +3,7 @@
 //! or a failure, never silently: a claim that nobody runs is failed as interrupted at the next start.
 
 use starling_crdt::command::Command;
-use starling_crdt::id::{AgentId, AttemptId, Handle, StreamKey};
+use starling_crdt::id::{AgentId, AttemptId, DeviceKey, Handle, StreamKey};
 use starling_crdt::limits::BODY_BYTES_MAX;
 use starling_crdt::reference::Reference;
 use starling_crdt::text::{Body, Reason};
@@ -31,9 +31,16 @@ impl Node {
     }
 
     /// Whether its host has let an agent go, to a device that can still take it: until it does, nothing new is begun.
-    fn is_handed_over(&self, agent: &AgentId) -> bool {
+    pub(super) fn is_handed_over(&self, agent: &AgentId) -> bool {
+        self.handed_to(agent).next().is_some()
+    }
+
+    /// The devices that were let have an agent and can still take it.
+    pub(super) fn handed_to(&self, agent: &AgentId) -> impl Iterator<Item = DeviceKey> {
         let standing = self.standing();
-        standing.handovers().any(|(_, offered)| offered.agent == *agent && standing.stands(&offered.to))
+        let offers = standing.handovers().map(|(_, offered)| offered);
+        let theirs = offers.filter(|offered| offered.agent == *agent && standing.stands(&offered.to));
+        theirs.map(|offered| offered.to)
     }
 
     /// Tells the shell which agents run here, after a start or a change of the roster.

@@ -33,7 +33,12 @@ impl Node {
         }
         let known = self.standing().agent_called(handle).map(|(id, agent)| (*id, agent.host));
         let agent = match known {
-            Some((agent, host)) if host == self.me => agent,
+            Some((agent, host)) if host == self.me => {
+                if force && self.is_handed_over(&agent) {
+                    self.take(agent, handle, host, force)?;
+                }
+                agent
+            }
             Some((agent, host)) => {
                 self.take(agent, handle, host, force)?;
                 agent
@@ -59,7 +64,7 @@ impl Node {
         }
     }
 
-    /// Becomes the host of an agent that another device hosts.
+    /// Becomes the host of an agent that another device hosts, or again of one that was handed over and not taken.
     fn take(
         &mut self,
         agent: AgentId,
@@ -138,6 +143,15 @@ impl Node {
         let is_open = self.slots.rows().any(|(_, row)| is_open(row));
         if is_open || self.hosting.load_of(&agent).0.is_some() {
             return Err(busy(handle));
+        }
+        // That one may have taken it, and nobody here knows yet: two offers could make two hosts.
+        if let Some(other) = self.handed_to(&agent).find(|other| *other != to) {
+            let detail = format!(
+                "@{handle} was handed to {} before, which may have taken it; if that device is gone, take it back first: \
+                 `starling agent add {handle} ... --force`",
+                self.label(&other)
+            );
+            return Err(Rejection::new(Code::QuickSessionInvalidState, detail));
         }
         let tips = self.tips_of(agent, &self.me);
         self.write_roster(Payload::Handover { agent, to, tips }).map(|_| ())

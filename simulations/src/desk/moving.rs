@@ -3,7 +3,7 @@
 //! of their own or of an admin on any. There is no request for either: the devices' records are written directly. The new
 //! host is told how the agent is run, again and again until that is on its disk.
 
-use starling_crdt::id::{AgentId, Handle, RecordId};
+use starling_crdt::id::{AgentId, DeviceKey, Handle, RecordId};
 use starling_crdt::payload::Payload;
 use starling_node::machine::request::Request;
 use starling_node::machine::rows::{self, IndexRow};
@@ -44,6 +44,16 @@ impl SimNode {
     fn is_idle(&self, agent: AgentId, handle: &Handle) -> bool {
         let works = self.turns.values().any(|turn| turn.order.agent == *handle && !turn.ended);
         self.pending.is_empty() && !works && self.rows_of(agent).iter().all(|(_, row)| row.open == 0)
+    }
+
+    /// Whether it was offered to another computer than this one, which may have taken it. As the node's own rule.
+    fn has_let_go(&self, agent: AgentId, to: &DeviceKey) -> bool {
+        let roster = self.roster();
+        let standing = roster.as_ref().map(|roster| roster.standing());
+        standing.is_some_and(|standing| {
+            let mut offers = standing.handovers().filter(|(_, offered)| offered.agent == agent);
+            offers.any(|(_, offered)| offered.to != *to && standing.stands(&offered.to))
+        })
     }
 
     fn knows_how_to_run(&self, agent: AgentId) -> bool {
@@ -93,6 +103,9 @@ impl Desk {
         let agent = *agent;
         let by = world.node_of(&found.host).filter(|by| *by != to && world.net.is_open(*by, to))?;
         let host = world.nodes.get(by).filter(|sim| sim.is_usable() && sim.is_idle(agent, handle))?;
+        if host.has_let_go(agent, &target) {
+            return None;
+        }
         let tips = tips_of(&host.rows_of(agent));
         let payload = Payload::Handover { agent, to: target, tips };
         host.roster()?.standing().permits(&host.me, &payload).then_some(())?;

@@ -104,3 +104,31 @@ fn an_agent_is_taken_by_force_and_what_was_under_way_is_interrupted() {
         world.converge(MINUTE).unwrap();
     });
 }
+
+/// The first device that it was handed to may have taken it, where nobody sees it yet.
+#[test]
+fn an_agent_is_not_handed_to_two_devices() {
+    over(0..20, |world| {
+        let (laptop, server, phone) = three(world);
+        let handle: Handle = "scribe".parse().unwrap();
+        let to = |node: usize, world: &World| world.nodes[node].me;
+        let hand = |to| Request::HandOver { handle: handle.clone(), to };
+        world.ask(server, hand(to(phone, world))).unwrap();
+        world.ask(server, hand(to(phone, world))).unwrap();
+        let refused = world.ask(server, hand(to(laptop, world))).unwrap_err();
+        assert_eq!(refused.code, Code::QuickSessionInvalidState);
+        // It can be taken back by force, and then goes elsewhere.
+        let add = |force| Request::AddAgent { handle: handle.clone(), profile: profile(), force };
+        world.ask(server, add(false)).unwrap();
+        world.ask(server, hand(to(laptop, world))).unwrap_err();
+        world.ask(server, add(true)).unwrap();
+        world.ask(server, hand(to(laptop, world))).unwrap();
+        world.converge(MINUTE).unwrap();
+        assert_eq!(world.ask(phone, add(false)).unwrap_err().code, Code::HandleTaken);
+        world.ask(laptop, add(false)).unwrap();
+        let id = world.create(laptop, "scribe", "who is there?").unwrap();
+        await_answer(world, laptop, id);
+        assert_eq!(world.nodes[laptop].turns.len(), 1);
+        world.converge(MINUTE).unwrap();
+    });
+}
