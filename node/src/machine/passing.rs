@@ -1,6 +1,6 @@
 //! Notes between two devices that are not connected with each other, over devices of the two members whose notes they are.
 //!
-//! A device that waits for an agent elsewhere, and has no connection to its host, calls it: the call goes from device to
+//! A device on which somebody wrote, and that has no connection to the agent's host, calls it: the call goes from device to
 //! device, and each remembers from where it came first. On the same way back go the host's notes, and the other way the
 //! answers to permission requests: reverse path forwarding (Dalal and Metcalfe 1978), as in the route discovery of AODV
 //! (RFC 3561). The call is repeated while the agent works, so ways that broke are replaced and old ones are forgotten; the
@@ -124,9 +124,11 @@ impl Passing {
 }
 
 impl Node {
-    /// A session's row changed: is there an agent to listen to?
+    /// A session's row changed: is there an agent to listen to? Only the devices on which somebody wrote in the session call:
+    /// that is where the person sits, and a member may have many.
     pub(super) fn watch_for_calls(&mut self, key: StreamKey, row: &IndexRow) {
-        let waits = row.open > 0 && row.is_shown() && self.my_member().ok() == Some(row.creator);
+        let wrote = row.authors.iter().any(|author| author.device == self.me);
+        let waits = row.open > 0 && row.is_shown() && wrote && self.my_member().ok() == Some(row.creator);
         if !waits {
             self.passing.waiting.remove(&key);
         } else if self.passing.waiting.insert(key) {
