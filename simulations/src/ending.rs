@@ -105,8 +105,8 @@ fn host_of<'a>(world: &'a World, opened: &Opened, node: usize) -> Option<&'a Sim
 }
 
 impl Last {
-    /// Begins anew on another computer, if the one that was asked is lost for good or turned out to be no member, or leaves it if there is none, or if the
-    /// agent's is lost.
+    /// Begins anew on another computer, if the one that was asked is lost for good or turned out to be no member, or leaves it
+    /// if there is none, or if the agent's is lost.
     fn move_on(&mut self, world: &World, desk: &Desk, nodes: &Nodes) {
         let is_lost = |sim: &SimNode| matches!(sim.life, Life::Ruined) || sim.revoked;
         let Some(opened) = desk.sessions.get(self.at).filter(|_| world.nodes.iter().any(is_lost)) else {

@@ -173,4 +173,4 @@ pub(super) fn program_of(profile: &AgentProfile) -> [u8; 32] {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

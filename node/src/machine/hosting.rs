@@ -133,25 +133,13 @@ impl Host {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::input::AgentKind;
-    use crate::machine::policy::AgentPolicy;
-
-    fn profile(command: &str, mode: Option<&str>) -> AgentProfile {
-        AgentProfile {
-            kind: AgentKind::Acp { command: vec![command.to_owned()] },
-            cwd: None,
-            env: Vec::new(),
-            allow: Vec::new(),
-            policy: AgentPolicy::DEFAULT,
-            mode: mode.map(str::to_owned),
-        }
-    }
+    use crate::machine::context::tests::profile;
 
     #[test]
     fn what_an_agent_can_do_is_there_after_a_restart_and_forgotten_with_its_program() {
         let agent = AgentId::from_bytes([7; 32]);
         let mut hosting = Hosting::default();
-        hosting.set_profile(agent, profile("one", None));
+        hosting.set_profile(agent, profile("one"));
         let able = Capabilities { program: Some("One 1.0".to_owned()), resumes: true, modes: Vec::new() };
         assert!(hosting.set_capabilities(agent, able.clone()));
         assert!(!hosting.set_capabilities(agent, able.clone()), "nothing new");
@@ -159,9 +147,9 @@ mod tests {
         let row = rows::encode(&hosting.row(&agent).unwrap());
         let mut hosting = Hosting::load(&[(agent.as_bytes().to_vec(), row)]);
         assert_eq!(hosting.capabilities(&agent), Some(&able));
-        hosting.set_profile(agent, profile("one", Some("plan")));
+        hosting.set_profile(agent, AgentProfile { mode: Some("plan".to_owned()), ..profile("one") });
         assert_eq!(hosting.capabilities(&agent), Some(&able), "the same program");
-        hosting.set_profile(agent, profile("two", None));
+        hosting.set_profile(agent, profile("two"));
         assert_eq!(hosting.capabilities(&agent), None);
     }
 }

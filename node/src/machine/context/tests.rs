@@ -4,7 +4,8 @@ use super::super::input::AgentKind;
 use super::super::policy::AgentPolicy;
 use super::*;
 
-fn profile(command: &str) -> AgentProfile {
+/// An agent that is run by one word.
+pub(in crate::machine) fn profile(command: &str) -> AgentProfile {
     AgentProfile {
         kind: AgentKind::Acp { command: vec![command.to_owned()] },
         cwd: None,
